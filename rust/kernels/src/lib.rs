@@ -1,0 +1,12 @@
+//! Corten's kernels: slices in, slices out. Nothing here knows of graphs or of Python.
+//!
+//! * Every kernel takes an [`Isa`] first, so that tests run each one on every instruction set of the machine.
+//! * Kernels never allocate what they return; scratch comes in as a slice or from [`scratch`].
+//! * Work is cut into tasks by the size of the problem alone, never by the number of threads, and partial
+//!   sums are combined in index order: the same bits come out on any number of threads.
+
+pub mod scratch;
+pub mod simd;
+pub mod threads;
+
+pub use simd::Isa;

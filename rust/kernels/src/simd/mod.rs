@@ -1,0 +1,241 @@
+//! Vectors of `f32` behind one small trait, chosen once at run time.
+//!
+//! A value of a type that implements [`Simd`] is a *token*: it exists only where the CPU has the instructions, so its
+//! methods are safe. Kernel code is written once, generic over the token, as a struct that implements [`Kernel`];
+//! [`Isa::run`] enters it inside a function compiled for that instruction set. Everything between `Isa::run` and the
+//! intrinsics must be `#[inline(always)]`, and parallel loops stay *outside* `Isa::run`, for a closure handed to
+//! another thread is not compiled for the instruction set.
+
+mod scalar;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+
+use std::sync::OnceLock;
+
+/// An instruction set that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    /// Portable Rust, whatever the compiler's baseline offers.
+    Scalar,
+    /// 8 lanes, fused multiply-add (x86-64-v3).
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 16 lanes, lane masks (x86-64-v4's foundation).
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// 4 lanes, fused multiply-add (every aarch64).
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+/// Code that is written once and compiled for each instruction set. `run` must be `#[inline(always)]`.
+pub trait Kernel {
+    type Output;
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+impl Isa {
+    /// The instruction sets this machine can run, slowest first.
+    pub fn available() -> Vec<Isa> {
+        #[allow(unused_mut)]
+        let mut all = vec![Isa::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if avx2::detected() {
+                all.push(Isa::Avx2);
+            }
+            if avx512::detected() {
+                all.push(Isa::Avx512);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        all.push(Isa::Neon);
+        all
+    }
+
+    /// The instruction set in use: the best there is, or the one that `CORTEN_ISA` names.
+    pub fn active() -> Isa {
+        static ACTIVE: OnceLock<Isa> = OnceLock::new();
+        *ACTIVE.get_or_init(|| {
+            let all = Isa::available();
+            let best = *all.last().unwrap_or(&Isa::Scalar);
+            match std::env::var("CORTEN_ISA") {
+                Ok(name) => all.into_iter().find(|isa| isa.name() == name).unwrap_or(best),
+                Err(_) => best,
+            }
+        })
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => "neon",
+        }
+    }
+
+    /// Lanes of one vector.
+    pub fn lanes(self) -> usize {
+        match self {
+            Isa::Scalar => scalar::Scalar::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => 8,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => 16,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => 4,
+        }
+    }
+
+    /// Runs `kernel` compiled for this instruction set.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self {
+            Isa::Scalar => kernel.run(scalar::Scalar),
+            // SAFETY: `available` and `active` hand out only what the CPU was found to have.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { avx2::run(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => unsafe { avx512::run(kernel) },
+            // SAFETY: NEON is part of the aarch64 baseline.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => unsafe { neon::run(kernel) },
+        }
+    }
+}
+
+/// Vectors of [`Simd::LANES`] floats. A comparison with NaN is false in every lane.
+pub trait Simd: Copy + Send + Sync + 'static {
+    const LANES: usize;
+    /// Rows and vector columns of the matrix tile that fits this set's registers.
+    const TILE_ROWS: usize;
+    const TILE_VECTORS: usize;
+    type F: Copy;
+    type M: Copy;
+
+    fn splat(self, value: f32) -> Self::F;
+    /// # Safety
+    /// `LANES` floats must be readable at `source`.
+    unsafe fn load_ptr(self, source: *const f32) -> Self::F;
+    /// # Safety
+    /// `LANES` floats must be writable at `target`.
+    unsafe fn store_ptr(self, target: *mut f32, value: Self::F);
+    /// # Safety
+    /// `count <= LANES` floats must be readable at `source`; the other lanes are zero.
+    unsafe fn load_head_ptr(self, source: *const f32, count: usize) -> Self::F;
+    /// # Safety
+    /// `count <= LANES` floats must be writable at `target`; nothing else is touched.
+    unsafe fn store_head_ptr(self, target: *mut f32, value: Self::F, count: usize);
+
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a * b + c`, fused where the set can.
+    fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    fn sqrt(self, a: Self::F) -> Self::F;
+    fn abs(self, a: Self::F) -> Self::F;
+    fn neg(self, a: Self::F) -> Self::F;
+    /// To the nearest integer, ties to even.
+    fn round(self, a: Self::F) -> Self::F;
+    /// `2^n` for integral `n` in -126..=127.
+    fn pow2(self, n: Self::F) -> Self::F;
+    /// For positive normal `a`: (mantissa in [1, 2), exponent) with `a = mantissa * 2^exponent`.
+    fn split_exponent(self, a: Self::F) -> (Self::F, Self::F);
+
+    fn lt(self, a: Self::F, b: Self::F) -> Self::M;
+    fn le(self, a: Self::F, b: Self::F) -> Self::M;
+    fn eq(self, a: Self::F, b: Self::F) -> Self::M;
+    fn is_nan(self, a: Self::F) -> Self::M;
+    fn and(self, a: Self::M, b: Self::M) -> Self::M;
+    fn or(self, a: Self::M, b: Self::M) -> Self::M;
+    fn not(self, a: Self::M) -> Self::M;
+    /// `a` where the mask is set, else `b`.
+    fn select(self, mask: Self::M, a: Self::F, b: Self::F) -> Self::F;
+    /// `b < a ? a : b`, the hardware's maximum: `b` where either is NaN. See [`Simd::max`].
+    fn max_raw(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a < b ? a : b`: `b` where either is NaN.
+    fn min_raw(self, a: Self::F, b: Self::F) -> Self::F;
+
+    /// The lanes, in order, in the first `LANES` places.
+    #[inline(always)]
+    fn to_array(self, a: Self::F) -> [f32; 16] {
+        let mut lanes = [0.0; 16];
+        // SAFETY: no set has more than 16 lanes.
+        unsafe { self.store_ptr(lanes.as_mut_ptr(), a) };
+        lanes
+    }
+    /// The larger; NaN where either is NaN.
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        self.select(self.is_nan(a), a, self.max_raw(a, b))
+    }
+    /// The smaller; NaN where either is NaN.
+    #[inline(always)]
+    fn min(self, a: Self::F, b: Self::F) -> Self::F {
+        self.select(self.is_nan(a), a, self.min_raw(a, b))
+    }
+    #[inline(always)]
+    fn load(self, source: &[f32]) -> Self::F {
+        assert!(source.len() >= Self::LANES);
+        // SAFETY: the length was checked.
+        unsafe { self.load_ptr(source.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store(self, target: &mut [f32], value: Self::F) {
+        assert!(target.len() >= Self::LANES);
+        // SAFETY: the length was checked.
+        unsafe { self.store_ptr(target.as_mut_ptr(), value) }
+    }
+    /// Up to `LANES` floats, the missing ones zero.
+    #[inline(always)]
+    fn load_head(self, source: &[f32]) -> Self::F {
+        let count = source.len().min(Self::LANES);
+        // SAFETY: `count` is within the slice.
+        unsafe { self.load_head_ptr(source.as_ptr(), count) }
+    }
+    #[inline(always)]
+    fn store_head(self, target: &mut [f32], value: Self::F) {
+        let count = target.len().min(Self::LANES);
+        // SAFETY: `count` is within the slice.
+        unsafe { self.store_head_ptr(target.as_mut_ptr(), value, count) }
+    }
+    /// The sum of the lanes, by halves: an order that depends on `LANES` alone.
+    #[inline(always)]
+    fn sum(self, a: Self::F) -> f32 {
+        let mut lanes = self.to_array(a);
+        let mut width = Self::LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                lanes[i] += lanes[i + width];
+            }
+        }
+        lanes[0]
+    }
+    /// The largest lane, NaN if any is.
+    #[inline(always)]
+    fn max_lane(self, a: Self::F) -> f32 {
+        let lanes = self.to_array(a);
+        let mut best = lanes[0];
+        for &lane in &lanes[1..Self::LANES] {
+            if lane > best || lane.is_nan() {
+                best = lane;
+            }
+        }
+        best
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! Each lane operation against plain Rust, on every instruction set of the machine.
+
+use super::*;
+
+struct Check;
+
+impl Kernel for Check {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let a: Vec<f32> = (0..16).map(|i| (i as f32 - 7.5) * 1.25).collect();
+        let b: Vec<f32> = (0..16).map(|i| if i == 3 { f32::NAN } else { 7.0 - i as f32 }).collect();
+        let (va, vb) = (s.load(&a), s.load(&b));
+        let same = |got: S::F, want: &dyn Fn(f32, f32) -> f32| {
+            let got = s.to_array(got);
+            for i in 0..S::LANES {
+                let want = want(a[i], b[i]);
+                assert!(got[i] == want || (got[i].is_nan() && want.is_nan()), "lane {i}: {} {want}", got[i]);
+            }
+        };
+        same(s.add(va, vb), &|a, b| a + b);
+        same(s.sub(va, vb), &|a, b| a - b);
+        same(s.mul(va, vb), &|a, b| a * b);
+        same(s.div(va, vb), &|a, b| a / b);
+        same(s.neg(va), &|a, _| -a);
+        same(s.abs(va), &|a, _| a.abs());
+        same(s.sqrt(s.abs(va)), &|a, _| a.abs().sqrt());
+        same(s.round(va), &|a, _| a.round_ties_even());
+        same(s.max(va, vb), &|a, b| if b.is_nan() { b } else { a.max(b) });
+        same(s.max(vb, va), &|a, b| if b.is_nan() { b } else { a.max(b) });
+        same(s.min(va, vb), &|a, b| if b.is_nan() { b } else { a.min(b) });
+        same(s.select(s.lt(va, vb), va, vb), &|a, b| if a < b { a } else { b });
+        same(s.select(s.le(va, vb), va, vb), &|a, b| if a <= b { a } else { b });
+        same(s.select(s.eq(va, va), va, vb), &|a, _| a);
+        same(s.select(s.is_nan(vb), va, vb), &|a, b| if b.is_nan() { a } else { b });
+        same(s.select(s.not(s.is_nan(vb)), va, vb), &|a, b| if b.is_nan() { b } else { a });
+        same(s.select(s.and(s.lt(va, vb), s.is_nan(vb)), va, vb), &|_, b| b);
+        same(s.select(s.or(s.lt(va, vb), s.is_nan(vb)), va, vb), &|a, b| if a < b || b.is_nan() { a } else { b });
+        same(s.pow2(s.round(va)), &|a, _| a.round_ties_even().exp2());
+        let (mantissa, exponent) = s.split_exponent(s.abs(va));
+        same(s.mul(mantissa, s.pow2(exponent)), &|a, _| a.abs());
+        same(s.mul_add(va, s.splat(2.0), s.splat(1.0)), &|a, _| a * 2.0 + 1.0);
+        for count in 0..=S::LANES {
+            let mut out = [9.0f32; 17];
+            s.store_head(&mut out[..count], s.load_head(&a[..count]));
+            assert_eq!(&out[..count], &a[..count]);
+            assert!(out[count..].iter().all(|&v| v == 9.0));
+            let loaded = s.to_array(s.load_head(&a[..count]));
+            assert!(loaded[count..].iter().all(|&v| v == 0.0));
+        }
+        assert_eq!(s.sum(va), a[..S::LANES].iter().sum::<f32>());
+        assert!(s.max_lane(vb).is_nan());
+        assert_eq!(s.max_lane(va), a[S::LANES - 1]);
+    }
+}
+
+#[test]
+fn every_lane_operation_equals_plain_rust() {
+    for isa in Isa::available() {
+        isa.run(Check);
+    }
+}

@@ -1,0 +1,267 @@
+//! Threads: the one place that names rayon.
+//!
+//! The pool is built at first use and belongs to the process that built it: a forked child builds its own. A loop is
+//! cut by the size of the problem alone; which thread runs which piece never shows in the result.
+
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+/// Multiply-adds (or an equal amount of other work) below which a piece is not worth handing to another thread.
+pub const GRAIN: usize = 100_000;
+
+struct Pool {
+    pid: u32,
+    threads: usize,
+    rayon: rayon::ThreadPool,
+}
+
+static POOL: AtomicPtr<Pool> = AtomicPtr::new(std::ptr::null_mut());
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads a parallel loop may use: what [`set_count`] said, else `CORTEN_NUM_THREADS`, `RAYON_NUM_THREADS` or
+/// `OMP_NUM_THREADS`, else the processors that affinity and cgroup leave to this process.
+pub fn count() -> usize {
+    match COUNT.load(Ordering::Relaxed) {
+        0 => {
+            let named = ["CORTEN_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"].iter();
+            let wanted =
+                named.filter_map(|name| std::env::var(name).ok()?.trim().parse().ok()).find(|&n: &usize| n > 0);
+            let threads = wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
+            COUNT.store(threads, Ordering::Relaxed);
+            threads
+        }
+        threads => threads,
+    }
+}
+
+/// Sets how many threads later loops may use; 0 asks the environment again.
+pub fn set_count(threads: usize) {
+    COUNT.store(threads, Ordering::Relaxed);
+}
+
+/// The pool of this process and thread count. Never freed: a forked child must not touch its parent's threads, and a
+/// loop may still run on a pool that `set_count` replaced.
+fn pool() -> Option<&'static Pool> {
+    let (pid, threads) = (std::process::id(), count());
+    let current = POOL.load(Ordering::Acquire);
+    // SAFETY: the pointer is null or came from `Box::leak` below, and nothing frees it.
+    if let Some(pool) = unsafe { current.as_ref() }
+        && pool.pid == pid
+        && pool.threads == threads
+    {
+        return Some(pool);
+    }
+    let rayon = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|i| format!("corten-{i}"))
+        .start_handler(|_| {
+            set_flush(true);
+        })
+        .build()
+        .ok()?;
+    let made = Box::leak(Box::new(Pool { pid, threads, rayon }));
+    POOL.store(made, Ordering::Release);
+    Some(made)
+}
+
+/// Runs `f` on a thread of the pool while the calling thread waits, asking `cancelled` every 50 ms; once that says
+/// yes, the flag handed to `f` is set and `f` should return soon.
+pub fn drive<R: Send>(cancelled: &mut dyn FnMut() -> bool, f: impl FnOnce(&AtomicBool) -> R + Send) -> R {
+    let flag = AtomicBool::new(false);
+    let Some(pool) = pool() else { return with_flush(|| f(&flag)) };
+    let outcome = Mutex::new(None);
+    let ready = Condvar::new();
+    let lock = || outcome.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    pool.rayon.in_place_scope(|scope| {
+        scope.spawn(|_| {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(&flag)));
+            *lock() = Some(result);
+            ready.notify_one();
+        });
+        let mut guard = lock();
+        while guard.is_none() {
+            let waited = ready.wait_timeout(guard, Duration::from_millis(50));
+            guard = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+            if guard.is_none() {
+                drop(guard);
+                if cancelled() {
+                    flag.store(true, Ordering::Relaxed);
+                }
+                guard = lock();
+            }
+        }
+    });
+    match lock().take() {
+        Some(Ok(result)) => result,
+        Some(Err(panic)) => std::panic::resume_unwind(panic),
+        None => unreachable!("the loop above ends only when there is an outcome"),
+    }
+}
+
+/// Calls `f(task)` for every task in `0..tasks`, each about `work` multiply-adds.
+pub fn for_each(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
+    let leaf = (GRAIN / work.max(1)).max(1);
+    if tasks <= leaf || count() == 1 {
+        return (0..tasks).for_each(f);
+    }
+    if rayon::current_thread_index().is_some() {
+        return split(0, tasks, leaf, &f);
+    }
+    match pool() {
+        Some(pool) => pool.rayon.install(|| split(0, tasks, leaf, &f)),
+        None => (0..tasks).for_each(f),
+    }
+}
+
+fn split(from: usize, to: usize, leaf: usize, f: &(impl Fn(usize) + Sync)) {
+    if to - from <= leaf {
+        return (from..to).for_each(f);
+    }
+    let middle = from + (to - from) / 2;
+    rayon::join(|| split(from, middle, leaf, f), || split(middle, to, leaf, f));
+}
+
+/// A pointer that tasks share to write disjoint parts of one slice.
+pub struct Shared<T>(*mut T, usize);
+
+// SAFETY: `part` is the only access, and its caller vouches that no two tasks take overlapping parts.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub fn new(slice: &mut [T]) -> Self {
+        Shared(slice.as_mut_ptr(), slice.len())
+    }
+    /// # Safety
+    /// No other part in use at the same time may overlap `start..start + len`; the slice must outlive the part.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn part<'a>(&self, start: usize, len: usize) -> &'a mut [T] {
+        assert!(start.checked_add(len).is_some_and(|end| end <= self.1));
+        // SAFETY: within bounds by the line above, unaliased by the caller's word.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
+    }
+    pub fn pointer(&self) -> *mut T {
+        self.0
+    }
+}
+
+/// Cuts `out` into chunks of `chunk` elements (the last may be shorter) and calls `f(index, chunk)` on each; `work` is
+/// the multiply-adds of a full chunk.
+pub fn for_each_chunk<T: Send>(out: &mut [T], chunk: usize, work: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    let (len, chunk) = (out.len(), chunk.max(1));
+    let shared = Shared::new(out);
+    for_each(len.div_ceil(chunk), work, |i| {
+        // SAFETY: chunks of different indices do not overlap.
+        f(i, unsafe { shared.part(i * chunk, chunk.min(len - i * chunk)) });
+    });
+}
+
+/// [`for_each_chunk`] over two slices cut into equally many chunks.
+pub fn for_each_chunk2<T: Send, U: Send>(
+    a: (&mut [T], usize),
+    b: (&mut [U], usize),
+    work: usize,
+    f: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+) {
+    let ((a, chunk_a), (b, chunk_b)) = (a, b);
+    let (len_a, len_b) = (a.len(), b.len());
+    assert_eq!(len_a.div_ceil(chunk_a.max(1)), len_b.div_ceil(chunk_b.max(1)));
+    let shared = Shared::new(b);
+    for_each_chunk(a, chunk_a, work, |i, part| {
+        // SAFETY: chunks of different indices do not overlap.
+        f(i, part, unsafe { shared.part(i * chunk_b, chunk_b.min(len_b - i * chunk_b)) });
+    });
+}
+
+/// Runs `f` with denormals flushed to zero on this thread, as they are on the pool's, and restores what was set.
+pub fn with_flush<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            set_flush(self.0);
+        }
+    }
+    let _restore = Restore(set_flush(true));
+    f()
+}
+
+/// Sets whether denormals are flushed to zero on this thread; returns what was set before.
+#[cfg(target_arch = "x86_64")]
+fn set_flush(on: bool) -> bool {
+    const FTZ_DAZ: u32 = 0x8040;
+    let mut control = 0u32;
+    // SAFETY: MXCSR is stored to and loaded from a local; only its flush bits change.
+    unsafe { core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut control, options(nostack)) };
+    let before = control & FTZ_DAZ == FTZ_DAZ;
+    if before != on {
+        control = if on { control | FTZ_DAZ } else { control & !FTZ_DAZ };
+        // SAFETY: as above.
+        unsafe { core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack)) };
+    }
+    before
+}
+
+/// Sets whether denormals are flushed to zero on this thread; returns what was set before.
+#[cfg(target_arch = "aarch64")]
+fn set_flush(on: bool) -> bool {
+    const FZ: u64 = 1 << 24;
+    let mut control: u64;
+    // SAFETY: only FPCR's flush bit changes.
+    unsafe { core::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack)) };
+    let before = control & FZ != 0;
+    if before != on {
+        control = if on { control | FZ } else { control & !FZ };
+        // SAFETY: as above.
+        unsafe { core::arch::asm!("msr fpcr, {}", in(reg) control, options(nomem, nostack)) };
+    }
+    before
+}
+
+/// Sets whether denormals are flushed to zero on this thread; returns what was set before.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn set_flush(_on: bool) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_runs_once_and_chunks_do_not_overlap() {
+        for (len, chunk) in [(0, 3), (1, 3), (7, 3), (1000, 7)] {
+            let mut out = vec![0u32; len];
+            for_each_chunk(&mut out, chunk, GRAIN, |i, part| part.iter_mut().for_each(|v| *v += i as u32 + 1));
+            assert!(out.iter().enumerate().all(|(k, &v)| v == (k / chunk) as u32 + 1));
+        }
+    }
+
+    #[test]
+    fn drive_returns_the_result_and_passes_on_cancellation() {
+        assert_eq!(drive(&mut || false, |_| 7), 7);
+        let seen = drive(&mut || true, |flag| {
+            while !flag.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            "stopped"
+        });
+        assert_eq!(seen, "stopped");
+    }
+
+    #[test]
+    fn a_panic_in_a_driven_run_reaches_the_caller() {
+        let caught = std::panic::catch_unwind(|| drive(&mut || false, |_| -> u32 { panic!("on purpose") }));
+        assert!(caught.is_err());
+    }
+
+    #[test]
+    fn denormals_are_flushed_inside_and_kept_outside() {
+        let tiny = std::hint::black_box(f32::MIN_POSITIVE / 4.0);
+        assert!(std::hint::black_box(tiny * 0.5) > 0.0);
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        assert_eq!(with_flush(|| std::hint::black_box(std::hint::black_box(tiny) * 0.5)), 0.0);
+        assert!(std::hint::black_box(tiny * 0.5) > 0.0);
+    }
+}
