@@ -1,0 +1,27 @@
+"""The exceptions Corten raises beside Python's own.
+
+Each derives from the built-in exception a careful caller would catch anyway, so ``except ValueError`` keeps working.
+Every message says what was done, where, what was expected and what was got.
+"""
+
+__all__ = ["CorruptFileError", "InternalError", "NonFiniteError", "ShapeError", "UnsafeFileError"]
+
+
+class ShapeError(ValueError):
+    """The shapes of an operation's operands do not fit together."""
+
+
+class CorruptFileError(ValueError):
+    """A file is truncated, altered, of another kind, or does not hold what was expected of it."""
+
+
+class UnsafeFileError(ValueError):
+    """A file asks for something no data file may ask for: code, a path outside it, memory beyond its own size."""
+
+
+class NonFiniteError(ArithmeticError):
+    """A loss, weight or result became NaN or infinite where the caller asked for that to be an error."""
+
+
+class InternalError(RuntimeError):
+    """A defect of Corten itself: a panic caught at the border. Please report it; the object involved is unchanged."""
