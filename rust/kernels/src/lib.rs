@@ -5,6 +5,9 @@
 //! * Work is cut into tasks by the size of the problem alone, never by the number of threads, and partial
 //!   sums are combined in index order: the same bits come out on any number of threads.
 
+pub mod conv2d;
+pub mod gemm;
+pub mod optimizer;
 pub mod scratch;
 pub mod simd;
 pub mod threads;

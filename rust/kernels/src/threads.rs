@@ -175,6 +175,22 @@ pub fn for_each_chunk2<T: Send, U: Send>(
     });
 }
 
+/// [`for_each_chunk`] over several slices of one length, cut alike.
+pub fn for_each_chunks<T: Send, const N: usize>(
+    slices: [&mut [T]; N],
+    chunk: usize,
+    work: usize,
+    f: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    let (len, chunk) = (slices.first().map_or(0, |s| s.len()), chunk.max(1));
+    assert!(slices.iter().all(|s| s.len() == len), "slices cut alike must be equally long");
+    let shared = slices.map(Shared::new);
+    for_each(len.div_ceil(chunk), work, |i| {
+        // SAFETY: chunks of different indices do not overlap, and different slices never do.
+        f(i, shared.each_ref().map(|s| unsafe { s.part(i * chunk, chunk.min(len - i * chunk)) }));
+    });
+}
+
 /// Runs `f` with denormals flushed to zero on this thread, as they are on the pool's, and restores what was set.
 pub fn with_flush<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);

@@ -1,0 +1,559 @@
+//! Optimizer steps: each updates a variable and its slots in place, in one pass over memory.
+//!
+//! A [`Rule`] is the arithmetic of one element, [`update`] the pass. Formulas and their order of operations are
+//! Keras's; powers of beta are taken in f64, so that step 100 000 is as exact as step 1.
+
+use crate::simd::{Kernel, Simd};
+use crate::{Isa, scratch, threads};
+
+/// Elements of one task: far beyond the cost of a hand-over, and four or five slices of it stay in L2.
+const CHUNK: usize = 8192;
+/// What a square root, a division and 28 bytes an element weigh, in multiply-adds.
+const WORK: usize = 24;
+
+/// One optimizer's arithmetic over `N` arrays: the variable first, then its slots.
+pub trait Rule<const N: usize>: Copy + Sync {
+    /// The new variable and slots for gradient `g`. Must be `#[inline(always)]`.
+    fn step<S: Simd>(self, s: S, state: [S::F; N], g: S::F) -> [S::F; N];
+}
+
+/// Takes one step in place. `decay` (learning rate times weight decay; 0 for none) shrinks the variable beforehand.
+pub fn update<const N: usize>(isa: Isa, rule: impl Rule<N>, state: [&mut [f32]; N], gradient: &[f32], decay: f32) {
+    assert!(N > 0 && state[0].len() == gradient.len(), "a gradient must be as long as its variable");
+    threads::for_each_chunks(state, CHUNK, CHUNK * WORK, |i, state| {
+        let gradient = &gradient[i * CHUNK..i * CHUNK + state[0].len()];
+        isa.run(Update { rule, state, gradient, decay });
+    });
+}
+
+struct Update<'a, R, const N: usize> {
+    rule: R,
+    state: [&'a mut [f32]; N],
+    gradient: &'a [f32],
+    decay: f32,
+}
+
+impl<R: Rule<N>, const N: usize> Kernel for Update<'_, R, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Update { rule, mut state, gradient, decay } = self;
+        let one = |mut now: [S::F; N], g: S::F| {
+            if decay != 0.0 {
+                now[0] = s.sub(now[0], s.mul(now[0], s.splat(decay)));
+            }
+            rule.step(s, now, g)
+        };
+        let whole = gradient.len() / S::LANES * S::LANES;
+        for at in (0..whole).step_by(S::LANES) {
+            let mut now = [s.splat(0.0); N];
+            for k in 0..N {
+                now[k] = s.load(&state[k][at..]);
+            }
+            let next = one(now, s.load(&gradient[at..]));
+            for k in 0..N {
+                s.store(&mut state[k][at..], next[k]);
+            }
+        }
+        if whole < gradient.len() {
+            let mut now = [s.splat(0.0); N];
+            for k in 0..N {
+                now[k] = s.load_head(&state[k][whole..]);
+            }
+            let next = one(now, s.load_head(&gradient[whole..]));
+            for k in 0..N {
+                s.store_head(&mut state[k][whole..], next[k]);
+            }
+        }
+    }
+}
+
+/// `w -= lr * g`.
+#[derive(Clone, Copy, Debug)]
+pub struct Sgd {
+    pub learning_rate: f32,
+}
+
+impl Rule<1> for Sgd {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, [w]: [S::F; 1], g: S::F) -> [S::F; 1] {
+        [s.mul_add(s.splat(-self.learning_rate), g, w)]
+    }
+}
+
+/// `m = momentum * m - lr * g; w += m`, or, with Nesterov's look ahead, `w += momentum * m - lr * g`.
+/// State: w, m.
+#[derive(Clone, Copy, Debug)]
+pub struct Momentum {
+    pub learning_rate: f32,
+    pub momentum: f32,
+    pub nesterov: bool,
+}
+
+impl Rule<2> for Momentum {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, [w, m]: [S::F; 2], g: S::F) -> [S::F; 2] {
+        let (push, keep) = (s.mul(s.splat(-self.learning_rate), g), s.splat(self.momentum));
+        let m = s.mul_add(m, keep, push);
+        [s.add(w, if self.nesterov { s.mul_add(m, keep, push) } else { m }), m]
+    }
+}
+
+/// `v = rho v + (1 - rho) g^2; w -= lr g / sqrt(v + eps)`, where `centered` takes the square of the mean gradient from
+/// v, and with `momentum` the step goes through a moving sum. State: w, v, then the mean and the momentum, as used.
+#[derive(Clone, Copy, Debug)]
+pub struct RmsProp {
+    pub learning_rate: f32,
+    pub rho: f64,
+    pub epsilon: f32,
+    pub momentum: f32,
+    pub centered: bool,
+}
+
+impl<const N: usize> Rule<N> for RmsProp {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, mut state: [S::F; N], g: S::F) -> [S::F; N] {
+        let (rho, rest, epsilon) = (s.splat(self.rho as f32), s.splat((1.0 - self.rho) as f32), s.splat(self.epsilon));
+        let v = s.mul_add(rho, state[1], s.mul(rest, s.mul(g, g)));
+        state[1] = v;
+        let denominator = if self.centered {
+            let mean = s.mul_add(rho, state[2], s.mul(rest, g));
+            state[2] = mean;
+            s.add(s.sub(v, s.mul(mean, mean)), epsilon)
+        } else {
+            s.add(v, epsilon)
+        };
+        let mut step = s.div(s.mul(s.splat(self.learning_rate), g), s.sqrt(denominator));
+        if N > 2 + usize::from(self.centered) {
+            step = s.mul_add(s.splat(self.momentum), state[N - 1], step);
+            state[N - 1] = step;
+        }
+        state[0] = s.sub(state[0], step);
+        state
+    }
+}
+
+/// Adam (Kingma and Ba, 2015, the reordered form of section 2): `m += (g - m)(1 - b1); v += (g^2 - v)(1 - b2);
+/// w -= alpha m / (sqrt(v) + eps)`. State: w, m, v, and for AMSGrad the largest v so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Adam {
+    alpha: f32,
+    rest_1: f32,
+    rest_2: f32,
+    epsilon: f32,
+}
+
+impl Adam {
+    /// `t` counts steps from 1: `alpha = lr sqrt(1 - b2^t) / (1 - b1^t)`.
+    pub fn new(learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64, t: u64) -> Adam {
+        let alpha = learning_rate * (1.0 - power(beta_2, t)).sqrt() / (1.0 - power(beta_1, t));
+        let (rest_1, rest_2) = ((1.0 - beta_1) as f32, (1.0 - beta_2) as f32);
+        Adam { alpha: alpha as f32, rest_1, rest_2, epsilon: epsilon as f32 }
+    }
+}
+
+impl<const N: usize> Rule<N> for Adam {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, mut state: [S::F; N], g: S::F) -> [S::F; N] {
+        let m = s.mul_add(s.sub(g, state[1]), s.splat(self.rest_1), state[1]);
+        let mut v = s.mul_add(s.sub(s.mul(g, g), state[2]), s.splat(self.rest_2), state[2]);
+        (state[1], state[2]) = (m, v);
+        if N == 4 {
+            v = s.max(state[N - 1], v);
+            state[N - 1] = v;
+        }
+        let step = s.div(s.mul(m, s.splat(self.alpha)), s.add(s.sqrt(v), s.splat(self.epsilon)));
+        state[0] = s.sub(state[0], step);
+        state
+    }
+}
+
+/// Adam with Nesterov's momentum (Dozat, 2016). State: w, m, v.
+#[derive(Clone, Copy, Debug)]
+pub struct Nadam {
+    of_m: f32,
+    of_g: f32,
+    of_v: f32,
+    rest_1: f32,
+    rest_2: f32,
+    epsilon: f32,
+}
+
+impl Nadam {
+    /// `u_product` is the product of `u(k) = b1 (1 - 0.96^k / 2)` for k = 1..=t.
+    pub fn new(learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64, t: u64, u_product: f64) -> Nadam {
+        let (u, next) = (Nadam::u(beta_1, t), Nadam::u(beta_1, t + 1));
+        Nadam {
+            of_m: (learning_rate * next / (1.0 - u_product * next)) as f32,
+            of_g: (learning_rate * (1.0 - u) / (1.0 - u_product)) as f32,
+            of_v: (1.0 / (1.0 - power(beta_2, t))) as f32,
+            rest_1: (1.0 - beta_1) as f32,
+            rest_2: (1.0 - beta_2) as f32,
+            epsilon: epsilon as f32,
+        }
+    }
+    /// The momentum of step `t`, warmed up from half of beta_1.
+    pub fn u(beta_1: f64, t: u64) -> f64 {
+        beta_1 * (1.0 - 0.5 * power(0.96, t))
+    }
+}
+
+impl Rule<3> for Nadam {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, [w, m, v]: [S::F; 3], g: S::F) -> [S::F; 3] {
+        let m = s.mul_add(s.sub(g, m), s.splat(self.rest_1), m);
+        let v = s.mul_add(s.sub(s.mul(g, g), v), s.splat(self.rest_2), v);
+        let ahead = s.mul_add(s.splat(self.of_m), m, s.mul(s.splat(self.of_g), g));
+        let scale = s.add(s.sqrt(s.mul(v, s.splat(self.of_v))), s.splat(self.epsilon));
+        [s.sub(w, s.div(ahead, scale)), m, v]
+    }
+}
+
+/// Adam by the infinity norm: `u = max(b2 u, |g|); w -= lr m / ((1 - b1^t)(u + eps))`. State: w, m, u.
+#[derive(Clone, Copy, Debug)]
+pub struct Adamax {
+    alpha: f32,
+    rest_1: f32,
+    beta_2: f32,
+    epsilon: f32,
+}
+
+impl Adamax {
+    pub fn new(learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64, t: u64) -> Adamax {
+        let alpha = (learning_rate / (1.0 - power(beta_1, t))) as f32;
+        Adamax { alpha, rest_1: (1.0 - beta_1) as f32, beta_2: beta_2 as f32, epsilon: epsilon as f32 }
+    }
+}
+
+impl Rule<3> for Adamax {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, [w, m, u]: [S::F; 3], g: S::F) -> [S::F; 3] {
+        let m = s.mul_add(s.sub(g, m), s.splat(self.rest_1), m);
+        let u = s.max(s.mul(u, s.splat(self.beta_2)), s.abs(g));
+        [s.sub(w, s.div(s.mul(m, s.splat(self.alpha)), s.add(u, s.splat(self.epsilon)))), m, u]
+    }
+}
+
+/// `a += g^2; w -= lr g / sqrt(a + eps)`. State: w, a.
+#[derive(Clone, Copy, Debug)]
+pub struct Adagrad {
+    pub learning_rate: f32,
+    pub epsilon: f32,
+}
+
+impl Rule<2> for Adagrad {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, [w, a]: [S::F; 2], g: S::F) -> [S::F; 2] {
+        let a = s.mul_add(g, g, a);
+        let step = s.div(s.mul(s.splat(self.learning_rate), g), s.sqrt(s.add(a, s.splat(self.epsilon))));
+        [s.sub(w, step), a]
+    }
+}
+
+/// `a = rho a + (1 - rho) g^2; d = -g sqrt(b + eps) / sqrt(a + eps); b = rho b + (1 - rho) d^2; w += lr d`
+/// (Zeiler, 2012). State: w, a (squared gradients), b (squared steps).
+#[derive(Clone, Copy, Debug)]
+pub struct Adadelta {
+    pub learning_rate: f32,
+    pub rho: f64,
+    pub epsilon: f32,
+}
+
+impl Rule<3> for Adadelta {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, [w, a, b]: [S::F; 3], g: S::F) -> [S::F; 3] {
+        let (rho, rest, epsilon) = (s.splat(self.rho as f32), s.splat((1.0 - self.rho) as f32), s.splat(self.epsilon));
+        let a = s.mul_add(rho, a, s.mul(rest, s.mul(g, g)));
+        let d = s.div(s.mul(s.sqrt(s.add(b, epsilon)), g), s.sqrt(s.add(a, epsilon)));
+        let b = s.mul_add(rho, b, s.mul(rest, s.mul(d, d)));
+        [s.mul_add(s.splat(-self.learning_rate), d, w), a, b]
+    }
+}
+
+/// `w -= lr sign(b1 m + (1 - b1) g); m = b2 m + (1 - b2) g` (Chen et al., 2023). State: w, m.
+#[derive(Clone, Copy, Debug)]
+pub struct Lion {
+    pub learning_rate: f32,
+    pub beta_1: f64,
+    pub beta_2: f64,
+}
+
+impl Rule<2> for Lion {
+    #[inline(always)]
+    fn step<S: Simd>(self, s: S, [w, m]: [S::F; 2], g: S::F) -> [S::F; 2] {
+        let mix = |beta: f64| s.mul_add(m, s.splat(beta as f32), s.mul(g, s.splat((1.0 - beta) as f32)));
+        let (way, zero, rate) = (mix(self.beta_1), s.splat(0.0), s.splat(self.learning_rate));
+        // What is neither below nor above zero is zero or NaN, and stays so.
+        let step = s.select(s.lt(way, zero), s.neg(rate), s.select(s.lt(zero, way), rate, way));
+        [s.sub(w, step), mix(self.beta_2)]
+    }
+}
+
+fn power(base: f64, exponent: u64) -> f64 {
+    base.powf(exponent as f64)
+}
+
+/// The sum of squares of `values`, chunk by chunk in index order: what clipping by norm divides by.
+pub fn sum_of_squares(isa: Isa, values: &[f32]) -> f64 {
+    let chunks = values.len().div_ceil(CHUNK);
+    if chunks <= 1 {
+        return f64::from(isa.run(SumOfSquares(values)));
+    }
+    scratch::with(chunks, |partial| {
+        threads::for_each_chunk(partial, 1, CHUNK, |i, sum| {
+            sum[0] = isa.run(SumOfSquares(&values[i * CHUNK..values.len().min((i + 1) * CHUNK)]));
+        });
+        partial.iter().map(|&sum| f64::from(sum)).sum()
+    })
+}
+
+struct SumOfSquares<'a>(&'a [f32]);
+
+impl Kernel for SumOfSquares<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> f32 {
+        let mut sums = [s.splat(0.0); 4];
+        let mut blocks = self.0.chunks_exact(4 * S::LANES);
+        for block in &mut blocks {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                let v = s.load(&block[k * S::LANES..]);
+                *sum = s.mul_add(v, v, *sum);
+            }
+        }
+        for (rest, sum) in blocks.remainder().chunks(S::LANES).zip(&mut sums) {
+            let v = s.load_head(rest);
+            *sum = s.mul_add(v, v, *sum);
+        }
+        s.sum(s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three steps over five elements, against Keras 3.15 on NumPy.
+    const W: [f32; 5] = [0.5, -1.25, 0.0, 2.0, -0.03];
+    const G: [[f32; 5]; 3] = [[0.1, -2.0, 0.0, 1e-4, 3.0], [-0.3, 1.5, 0.7, 2e-4, 0.5], [0.2, 0.4, -0.7, -1e-3, -8.0]];
+
+    fn noise(len: usize, salt: u32) -> Vec<f32> {
+        let mut seed = salt.wrapping_mul(2_654_435_761).wrapping_add(12345);
+        let mut next = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    /// Checks `rule(t)` on every instruction set: against Keras on five elements, against `step` in f64 on many sizes,
+    /// and for equal bits on any number of threads.
+    fn check<const N: usize, R: Rule<N>>(
+        rule: impl Fn(u64) -> R,
+        decay: f32,
+        slot: f32,
+        keras: [f32; 5],
+        step: impl Fn(&mut [f64; N], f64, u64),
+    ) {
+        for isa in Isa::available() {
+            let mut state = [const { Vec::new() }; N].map(|_: Vec<f32>| vec![slot; 5]);
+            state[0] = W.to_vec();
+            for (t, g) in G.iter().enumerate() {
+                update(isa, rule(t as u64 + 1), state.each_mut().map(|v| &mut v[..]), g, decay);
+            }
+            for (got, want) in state[0].iter().zip(keras) {
+                assert!((got - want).abs() <= 2e-6 * want.abs().max(0.1), "{isa:?}: {got} {want}");
+            }
+            for len in [0, 1, 7, 17, 31, 131, 3 * CHUNK + 5] {
+                let mut state = [const { Vec::new() }; N].map(|_: Vec<f32>| vec![slot; len]);
+                state[0] = noise(len, 1);
+                let mut exact: Vec<[f64; N]> = (0..len).map(|i| std::array::from_fn(|k| state[k][i].into())).collect();
+                for t in 1..=3 {
+                    let g = noise(len, 10 + t as u32);
+                    let before = state.clone();
+                    update(isa, rule(t), state.each_mut().map(|v| &mut v[..]), &g, decay);
+                    for threads in [1, 2, 5] {
+                        threads::set_count(threads);
+                        let mut again = before.clone();
+                        update(isa, rule(t), again.each_mut().map(|v| &mut v[..]), &g, decay);
+                        assert!(again == state, "{threads} threads");
+                    }
+                    threads::set_count(0);
+                    for (x, &g) in exact.iter_mut().zip(&g) {
+                        x[0] -= x[0] * f64::from(decay);
+                        step(x, g.into(), t);
+                    }
+                }
+                for (i, x) in exact.iter().enumerate() {
+                    for k in 0..N {
+                        let got = f64::from(state[k][i]);
+                        assert!((got - x[k]).abs() <= 1e-5 * x[k].abs().max(0.1), "{isa:?} {len} {i} {got} {}", x[k]);
+                    }
+                }
+            }
+            let mut state = [const { Vec::new() }; N].map(|_: Vec<f32>| vec![1.0; 17]);
+            let g: Vec<f32> = (0..17).map(|i| if i % 4 == 0 { f32::NAN } else { 1.0 }).collect();
+            update(isa, rule(1), state.each_mut().map(|v| &mut v[..]), &g, 0.0);
+            assert!(state[0].iter().enumerate().all(|(i, w)| w.is_nan() == (i % 4 == 0)), "{isa:?}: NaN must stay");
+        }
+    }
+
+    #[test]
+    fn sgd() {
+        let plain = |_| Sgd { learning_rate: 0.1 };
+        check(plain, 0.0, 0.0, [0.5, -1.24, 0.0, 2.0000699, 0.42], |[w], g, _| *w -= 0.1 * g);
+        check(plain, 0.005, 0.0, [0.49248716, -1.2225884, 0.00035, 1.97022, 0.42369026], |[w], g, _| *w -= 0.1 * g);
+        let rule = |nesterov| move |_| Momentum { learning_rate: 0.1, momentum: 0.9, nesterov };
+        check(rule(false), 0.0, 0.0, [0.50990003, -1.033, -0.063, 2.0000348, -0.13800007], |[w, m], g, _| {
+            *m = 0.9 * *m - 0.1 * g;
+            *w += *m;
+        });
+        check(rule(true), 0.0, 0.0, [0.50891, -1.0447, -0.0567, 2.0001013, 0.32279992], |[w, m], g, _| {
+            *m = 0.9 * *m - 0.1 * g;
+            *w += 0.9 * *m - 0.1 * g;
+        });
+    }
+
+    #[test]
+    fn rmsprop() {
+        let rule =
+            |centered| move |_| RmsProp { learning_rate: 0.01, rho: 0.9, epsilon: 1e-7, momentum: 0.8, centered };
+        fn step(w: &mut f64, v: &mut f64, mean: Option<&mut f64>, momentum: Option<&mut f64>, g: f64) {
+            *v = 0.9 * *v + 0.1 * g * g;
+            let square = mean.map_or(0.0, |mean| {
+                *mean = 0.9 * *mean + 0.1 * g;
+                *mean * *mean
+            });
+            let step = 0.01 * g / (*v - square + 1e-7).sqrt();
+            *w -= momentum.map_or(step, |m| {
+                *m = 0.8 * *m + step;
+                *m
+            });
+        }
+        let plain = [0.48092768, -1.2434195, -0.0086811855, 2.0127966, -0.03717937];
+        check::<2, _>(rule(false), 0.0, 0.0, plain, |[w, v], g, _| step(w, v, None, None, g));
+        let moved = [0.45951393, -1.213572, -0.033979382, 2.0033255, -0.08709358];
+        check::<3, _>(rule(false), 0.0, 0.0, moved, |[w, v, m], g, _| step(w, v, None, Some(m), g));
+        let centered = [0.4799114, -1.2417251, -0.010385694, 2.0130715, -0.03869599];
+        check::<3, _>(rule(true), 0.0, 0.0, centered, |[w, v, a], g, _| step(w, v, Some(a), None, g));
+        let both = [0.45659071, -1.2094264, -0.03705233, 2.0035782, -0.09136931];
+        check::<4, _>(rule(true), 0.0, 0.0, both, |[w, v, a, m], g, _| step(w, v, Some(a), Some(m), g));
+    }
+
+    #[test]
+    fn adam() {
+        fn step(w: &mut f64, m: &mut f64, v: &mut f64, top: Option<&mut f64>, beta_2: f64, g: f64, t: u64) {
+            *m = 0.9 * *m + 0.1 * g;
+            *v = beta_2 * *v + (1.0 - beta_2) * g * g;
+            let v = top.map_or(*v, |top| {
+                *top = top.max(*v);
+                *top
+            });
+            let alpha = 0.01 * (1.0 - beta_2.powi(t as i32)).sqrt() / (1.0 - 0.9f64.powi(t as i32));
+            *w -= alpha * *m / (v.sqrt() + 1e-7);
+        }
+        let rule = |beta_2| move |t| Adam::new(0.01, 0.9, beta_2, 1e-7, t);
+        let plain = [0.4947543, -1.2394352, -0.0069894407, 1.9853826, -0.04401109];
+        check::<3, _>(rule(0.999), 0.0, 0.0, plain, |[w, m, v], g, t| step(w, m, v, None, 0.999, g, t));
+        let decayed = [0.49327087, -1.2357098, -0.0069819996, 1.9794174, -0.04389336];
+        check::<3, _>(rule(0.999), 0.001, 0.0, decayed, |[w, m, v], g, t| step(w, m, v, None, 0.999, g, t));
+        let ams = [0.49421766, -1.2393698, -0.0060474533, 1.9847747, -0.04380803];
+        check::<4, _>(rule(0.5), 0.0, 0.0, ams, |[w, m, v, top], g, t| step(w, m, v, Some(top), 0.5, g, t));
+    }
+
+    #[test]
+    fn nadam() {
+        let u = |k: u64| 0.9 * (1.0 - 0.5 * 0.96f64.powi(k as i32));
+        let product = |t| (1..=t).map(u).product::<f64>();
+        let want = [0.49360454, -1.2465152, -0.0032653427, 1.9901114, -0.033350836];
+        check(
+            |t| Nadam::new(0.01, 0.9, 0.999, 1e-7, t, product(t)),
+            0.0,
+            0.0,
+            want,
+            |[w, m, v], g, t| {
+                *m = 0.9 * *m + 0.1 * g;
+                *v = 0.999 * *v + 0.001 * g * g;
+                let ahead = u(t + 1) * *m / (1.0 - product(t + 1)) + (1.0 - u(t)) * g / (1.0 - product(t));
+                *w -= 0.01 * ahead / ((*v / (1.0 - 0.999f64.powi(t as i32))).sqrt() + 1e-7);
+            },
+        );
+    }
+
+    #[test]
+    fn adamax() {
+        let want = [0.4935488, -1.2394501, -0.004894152, 1.985109, -0.04325803];
+        check(
+            |t| Adamax::new(0.01, 0.9, 0.999, 1e-7, t),
+            0.0,
+            0.0,
+            want,
+            |[w, m, u], g, t| {
+                *m = 0.9 * *m + 0.1 * g;
+                *u = (0.999 * *u).max(g.abs());
+                *w -= 0.01 * *m / ((1.0 - 0.9f64.powi(t as i32)) * (*u + 1e-7));
+            },
+        );
+    }
+
+    #[test]
+    fn adagrad_and_adadelta() {
+        let want = [0.49961063, -1.247643, -0.0023774705, 2.0000222, -0.032239154];
+        check(
+            |_| Adagrad { learning_rate: 0.01, epsilon: 1e-7 },
+            0.0,
+            0.1,
+            want,
+            |[w, a], g, _| {
+                *a += g * g;
+                *w -= 0.01 * g / (*a + 1e-7).sqrt();
+            },
+        );
+        let want = [0.49899286, -1.2501874, 1.801597e-5, 2.0005221, -0.029867187];
+        check(
+            |_| Adadelta { learning_rate: 1.0, rho: 0.95, epsilon: 1e-7 },
+            0.0,
+            0.0,
+            want,
+            |[w, a, b], g, _| {
+                *a = 0.95 * *a + 0.05 * g * g;
+                let d = -g * (*b + 1e-7).sqrt() / (*a + 1e-7).sqrt();
+                *b = 0.95 * *b + 0.05 * d * d;
+                *w += d;
+            },
+        );
+    }
+
+    #[test]
+    fn lion() {
+        let want = [0.49, -1.26, 0.0, 1.99, -0.04];
+        check(
+            |_| Lion { learning_rate: 0.01, beta_1: 0.9, beta_2: 0.99 },
+            0.0,
+            0.0,
+            want,
+            |[w, m], g, _| {
+                let way = 0.9 * *m + 0.1 * g;
+                *w -= if way == 0.0 { 0.0 } else { 0.01 * way.signum() };
+                *m = 0.99 * *m + 0.01 * g;
+            },
+        );
+    }
+
+    #[test]
+    fn sums_of_squares() {
+        for isa in Isa::available() {
+            for len in [0, 1, 15, 63, 64, 65, 1000, CHUNK, 5 * CHUNK + 3] {
+                let values = noise(len, 3);
+                let exact: f64 = values.iter().map(|&v| f64::from(v) * f64::from(v)).sum();
+                let got = sum_of_squares(isa, &values);
+                assert!((got - exact).abs() <= 1e-6 * exact, "{isa:?} {len}: {got} {exact}");
+                for threads in [1, 2, 3, 5] {
+                    threads::set_count(threads);
+                    assert_eq!(sum_of_squares(isa, &values).to_bits(), got.to_bits());
+                }
+                threads::set_count(0);
+            }
+        }
+    }
+}
