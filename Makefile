@@ -1,0 +1,91 @@
+# Everything here needs Python >= 3.10 (with venv), a Rust toolchain, make and a C compiler; the rest is installed into .venv.
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The interpreter that the tests of the Rust side ask for Python's headers is the one the wheel goes into.
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+
+# MNIST and its like: read from here when it is there (see corten.datasets).
+ifneq ($(wildcard ../shared/data),)
+export CORTEN_DATA ?= $(abspath ../shared/data)
+endif
+
+SOURCES := $(shell find rust python -type f ! -name '*.pyc' ! -path '*/target/*') \
+           $(wildcard Cargo.toml Cargo.lock) pyproject.toml README.md
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup build wheel demo test bench lint docs clean tools
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools:
+	@lacking() { printf 'Missing: %s\n  %s\n' "$$1" "$$2" >&2; missing=1; }; missing=; \
+	if ! command -v $(PYTHON) >/dev/null; then \
+	    lacking 'Python >= 3.10 ($(PYTHON))' 'Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3; macOS: brew install python'; \
+	elif ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then \
+	    lacking "Python >= 3.10 ($(PYTHON) is $$($(PYTHON) -V 2>&1))" 'install a newer one and name it: make PYTHON=python3.12 ...'; \
+	elif ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+	    lacking 'the venv module of $(PYTHON)' 'Debian, Ubuntu: apt install python3-venv'; \
+	fi; \
+	command -v cargo >/dev/null || lacking 'a Rust toolchain (cargo)' 'install it with rustup: https://rustup.rs'; \
+	command -v $${CC:-cc} >/dev/null || lacking "a C compiler ($${CC:-cc}), which Rust links with" \
+	    'Debian, Ubuntu: apt install build-essential; Fedora: dnf install gcc; macOS: xcode-select --install'; \
+	[ -z "$$missing" ]
+
+$(VENV)/.ready: | tools
+	@echo 'Making the virtual environment $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=23' 'maturin>=1.9,<2'
+	@touch $@
+
+setup: $(VENV)/.ready $(VENV)/.extra-test $(VENV)/.extra-demo ## everything a developer needs, in .venv
+
+# The wheel is built and installed anew only when a source has changed.
+$(INSTALLED): $(SOURCES) $(VENV)/.ready | tools
+	@echo 'Building Corten (release; the first time takes some minutes)'
+	@rm -f dist/corten-*.whl
+	@$(BIN)/maturin --quiet build --release --locked --interpreter $(BIN)/python --out dist
+	@$(PIP) install --force-reinstall --no-deps dist/corten-*.whl
+	@$(PIP) install dist/corten-*.whl
+	@touch $@
+
+build: $(INSTALLED) ## build the release wheel and install it into .venv
+wheel: $(INSTALLED) ## the same; the wheel is in dist/
+	@ls -l dist/corten-*.whl | awk '{ printf "%s  %.2f MB\n", $$NF, $$5 / 1e6 }'
+
+$(VENV)/.extra-%: pyproject.toml | $(INSTALLED)
+	@echo 'Installing what "$*" needs'
+	@$(PIP) install "$$(echo dist/corten-*.whl)[$*]"
+	@touch $@
+
+demo: $(INSTALLED) $(VENV)/.extra-demo ## train the textbook's CNN on MNIST (or on digits), and draw the result
+	@$(BIN)/python examples/mnist.py
+
+test: $(INSTALLED) $(VENV)/.extra-test ## Rust tests, then Python tests and doctests
+	@cargo test --workspace --locked --quiet
+	@$(BIN)/python -m pytest -q tests --doctest-modules --pyargs corten $(PYTEST_ARGS)
+
+bench: $(INSTALLED) $(VENV)/.extra-bench ## kernels and whole steps against NumPy; dated record in benches/records
+	@mkdir -p benches/records
+	@$(BIN)/python -m pytest -q -o addopts= --import-mode=importlib benches --benchmark-only --benchmark-columns=min,median,rounds \
+	    --benchmark-json=benches/records/$$(date -u +%Y-%m-%d).json $(PYTEST_ARGS)
+
+lint: $(INSTALLED) $(VENV)/.extra-test ## rustfmt, clippy, ruff, mypy
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+docs: ## the Rust crates' documentation, in target/doc
+	@cargo doc --workspace --no-deps --locked --quiet
+
+clean: ## remove what was built (not the caches of cargo and pip)
+	@rm -rf $(VENV) dist demo.png .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@cargo clean --quiet
