@@ -1,0 +1,257 @@
+//! The graph: ops applied to values, in the order in which they were pushed.
+
+use crate::attributes::Attributes;
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::op::{Input, Op, Output};
+use crate::registry;
+use crate::spec::{DType, Spec};
+use crate::variable::Variable;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A value of a graph: an input, a constant, a variable or an output of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(pub usize);
+
+/// Where a value comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Input(usize),
+    Constant(Arc<Data>),
+    Variable(Arc<Variable>),
+    Node { node: usize, output: usize },
+}
+
+/// An op applied to values.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub op: Arc<dyn Op>,
+    pub attributes: Attributes,
+    pub inputs: Vec<Value>,
+    pub outputs: Vec<Value>,
+    /// The layer whose call pushed the node, or empty.
+    pub scope: Arc<str>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    spec: Spec,
+    source: Source,
+}
+
+/// Nodes in push order, which is a topological order. An *eager* graph runs each node as it is pushed.
+#[derive(Debug, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    values: Vec<Known>,
+    inputs: Vec<Value>,
+    variables: HashMap<u64, Value>,
+    updates: Vec<(Arc<Variable>, Value)>,
+    scope: Arc<str>,
+    /// What each value holds, in an eager graph.
+    held: Option<Vec<Option<Arc<Data>>>>,
+}
+
+impl Graph {
+    pub fn new(eager: bool) -> Graph {
+        Graph { held: eager.then(Vec::new), ..Graph::default() }
+    }
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+    pub fn inputs(&self) -> &[Value] {
+        &self.inputs
+    }
+    pub fn updates(&self) -> &[(Arc<Variable>, Value)] {
+        &self.updates
+    }
+    pub fn is_eager(&self) -> bool {
+        self.held.is_some()
+    }
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+    pub fn spec(&self, value: Value) -> &Spec {
+        &self.values[value.0].spec
+    }
+    pub fn source(&self, value: Value) -> &Source {
+        &self.values[value.0].source
+    }
+    /// The node that computes `value`, if one does.
+    pub fn producer(&self, value: Value) -> Option<&Node> {
+        match self.source(value) {
+            Source::Node { node, .. } => Some(&self.nodes[*node]),
+            _ => None,
+        }
+    }
+    /// Names the layer whose nodes are pushed next; returns the name before.
+    pub fn set_scope(&mut self, scope: Arc<str>) -> Arc<str> {
+        std::mem::replace(&mut self.scope, scope)
+    }
+
+    fn add(&mut self, spec: Spec, source: Source, data: Option<Arc<Data>>) -> Value {
+        self.values.push(Known { spec, source });
+        if let Some(held) = &mut self.held {
+            held.push(data);
+        }
+        Value(self.values.len() - 1)
+    }
+
+    /// A value fed at every run; an eager graph is given it here.
+    pub fn input(&mut self, spec: Spec, data: Option<Data>) -> Result<Value> {
+        if self.is_eager() != data.is_some() {
+            return Err(Error::Internal("an eager graph's inputs, and no other's, come with data".into()));
+        }
+        let value = self.add(spec, Source::Input(self.inputs.len()), data.map(Arc::new));
+        self.inputs.push(value);
+        Ok(value)
+    }
+    pub fn constant(&mut self, spec: Spec, data: Data) -> Value {
+        let data = Arc::new(data);
+        self.add(spec, Source::Constant(data.clone()), Some(data))
+    }
+    /// A float32 constant of one repeated number.
+    pub fn fill(&mut self, shape: &[usize], number: f32) -> Result<Value> {
+        let spec = Spec::f32(shape)?;
+        let mut data = Data::zeros(&spec)?;
+        if let Data::F32(data) = &mut data {
+            data.fill(number);
+        }
+        Ok(self.constant(spec, data))
+    }
+    /// The value that a variable holds when the run begins.
+    pub fn variable(&mut self, variable: &Arc<Variable>) -> Value {
+        if let Some(&value) = self.variables.get(&variable.id()) {
+            return value;
+        }
+        let value = self.add(variable.spec().clone(), Source::Variable(variable.clone()), None);
+        self.variables.insert(variable.id(), value);
+        value
+    }
+
+    /// Appends the op that the registry knows as `name`.
+    pub fn push(&mut self, name: &str, inputs: &[Value], attributes: Attributes) -> Result<Vec<Value>> {
+        let op = registry::make(name, &attributes).map_err(|e| e.at(&self.place(name)))?;
+        self.append(op, inputs, attributes)
+    }
+    /// Appends an op and returns its outputs.
+    pub fn apply(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Result<Vec<Value>> {
+        self.append(Arc::new(op), inputs, Attributes::default())
+    }
+    /// Appends an op and returns its first output.
+    pub fn apply1(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Result<Value> {
+        Ok(self.apply(op, inputs)?[0])
+    }
+
+    fn place(&self, name: &str) -> String {
+        if self.scope.is_empty() { name.to_string() } else { format!("{name} in layer \"{}\"", self.scope) }
+    }
+
+    fn append(&mut self, op: Arc<dyn Op>, inputs: &[Value], attributes: Attributes) -> Result<Vec<Value>> {
+        if let Some(bad) = inputs.iter().find(|v| v.0 >= self.values.len()) {
+            return Err(Error::Internal(format!("value {} is not of this graph", bad.0)));
+        }
+        let specs: Vec<&Spec> = inputs.iter().map(|&v| self.spec(v)).collect();
+        let made = op.outputs(&specs).map_err(|e| e.at(&self.place(op.name())))?;
+        let datas = match self.held.is_some() {
+            true => self
+                .run_now(&*op, inputs, &made)
+                .map_err(|e| e.at(&self.place(op.name())))?
+                .into_iter()
+                .map(Some)
+                .collect(),
+            false => vec![None; made.len()],
+        };
+        let node = self.nodes.len();
+        let outputs: Vec<Value> = made
+            .into_iter()
+            .zip(datas)
+            .enumerate()
+            .map(|(output, (spec, data))| self.add(spec, Source::Node { node, output }, data))
+            .collect();
+        self.nodes.push(Node {
+            op,
+            attributes,
+            inputs: inputs.to_vec(),
+            outputs: outputs.clone(),
+            scope: self.scope.clone(),
+        });
+        Ok(outputs)
+    }
+
+    fn run_now(&self, op: &dyn Op, inputs: &[Value], made: &[Spec]) -> Result<Vec<Arc<Data>>> {
+        let held = inputs.iter().map(|&v| self.data(v)).collect::<Result<Vec<_>>>()?;
+        if op.alias() {
+            return Ok(vec![held[0].clone()]);
+        }
+        let mut datas = made.iter().map(Data::zeros).collect::<Result<Vec<_>>>()?;
+        for &(input, output) in op.in_place() {
+            datas[output].slice_mut().copy_from(held[input].slice())?;
+        }
+        let operands: Vec<Input<'_>> =
+            inputs.iter().zip(&held).map(|(&v, data)| Input { spec: self.spec(v), data: data.slice() }).collect();
+        let mut places: Vec<Output<'_>> =
+            made.iter().zip(&mut datas).map(|(spec, data)| Output { spec, data: data.slice_mut() }).collect();
+        corten_kernels::threads::with_flush(|| op.run(&operands, &mut places))?;
+        Ok(datas.into_iter().map(Arc::new).collect())
+    }
+
+    /// What a value of an eager graph holds.
+    pub fn data(&self, value: Value) -> Result<Arc<Data>> {
+        let held = self.held.as_ref().ok_or_else(|| Error::Value("a traced value has no numbers yet".into()))?;
+        match (&held[value.0], self.source(value)) {
+            (Some(data), _) => Ok(data.clone()),
+            (None, Source::Variable(variable)) => Ok(Arc::new(variable.read().clone())),
+            (None, _) => Err(Error::Internal("an eager value was not computed".into())),
+        }
+    }
+
+    /// Asks that `variable` hold `value` when the run ends.
+    pub fn update(&mut self, variable: &Arc<Variable>, value: Value) -> Result<()> {
+        if self.spec(value) != variable.spec() {
+            return Err(Error::Shape(format!(
+                "update: the variable is {:?}, the new value {:?}",
+                variable.spec(),
+                self.spec(value)
+            )));
+        }
+        if self.updates.iter().any(|(other, _)| other.id() == variable.id()) {
+            return Err(Error::Value("update: the variable is already updated in this step".into()));
+        }
+        // The old value of another variable must be saved before that one changes.
+        let value = match self.source(self.root(value)) {
+            Source::Variable(_) => self.apply1(crate::ops::identity::Identity, &[value])?,
+            _ => value,
+        };
+        self.updates.push((variable.clone(), value));
+        Ok(())
+    }
+
+    /// The value whose elements `value` is, behind reshapes.
+    pub fn root(&self, value: Value) -> Value {
+        let mut value = value;
+        while let Some(node) = self.producer(value).filter(|node| node.op.alias()) {
+            value = node.inputs[0];
+        }
+        value
+    }
+
+    /// Ends an eager step: gives the updated variables their new values.
+    pub fn finish(&mut self) -> Result<()> {
+        let updates = std::mem::take(&mut self.updates);
+        let news = updates.iter().map(|(_, value)| self.data(*value)).collect::<Result<Vec<_>>>()?;
+        for ((variable, _), new) in updates.iter().zip(news) {
+            variable.write().slice_mut().copy_from(new.slice())?;
+        }
+        Ok(())
+    }
+
+    /// Whether gradients can flow into a value.
+    pub(crate) fn differentiable(&self, value: Value) -> bool {
+        self.spec(value).dtype == DType::F32
+    }
+}

@@ -1,0 +1,28 @@
+//! Corten's engine. Four nouns: an [`Op`] is one differentiable operation, a [`Graph`] is ops applied to values, a
+//! [`Variable`] outlives a run, a [`Program`] is a graph compiled for fixed shapes.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod data;
+mod dataset;
+mod error;
+mod gradients;
+mod graph;
+mod op;
+pub mod ops;
+mod plan;
+mod program;
+mod registry;
+mod spec;
+mod variable;
+
+pub use attributes::{Attribute, Attributes};
+pub use data::{Data, Slice, SliceMut};
+pub use dataset::{Column, Dataset};
+pub use error::{Error, Result};
+pub use graph::{Graph, Node, Source, Value};
+pub use op::{Gradient, Input, Op, Output};
+pub use program::{Order, Program};
+pub use registry::names;
+pub use spec::{DType, Spec};
+pub use variable::Variable;

@@ -1,0 +1,71 @@
+//! The ops: one file for each operation or close family.
+
+pub(crate) mod conv2d;
+pub(crate) mod dense;
+pub(crate) mod identity;
+pub(crate) mod matmul;
+pub(crate) mod reshape;
+
+use crate::attributes::{Attribute, Attributes};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+use crate::spec::{DType, Spec};
+use corten_kernels::Isa;
+
+/// The instruction set that every op runs on.
+pub(crate) fn isa() -> Isa {
+    Isa::active()
+}
+
+/// Refuses anything but float32 inputs.
+pub(crate) fn expect_f32(inputs: &[&Spec]) -> Result<()> {
+    match inputs.iter().position(|spec| spec.dtype != DType::F32) {
+        Some(index) => Err(Error::Type(format!("input {index}: expected float32, got {:?}", inputs[index]))),
+        None => Ok(()),
+    }
+}
+
+/// The sum of two values of one shape: where paths of a gradient meet.
+pub(crate) fn add(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
+    Ok(graph.push("add", &[a, b], Attributes::default())?[0])
+}
+
+/// The sum over some axes.
+pub(crate) fn sum_axes(graph: &mut Graph, value: Value, axes: &[usize], keepdims: bool) -> Result<Value> {
+    let axes = Attribute::Ints(axes.iter().map(|&axis| axis as i64).collect());
+    let attributes = [("axes".to_string(), axes), ("keepdims".to_string(), Attribute::Bool(keepdims))];
+    Ok(graph.push("sum", &[value], Attributes(attributes.into()))?[0])
+}
+
+/// Whether the attribute `activation` of a fused layer asks for ReLU: "linear" or "relu".
+pub(crate) fn fused_relu(attributes: &Attributes) -> Result<bool> {
+    match attributes.text("activation")? {
+        "linear" => Ok(false),
+        "relu" => Ok(true),
+        other => Err(Error::Value(format!("`activation`: expected \"linear\" or \"relu\", got {other:?}"))),
+    }
+}
+
+/// dz for `y = relu(z)` where the layer fused a ReLU, else dy itself.
+pub(crate) fn relu_gradient(graph: &mut Graph, relu: bool, y: Value, dy: Value) -> Result<Value> {
+    if relu { Ok(graph.push("relu_gradient", &[y, dy], Attributes::default())?[0]) } else { Ok(dy) }
+}
+
+/// Whether the attribute `padding` is "same" (else "valid").
+pub(crate) fn is_same(attributes: &Attributes) -> Result<bool> {
+    match attributes.text("padding")? {
+        "same" => Ok(true),
+        "valid" => Ok(false),
+        other => Err(Error::Value(format!("`padding`: expected \"valid\" or \"same\", got {other:?}"))),
+    }
+}
+
+/// Zeros before and after one axis. "same" gives ceil(size / stride) outputs; the odd cell goes after (TensorFlow's rule).
+pub(crate) fn pad(size: usize, kernel: usize, stride: usize, dilation: usize, same: bool) -> [usize; 2] {
+    if !same || kernel == 0 || size == 0 {
+        return [0, 0];
+    }
+    let extent = (kernel - 1).saturating_mul(dilation).saturating_add(1);
+    let total = ((size - 1) / stride * stride).saturating_add(extent).saturating_sub(size);
+    [total / 2, total - total / 2]
+}

@@ -1,0 +1,393 @@
+//! The program: a graph compiled for fixed shapes, run once or over many batches in one call.
+
+use crate::data::{Data, Slice, SliceMut};
+use crate::dataset::{Dataset, Rows};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+use crate::op::{Input, Output};
+use crate::plan::{Place, Plan, Region, Step, arena_of};
+use crate::spec::{DType, Spec};
+use corten_kernels::threads;
+use smallvec::SmallVec;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+/// A compiled graph. Runs from several threads at once each take an arena of their own.
+#[derive(Debug)]
+pub struct Program {
+    plan: Plan,
+    idle: Mutex<Vec<Arena>>,
+}
+
+/// Which batches of a dataset to run: `steps` batches of `batch` rows each, the first of them beginning at `start` of
+/// `rows` (or of the dataset itself).
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    pub rows: Option<&'a [u32]>,
+    pub start: usize,
+    pub batch: usize,
+    pub steps: usize,
+}
+
+#[derive(Debug)]
+struct Arena {
+    f32: Vec<f32>,
+    i32: Vec<i32>,
+    u8: Vec<u8>,
+    /// One batch of each column that has to be gathered or cast.
+    batch: Vec<Option<Data>>,
+}
+
+/// Elements that a float arena is longer than planned, so that it can begin on a cache line.
+const SLACK: usize = 16;
+
+impl Arena {
+    fn new(plan: &Plan) -> Result<Arena> {
+        let make = |dtype, len| Spec::new(dtype, &[len]).and_then(|spec| Data::zeros(&spec));
+        match (
+            make(DType::F32, plan.arena[0] + SLACK)?,
+            make(DType::I32, plan.arena[1])?,
+            make(DType::U8, plan.arena[2])?,
+        ) {
+            (Data::F32(f32), Data::I32(i32), Data::U8(u8)) => {
+                Ok(Arena { f32, i32, u8, batch: vec![None; plan.feeds.len()] })
+            }
+            _ => Err(Error::Internal("zeros of another type".into())),
+        }
+    }
+}
+
+/// A variable as one run sees it; `Taken` while a step changes it in place.
+enum Slot<'v> {
+    Read(Slice<'v>),
+    Write(&'v mut Data),
+    Taken,
+}
+
+impl Slot<'_> {
+    fn slice(&self) -> Result<Slice<'_>> {
+        match self {
+            Slot::Read(slice) => Ok(*slice),
+            Slot::Write(data) => Ok(data.slice()),
+            Slot::Taken => Err(Error::Internal("a variable is read while it is changed".into())),
+        }
+    }
+}
+
+/// Cuts the parts in `regions` (ascending, disjoint) out of an arena.
+fn split<'a, T>(mut rest: &'a mut [T], regions: &'a [Region], mut put: impl FnMut(&'a Region, &'a mut [T])) {
+    let mut at = 0;
+    for region in regions {
+        let (_, tail) = rest.split_at_mut(region.start - at);
+        let (part, tail) = tail.split_at_mut(region.len);
+        put(region, part);
+        rest = tail;
+        at = region.start + region.len;
+    }
+}
+
+type Inputs<'a> = SmallVec<[Option<Slice<'a>>; 8]>;
+type Outputs<'a> = SmallVec<[Option<SliceMut<'a>>; 4]>;
+
+impl Step {
+    fn run(&self, plan: &Plan, arena: &mut Arena, slots: &mut [Slot<'_>], feeds: &[Slice<'_>]) -> Result<()> {
+        let mut taken: SmallVec<[(usize, usize, &mut Data); 4]> = SmallVec::new();
+        for (output, (_, place)) in self.outputs.iter().enumerate() {
+            if let Place::Variable(entry) = *place
+                && let Slot::Write(data) = std::mem::replace(&mut slots[entry], Slot::Taken)
+            {
+                taken.push((output, entry, data));
+            }
+        }
+        let result = self.call(plan, arena, slots, feeds, &mut taken);
+        for (_, entry, data) in taken {
+            slots[entry] = Slot::Write(data);
+        }
+        result
+    }
+
+    fn call(
+        &self,
+        plan: &Plan,
+        arena: &mut Arena,
+        slots: &[Slot<'_>],
+        feeds: &[Slice<'_>],
+        taken: &mut [(usize, usize, &mut Data)],
+    ) -> Result<()> {
+        let mut inputs: Inputs<'_> = SmallVec::from_elem(None, self.inputs.len());
+        let mut outputs: Outputs<'_> = SmallVec::new();
+        outputs.resize_with(self.outputs.len(), || None);
+        for (input, (spec, place)) in self.inputs.iter().enumerate() {
+            inputs[input] = match *place {
+                Place::Feed(feed) => Some(feeds[feed]),
+                Place::Constant(constant) => Some(plan.constants[constant].slice()),
+                Place::Variable(entry) => Some(slots[entry].slice()?),
+                Place::Arena { .. } => None,
+                Place::Output => Some(match spec.dtype {
+                    DType::F32 => Slice::F32(&[]),
+                    DType::I32 => Slice::I32(&[]),
+                    DType::U8 => Slice::U8(&[]),
+                }),
+            };
+        }
+        for (output, _, data) in taken.iter_mut() {
+            outputs[*output] = Some(data.slice_mut());
+        }
+        let skip = arena.f32.as_ptr().align_offset(64).min(SLACK);
+        split(&mut arena.f32[skip..], &self.regions[arena_of(DType::F32)], |region, part| match region.output {
+            Some(output) => outputs[output] = Some(SliceMut::F32(part)),
+            None => {
+                let part: &[f32] = part;
+                region.inputs.iter().for_each(|&input| inputs[input] = Some(Slice::F32(part)));
+            }
+        });
+        split(&mut arena.i32, &self.regions[arena_of(DType::I32)], |region, part| match region.output {
+            Some(output) => outputs[output] = Some(SliceMut::I32(part)),
+            None => {
+                let part: &[i32] = part;
+                region.inputs.iter().for_each(|&input| inputs[input] = Some(Slice::I32(part)));
+            }
+        });
+        split(&mut arena.u8, &self.regions[arena_of(DType::U8)], |region, part| match region.output {
+            Some(output) => outputs[output] = Some(SliceMut::U8(part)),
+            None => {
+                let part: &[u8] = part;
+                region.inputs.iter().for_each(|&input| inputs[input] = Some(Slice::U8(part)));
+            }
+        });
+        let lost = || Error::Internal(format!("{}: an operand has no place", self.place));
+        for &(input, output) in &self.copies {
+            let from = inputs[input].ok_or_else(lost)?;
+            outputs[output].as_mut().ok_or_else(lost)?.copy_from(from)?;
+        }
+        let mut operands: SmallVec<[Input<'_>; 8]> = SmallVec::new();
+        for ((spec, _), data) in self.inputs.iter().zip(inputs) {
+            operands.push(Input { spec, data: data.ok_or_else(lost)? });
+        }
+        let mut places: SmallVec<[Output<'_>; 4]> = SmallVec::new();
+        for ((spec, _), data) in self.outputs.iter().zip(outputs) {
+            places.push(Output { spec, data: data.ok_or_else(lost)? });
+        }
+        self.op.run(&operands, &mut places).map_err(|e| e.at(&self.place))
+    }
+}
+
+/// The locks of one run, in the order of the variables' ids.
+enum Lock<'v> {
+    Read(RwLockReadGuard<'v, Data>),
+    Write(RwLockWriteGuard<'v, Data>),
+}
+
+impl Program {
+    /// Compiles what `outputs` and the graph's updates need, fed by `inputs`.
+    pub fn compile(graph: &Graph, inputs: &[Value], outputs: &[Value]) -> Result<Program> {
+        Ok(Program { plan: Plan::new(graph, inputs, outputs)?, idle: Mutex::new(Vec::new()) })
+    }
+    pub fn feeds(&self) -> &[Spec] {
+        &self.plan.feeds
+    }
+    pub fn outputs(&self) -> impl Iterator<Item = &Spec> {
+        self.plan.outputs.iter().map(|(spec, _)| spec)
+    }
+    /// Bytes of the arena that each concurrent run takes.
+    pub fn arena_bytes(&self) -> usize {
+        self.plan.arena[0] * 4 + self.plan.arena[1] * 4 + self.plan.arena[2]
+    }
+    /// The op names in running order.
+    pub fn steps(&self) -> impl Iterator<Item = &str> {
+        self.plan.steps.iter().map(|step| step.place.as_str())
+    }
+
+    /// Runs batch after batch of `dataset`, one column for each feed, until `order.steps` are done or `budget` is
+    /// spent (at least one batch is run); returns how many. Output `o` of step `s` goes to the `s`-th part of
+    /// `outputs[o]`. Where output `watch` is not finite, the loop ends after that step. `cancelled` is asked now and
+    /// then on the calling thread; once it says yes, the batch in work is dropped and nothing of it is kept.
+    pub fn run_many(
+        &self,
+        dataset: &Dataset<'_>,
+        order: &Order<'_>,
+        outputs: &mut [SliceMut<'_>],
+        watch: Option<usize>,
+        budget: Duration,
+        cancelled: &mut dyn FnMut() -> bool,
+    ) -> Result<usize> {
+        self.check(dataset, order, outputs)?;
+        let idle = || self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let popped = idle().pop();
+        let mut arena = match popped {
+            Some(arena) => arena,
+            None => Arena::new(&self.plan)?,
+        };
+        // A small step is done before another thread would have woken.
+        let result = if self.plan.work < 4 * threads::GRAIN {
+            threads::with_flush(|| self.steps_of(&mut arena, dataset, order, outputs, watch, budget, None))
+        } else {
+            threads::drive(cancelled, |flag| {
+                self.steps_of(&mut arena, dataset, order, outputs, watch, budget, Some(flag))
+            })
+        };
+        idle().push(arena);
+        result
+    }
+
+    fn check(&self, dataset: &Dataset<'_>, order: &Order<'_>, outputs: &[SliceMut<'_>]) -> Result<()> {
+        if dataset.columns.len() != self.plan.feeds.len() || outputs.len() != self.plan.outputs.len() {
+            return Err(Error::Internal("a program was given too few or too many arrays".into()));
+        }
+        for ((column, width), spec) in dataset.columns.iter().zip(&self.plan.feeds) {
+            if width.checked_mul(dataset.rows) != Some(column.len()) || width * order.batch != spec.len() {
+                return Err(Error::Shape(format!("the graph wants {spec:?}, got rows of {width} elements")));
+            }
+        }
+        let rows = order.rows.map_or(dataset.rows, <[u32]>::len);
+        if order.batch.checked_mul(order.steps).and_then(|n| n.checked_add(order.start)).is_none_or(|end| end > rows) {
+            return Err(Error::Internal(format!("{} batches of {} exceed {rows} rows", order.steps, order.batch)));
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn steps_of(
+        &self,
+        arena: &mut Arena,
+        dataset: &Dataset<'_>,
+        order: &Order<'_>,
+        outputs: &mut [SliceMut<'_>],
+        watch: Option<usize>,
+        budget: Duration,
+        cancel: Option<&AtomicBool>,
+    ) -> Result<usize> {
+        let began = Instant::now();
+        let mut locks: Vec<Lock<'_>> = self
+            .plan
+            .variables
+            .iter()
+            .map(|(variable, written)| match written {
+                true => Lock::Write(variable.write()),
+                false => Lock::Read(variable.read()),
+            })
+            .collect();
+        let mut slots: Vec<Slot<'_>> = locks
+            .iter_mut()
+            .map(|lock| match lock {
+                Lock::Read(data) => Slot::Read(data.slice()),
+                Lock::Write(data) => Slot::Write(data),
+            })
+            .collect();
+        let mut staged: Vec<Option<Data>> = std::mem::take(&mut arena.batch);
+        staged.resize(self.plan.feeds.len(), None);
+        let mut done = 0;
+        let result = (|| {
+            while done < order.steps {
+                let from = order.start + done * order.batch;
+                let rows = match order.rows {
+                    Some(rows) => Rows::Listed(&rows[from..from + order.batch]),
+                    None => Rows::Range(from, from + order.batch),
+                };
+                for (index, spec) in self.plan.feeds.iter().enumerate() {
+                    if self.direct(dataset, index, rows).is_some() {
+                        continue;
+                    }
+                    if staged[index].is_none() {
+                        staged[index] = Some(Data::zeros(spec)?);
+                    }
+                    if let Some(data) = &mut staged[index] {
+                        dataset.gather(index, rows, &mut data.slice_mut())?;
+                    }
+                }
+                let feeds: SmallVec<[Slice<'_>; 8]> = (0..self.plan.feeds.len())
+                    .map(|index| {
+                        let ours = staged[index].as_ref().map(Data::slice);
+                        self.direct(dataset, index, rows).or(ours).unwrap_or(Slice::F32(&[]))
+                    })
+                    .collect();
+                self.step(arena, &mut slots, &feeds, outputs, done, cancel)?;
+                done += 1;
+                let bad = watch.is_some_and(|index| match &outputs[index] {
+                    SliceMut::F32(values) => !values[done - 1].is_finite(),
+                    _ => false,
+                });
+                if bad || began.elapsed() >= budget {
+                    break;
+                }
+            }
+            Ok(done)
+        })();
+        arena.batch = staged;
+        result
+    }
+
+    /// The batch as it lies in the dataset, where neither order nor type has to change.
+    fn direct<'d>(&self, dataset: &Dataset<'d>, index: usize, rows: Rows<'_>) -> Option<Slice<'d>> {
+        let (Rows::Range(from, to), (column, width)) = (rows, &dataset.columns[index]) else { return None };
+        let slice = column.direct(from * width, (to - from) * width)?;
+        (slice.dtype() == self.plan.feeds[index].dtype).then_some(slice)
+    }
+
+    fn step(
+        &self,
+        arena: &mut Arena,
+        slots: &mut [Slot<'_>],
+        feeds: &[Slice<'_>],
+        outputs: &mut [SliceMut<'_>],
+        index: usize,
+        cancel: Option<&AtomicBool>,
+    ) -> Result<()> {
+        for (position, step) in self.plan.steps.iter().enumerate() {
+            if position < self.plan.commit && cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                return Err(Error::Interrupted);
+            }
+            step.run(&self.plan, arena, slots, feeds)?;
+        }
+        for (output, (spec, place)) in outputs.iter_mut().zip(&self.plan.outputs) {
+            let (len, from) = (spec.len(), self.read(arena, slots, feeds, spec, *place)?);
+            let whole = Error::Internal("an output array is too short".into());
+            match (output, from) {
+                (SliceMut::F32(to), Slice::F32(from)) => {
+                    to.get_mut(index * len..(index + 1) * len).ok_or(whole)?.copy_from_slice(from)
+                }
+                (SliceMut::I32(to), Slice::I32(from)) => {
+                    to.get_mut(index * len..(index + 1) * len).ok_or(whole)?.copy_from_slice(from)
+                }
+                (SliceMut::U8(to), Slice::U8(from)) => {
+                    to.get_mut(index * len..(index + 1) * len).ok_or(whole)?.copy_from_slice(from)
+                }
+                _ => return Err(Error::Internal("an output array has another type".into())),
+            }
+        }
+        for (entry, spec, place) in &self.plan.updates {
+            let Slot::Write(data) = std::mem::replace(&mut slots[*entry], Slot::Taken) else {
+                return Err(Error::Internal("an updated variable is not held for writing".into()));
+            };
+            let copied = self.read(arena, slots, feeds, spec, *place).and_then(|from| data.slice_mut().copy_from(from));
+            slots[*entry] = Slot::Write(data);
+            copied?;
+        }
+        Ok(())
+    }
+
+    fn read<'a>(
+        &'a self,
+        arena: &'a Arena,
+        slots: &'a [Slot<'_>],
+        feeds: &[Slice<'a>],
+        spec: &Spec,
+        place: Place,
+    ) -> Result<Slice<'a>> {
+        match place {
+            Place::Feed(feed) => Ok(feeds[feed]),
+            Place::Constant(constant) => Ok(self.plan.constants[constant].slice()),
+            Place::Variable(entry) => slots[entry].slice(),
+            Place::Arena { start, len } => Ok(match spec.dtype {
+                DType::F32 => {
+                    let skip = arena.f32.as_ptr().align_offset(64).min(SLACK);
+                    Slice::F32(&arena.f32[skip + start..skip + start + len])
+                }
+                DType::I32 => Slice::I32(&arena.i32[start..start + len]),
+                DType::U8 => Slice::U8(&arena.u8[start..start + len]),
+            }),
+            Place::Output => Err(Error::Internal("an in-place input has no place of its own".into())),
+        }
+    }
+}
