@@ -1,0 +1,42 @@
+//! The one door between Python and the engine: the GIL is released, errors are mapped, panics are caught.
+
+use corten_engine::{Error, Result};
+use corten_kernels::scratch::OutOfMemory;
+use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs `f` without the GIL.
+pub fn guarded<R: Send>(py: Python<'_>, f: impl FnOnce() -> Result<R> + Send) -> PyResult<R> {
+    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(f)));
+    outcome.unwrap_or_else(|panic| Err(of_panic(&*panic))).map_err(|error| raise(py, error))
+}
+
+fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
+    if let Some(memory) = panic.downcast_ref::<OutOfMemory>() {
+        return Error::Memory(format!("{} bytes of scratch could not be allocated", memory.bytes));
+    }
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    Error::Internal(format!("Corten broke one of its own rules, please report it: {}", text.unwrap_or("no message")))
+}
+
+/// The Python exception of an error.
+pub fn raise(py: Python<'_>, error: Error) -> PyErr {
+    let text = error.to_string();
+    match error {
+        Error::Type(_) => PyTypeError::new_err(text),
+        Error::Value(_) => PyValueError::new_err(text),
+        Error::Index(_) => PyIndexError::new_err(text),
+        Error::Memory(_) => PyMemoryError::new_err(text),
+        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
+        Error::Shape(_) => own(py, "ShapeError", text),
+        Error::Internal(_) => own(py, "InternalError", text),
+    }
+}
+
+/// An exception that `corten.errors` defines.
+fn own(py: Python<'_>, name: &str, text: String) -> PyErr {
+    let made =
+        py.import("corten.errors").and_then(|module| module.getattr(name)).and_then(|class| class.call1((text,)));
+    made.map_or_else(|error| error, PyErr::from_value)
+}

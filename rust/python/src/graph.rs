@@ -1,0 +1,171 @@
+//! `Graph`: generic pushes; it does not grow with ops. Values are plain ints.
+
+use crate::arrays::{Source, dtype, to_numpy};
+use crate::errors::{guarded, raise};
+use crate::program::Program;
+use crate::variable::Variable;
+use corten_engine as engine;
+use engine::{Attribute, Attributes, Value};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+#[pyclass(frozen, module = "corten._core")]
+pub struct Graph(Mutex<engine::Graph>);
+
+impl Graph {
+    fn lock(&self) -> MutexGuard<'_, engine::Graph> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+    fn known(&self, value: usize) -> PyResult<(MutexGuard<'_, engine::Graph>, Value)> {
+        let graph = self.lock();
+        if value < graph.len() {
+            Ok((graph, Value(value)))
+        } else {
+            Err(PyValueError::new_err(format!("value {value} is not of this graph")))
+        }
+    }
+}
+
+fn attribute(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
+    let wide = |_| PyValueError::new_err(format!("`{name}`: the int does not fit into 64 bits"));
+    if value.is_instance_of::<PyBool>() {
+        return Ok(Attribute::Bool(value.extract()?));
+    }
+    if value.is_instance_of::<PyInt>() {
+        return Ok(Attribute::Int(value.extract().map_err(wide)?));
+    }
+    if value.is_instance_of::<PyFloat>() {
+        return Ok(Attribute::Float(value.extract()?));
+    }
+    if value.is_instance_of::<PyString>() {
+        return Ok(Attribute::Text(value.extract()?));
+    }
+    match value.try_iter() {
+        Ok(items) => {
+            let ints = items.map(|item| item?.extract::<i64>()).collect::<PyResult<Vec<_>>>();
+            Ok(Attribute::Ints(ints.map_err(|_| {
+                PyTypeError::new_err(format!("`{name}`: expected a sequence of ints of 64 bits, got {value}"))
+            })?))
+        }
+        Err(_) => Err(PyTypeError::new_err(format!(
+            "`{name}`: expected bool, int, float, str or a sequence of ints, got {}",
+            value.get_type().name()?
+        ))),
+    }
+}
+
+fn attributes(given: &Bound<'_, PyDict>) -> PyResult<Attributes> {
+    let mut found = Attributes::default();
+    for (name, value) in given {
+        let name: String = name.extract()?;
+        let value = attribute(&name, &value)?;
+        found.0.insert(name, value);
+    }
+    Ok(found)
+}
+
+fn to_python<'py>(py: Python<'py>, attribute: &Attribute) -> PyResult<Bound<'py, PyAny>> {
+    match attribute {
+        Attribute::Bool(value) => value.into_pyobject(py).map(|v| v.to_owned().into_any()).map_err(Into::into),
+        Attribute::Int(value) => value.into_pyobject(py).map(Bound::into_any).map_err(Into::into),
+        Attribute::Float(value) => value.into_pyobject(py).map(Bound::into_any).map_err(Into::into),
+        Attribute::Text(value) => value.into_pyobject(py).map(Bound::into_any).map_err(Into::into),
+        Attribute::Ints(value) => value.into_pyobject(py),
+    }
+}
+
+type NodeParts<'py> = (&'static str, Vec<usize>, Vec<usize>, Bound<'py, PyDict>, String);
+
+fn parts<'py>(py: Python<'py>, node: &engine::Node) -> PyResult<NodeParts<'py>> {
+    let given = PyDict::new(py);
+    for (name, value) in &node.attributes.0 {
+        given.set_item(name, to_python(py, value)?)?;
+    }
+    let ids = |values: &[Value]| values.iter().map(|v| v.0).collect();
+    Ok((node.op.name(), ids(&node.inputs), ids(&node.outputs), given, node.scope.to_string()))
+}
+
+#[pymethods]
+impl Graph {
+    #[new]
+    fn new(eager: bool) -> Graph {
+        Graph(Mutex::new(engine::Graph::new(eager)))
+    }
+    #[getter]
+    fn eager(&self) -> bool {
+        self.lock().is_eager()
+    }
+    /// A value to be fed at every run.
+    fn input(&self, py: Python<'_>, shape: Vec<usize>, kind: &str) -> PyResult<usize> {
+        let kind = dtype(kind)?;
+        guarded(py, || self.lock().input(engine::Spec::new(kind, &shape)?, None)).map(|value| value.0)
+    }
+    /// An array as a value: what an eager graph is fed, and in any graph a constant.
+    fn constant(&self, py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let (spec, data) = Source::new(array)?.data(py)?;
+        Ok(self.lock().constant(spec, data).0)
+    }
+    fn variable(&self, variable: &Variable) -> usize {
+        self.lock().variable(&variable.0).0
+    }
+    /// Appends an op; an eager graph runs it. Returns its outputs.
+    fn push(&self, py: Python<'_>, name: &str, inputs: Vec<usize>, given: &Bound<'_, PyDict>) -> PyResult<Vec<usize>> {
+        let given = attributes(given)?;
+        let inputs: Vec<Value> = inputs.into_iter().map(Value).collect();
+        let outputs = guarded(py, || self.lock().push(name, &inputs, given))?;
+        Ok(outputs.into_iter().map(|value| value.0).collect())
+    }
+    /// (shape, dtype) of a value.
+    fn spec(&self, value: usize) -> PyResult<(Vec<usize>, &'static str)> {
+        let (graph, value) = self.known(value)?;
+        let spec = graph.spec(value);
+        Ok((spec.shape.clone(), spec.dtype.name()))
+    }
+    /// Appends the gradients of a loss; None where it does not depend on the value.
+    fn gradients(&self, py: Python<'_>, loss: usize, wrt: Vec<usize>) -> PyResult<Vec<Option<usize>>> {
+        self.known(wrt.iter().copied().fold(loss, usize::max))?;
+        let wrt: Vec<Value> = wrt.into_iter().map(Value).collect();
+        let found = guarded(py, || self.lock().gradients(Value(loss), &wrt))?;
+        Ok(found.into_iter().map(|value| value.map(|v| v.0)).collect())
+    }
+    /// Asks that a variable hold a value when the run ends.
+    fn update(&self, py: Python<'_>, variable: &Variable, value: usize) -> PyResult<()> {
+        self.known(value)?;
+        let variable: Arc<engine::Variable> = variable.0.clone();
+        guarded(py, || self.lock().update(&variable, Value(value)))
+    }
+    /// Ends an eager step: gives the updated variables their new values.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        guarded(py, || self.lock().finish())
+    }
+    /// Names the layer whose ops are pushed next; returns the name before.
+    fn scope(&self, name: &str) -> String {
+        self.lock().set_scope(name.into()).to_string()
+    }
+    /// What a value of an eager graph holds.
+    fn data<'py>(&self, py: Python<'py>, value: usize) -> PyResult<Bound<'py, PyAny>> {
+        let (graph, value) = self.known(value)?;
+        let data = graph.data(value).map_err(|error| raise(py, error))?;
+        let shape = graph.spec(value).shape.clone();
+        drop(graph);
+        to_numpy(py, &shape, data.slice())
+    }
+    /// (op, inputs, outputs, attributes, layer) of the node that computes a value, or None.
+    fn producer<'py>(&self, py: Python<'py>, value: usize) -> PyResult<Option<NodeParts<'py>>> {
+        let (graph, value) = self.known(value)?;
+        graph.producer(value).map(|node| parts(py, node)).transpose()
+    }
+    /// (op, inputs, outputs, attributes, layer) of every node, in order.
+    fn nodes<'py>(&self, py: Python<'py>) -> PyResult<Vec<NodeParts<'py>>> {
+        self.lock().nodes().iter().map(|node| parts(py, node)).collect()
+    }
+    /// Compiles what `outputs` and the updates need, fed by `inputs`.
+    fn compile(&self, py: Python<'_>, inputs: Vec<usize>, outputs: Vec<usize>) -> PyResult<Program> {
+        self.known(inputs.iter().chain(&outputs).copied().max().unwrap_or(0))?;
+        let values = |ids: Vec<usize>| ids.into_iter().map(Value).collect::<Vec<_>>();
+        let (inputs, outputs) = (values(inputs), values(outputs));
+        guarded(py, || engine::Program::compile(&self.lock(), &inputs, &outputs)).map(Program)
+    }
+}
