@@ -8,6 +8,7 @@
 pub mod conv2d;
 pub mod gemm;
 pub mod optimizer;
+pub mod pool2d;
 pub mod scratch;
 pub mod simd;
 pub mod threads;
