@@ -145,6 +145,10 @@ impl<T> Shared<T> {
     pub fn pointer(&self) -> *mut T {
         self.0
     }
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.1
+    }
 }
 
 /// Cuts `out` into chunks of `chunk` elements (the last may be shorter) and calls `f(index, chunk)` on each; `work` is

@@ -1,8 +1,17 @@
-//! Matrix products.
+//! Matrix products: blocks of k small enough for the near caches, B packed into panels where that pays, tasks that are
+//! blocks of C. Each element of C is one sum in the order of k, cut at multiples of [`DEPTH`], whatever the tasks.
 
-use crate::Isa;
+use crate::threads::Shared;
+use crate::{Isa, scratch, threads};
+use pack::Matrix;
+use tile::{Left, Product, Right, Start};
 
+pub mod pack;
 pub mod reference;
+pub mod tile;
+
+#[cfg(test)]
+mod tests;
 
 /// `C[b] = op(A[b]) . op(B[b])`, row-major, for `b` in `0..batch`. A is m x k (k x m when transposed), B is k x n
 /// (n x k). An operand with batch stride 0 is shared by the whole batch.
@@ -19,7 +28,118 @@ pub struct Matmul {
     pub stride_b: usize,
 }
 
+/// The longest run of k between two visits of C: rows of A for one tile then fit the first cache.
+const DEPTH: usize = 512;
+/// Most rows of a task.
+const MOST_ROWS: usize = 112;
+/// Floats of B that are left where they lie: they fit the first cache.
+const SMALL: usize = 8 * 1024;
+
 /// The product `p`, then `+ bias` per column, then relu, into `c`.
-pub fn matmul(_isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
-    reference::matmul(p, a, b, bias, relu, c);
+pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
+    let mut p = *p;
+    assert_eq!(c.len(), p.batch * p.m * p.n, "C is batch x m x n");
+    assert!(bias.is_none_or(|bias| bias.len() == p.n), "one bias per column");
+    if c.is_empty() {
+        return;
+    }
+    assert!(a.len() >= (p.batch - 1) * p.stride_a + p.m * p.k, "A is too short");
+    assert!(b.len() >= (p.batch - 1) * p.stride_b + p.k * p.n, "B is too short");
+    if p.stride_b == 0 && p.stride_a == p.m * p.k && !p.transpose_a {
+        (p.m, p.batch) = (p.batch * p.m, 1);
+    }
+    threads::for_each_chunk(c, p.m * p.n, p.m * p.n * p.k, |i, c| {
+        one(isa, &p, &a[i * p.stride_a..][..p.m * p.k], &b[i * p.stride_b..][..p.k * p.n], bias, relu, c);
+    });
+}
+
+fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
+    let (tile_rows, width) = tile::size(isa);
+    let c = &Shared::new(c);
+    let matrix = Matrix { data: b, stride: if p.transpose_b { p.k } else { p.n }, transposed: p.transpose_b };
+    let in_place = !p.transpose_b && p.n % isa.lanes() == 0 && (p.m <= 2 * tile_rows || p.k * p.n <= SMALL);
+    // Enough tasks for every thread to have several, none so small that handing it over costs more than it does.
+    let rows = tile_rows * (p.m / (tile_rows * 16)).clamp(1, MOST_ROWS / tile_rows);
+    let columns = width * if p.m > 4 * tile_rows { 8 } else { (p.n / (width * 16)).clamp(1, 8) };
+    let (down, across) = (p.m.div_ceil(rows), p.n.div_ceil(columns));
+    for from in (0..p.k.max(1)).step_by(DEPTH) {
+        let depth = DEPTH.min(p.k - from);
+        let start = match bias {
+            _ if from > 0 => Start::Target,
+            Some(bias) => Start::Bias(bias),
+            None => Start::Zero,
+        };
+        let last = from + depth == p.k;
+        let compute = |b: &[f32], step: usize, panel: usize| {
+            threads::for_each(down * across, rows * columns.min(p.n) * depth, |task| {
+                let (i, j) = (task / across * rows, task % across * columns);
+                let block = Block { p, from, depth, i, rows: rows.min(p.m - i), j, columns: columns.min(p.n - j) };
+                let right = Right { data: b.get(j / width * panel..).unwrap_or(&[]), step, skip: 0, panel };
+                block.run(isa, a, right, start, relu && last, c);
+            });
+        };
+        if in_place {
+            compute(b.get(from * p.n..).unwrap_or(&[]), p.n, width);
+        } else {
+            scratch::with(pack::len(isa, depth, p.n), |packed| {
+                pack::pack(isa, matrix, from, depth, p.n, packed);
+                compute(packed, width, depth * width);
+            });
+        }
+    }
+}
+
+/// A block of C over a run of k.
+struct Block<'a> {
+    p: &'a Matmul,
+    from: usize,
+    depth: usize,
+    i: usize,
+    rows: usize,
+    j: usize,
+    columns: usize,
+}
+
+impl Block<'_> {
+    fn run(&self, isa: Isa, a: &[f32], right: Right, start: Start, relu: bool, c: &Shared<f32>) {
+        let Block { p, from, depth, i, rows, j, columns } = *self;
+        let mut targets = [0; MOST_ROWS];
+        let mut sources = [0; MOST_ROWS];
+        let start = match start {
+            Start::Bias(bias) => Start::Bias(&bias[j..]),
+            start => start,
+        };
+        for r in 0..rows {
+            targets[r] = (i + r) * p.n + j;
+        }
+        let mut product = |data: &[f32], across: usize, step: usize| {
+            for r in 0..rows {
+                sources[r] = r * across;
+            }
+            let left = Left { data, rows: &sources[..rows], segments: &[0], len: depth, step };
+            isa.run(Product { left, right, start, relu, target: c, rows: &targets[..rows], columns });
+        };
+        // Rows a page apart share the same few places of the first cache, and many lines of a transposed A are
+        // half used: both are copied together first, where enough columns follow to pay for it.
+        if p.transpose_a && p.m > rows && columns > tile::size(isa).1 {
+            scratch::with(rows * depth, |copy| {
+                for (k, row) in copy.chunks_exact_mut(rows).enumerate() {
+                    row.copy_from_slice(&a[(from + k) * p.m + i..][..rows]);
+                }
+                product(copy, 1, rows);
+            });
+        } else if p.transpose_a {
+            product(a.get(from * p.m + i..).unwrap_or(&[]), 1, p.m);
+        } else if p.k % 1024 == 0 && depth == DEPTH && columns > tile::size(isa).1 {
+            let stride = DEPTH + 16;
+            scratch::with(rows * stride, |copy| {
+                for (r, row) in copy.chunks_exact_mut(stride).enumerate() {
+                    row[..depth].copy_from_slice(&a[(i + r) * p.k + from..][..depth]);
+                }
+                product(copy, stride, 1);
+            });
+        } else {
+            product(a.get(i * p.k + from..).unwrap_or(&[]), p.k, 1);
+        }
+    }
 }

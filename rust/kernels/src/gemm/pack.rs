@@ -1,0 +1,72 @@
+//! Panels of the right operand: as wide as the tile, one k after the other, the missing columns zero.
+
+use super::tile;
+use crate::simd::{Isa, Kernel, Simd};
+use crate::threads;
+
+/// A matrix k x columns, row-major with `stride` floats to a row, or its transpose stored so.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a> {
+    pub data: &'a [f32],
+    pub stride: usize,
+    pub transposed: bool,
+}
+
+/// Floats that `pack` fills.
+pub fn len(isa: Isa, k: usize, columns: usize) -> usize {
+    k * columns.next_multiple_of(tile::size(isa).1)
+}
+
+/// Packs rows `first..first + k` of the first `columns` columns.
+pub fn pack(isa: Isa, matrix: Matrix, first: usize, k: usize, columns: usize, packed: &mut [f32]) {
+    if k == 0 || columns == 0 {
+        return;
+    }
+    let width = tile::size(isa).1;
+    threads::for_each_chunk(packed, k * width, k * width / 4, |panel, out| {
+        let left = panel * width;
+        isa.run(Panel { matrix, first, left, columns: width.min(columns - left), width, out });
+    });
+}
+
+struct Panel<'a> {
+    matrix: Matrix<'a>,
+    first: usize,
+    left: usize,
+    columns: usize,
+    width: usize,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Panel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Panel { matrix: Matrix { data, stride, transposed }, first, left, columns, width, out } = self;
+        if !transposed {
+            for (k, row) in out.chunks_exact_mut(width).enumerate() {
+                let source = &data[(first + k) * stride + left..][..columns];
+                for (target, source) in row.chunks_mut(S::LANES).zip(source.chunks(S::LANES)) {
+                    s.store(target, s.load_head(source));
+                }
+                row[columns.next_multiple_of(S::LANES)..].fill(0.0);
+            }
+            return;
+        }
+        let depth = out.len() / width;
+        for k in (0..depth).step_by(S::LANES) {
+            let deep = S::LANES.min(depth - k);
+            for column in 0..width {
+                let target = &mut out[k * width + column..];
+                if column < columns {
+                    let source = &data[(left + column) * stride + first + k..][..deep];
+                    for (i, &value) in source.iter().enumerate() {
+                        target[i * width] = value;
+                    }
+                } else {
+                    (0..deep).for_each(|i| target[i * width] = 0.0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+use super::*;
+
+/// Small whole numbers and halves: products and sums of them are exact, so the order of a sum does not show.
+fn values(len: usize, seed: usize) -> Vec<f32> {
+    (0..len).map(|i| (((i + seed) * 2654435761 >> 7) % 17) as f32 * 0.5 - 4.0).collect()
+}
+
+fn check(isa: Isa, p: &Matmul, with_bias: bool, relu: bool) {
+    let a = values((p.batch - 1) * p.stride_a + p.m * p.k, 1);
+    let b = values((p.batch - 1) * p.stride_b + p.k * p.n, 2);
+    let bias = values(p.n, 3);
+    let bias = with_bias.then_some(&bias[..]);
+    let mut want = vec![0.0; p.batch * p.m * p.n];
+    reference::matmul(p, &a, &b, bias, relu, &mut want);
+    let mut got = vec![f32::NAN; want.len()];
+    matmul(isa, p, &a, &b, bias, relu, &mut got);
+    assert!(got == want, "{isa:?} {p:?}");
+}
+
+fn plain(m: usize, n: usize, k: usize) -> Matmul {
+    let (stride_a, stride_b) = (m * k, k * n);
+    Matmul { batch: 1, m, n, k, transpose_a: false, transpose_b: false, stride_a, stride_b }
+}
+
+#[test]
+fn every_size_and_transpose_equals_the_reference() {
+    let sizes = [(1, 1, 1), (2, 3, 5), (7, 17, 4), (14, 32, 9), (15, 33, 16), (29, 64, 31), (13, 95, 67), (57, 129, 40)];
+    let large = [(3, 5, 1100), (37, 70, 1024), (130, 300, 33), (16, 600, 70), (300, 40, 530)];
+    for isa in Isa::available() {
+        for &(m, n, k) in sizes.iter().chain(&large) {
+            for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+                check(isa, &Matmul { transpose_a, transpose_b, ..plain(m, n, k) }, m % 2 == 0, n % 2 == 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn batches_may_share_either_operand() {
+    for isa in Isa::available() {
+        for (stride_a, stride_b) in [(77, 99), (0, 99), (77, 0), (100, 120), (0, 0)] {
+            for transpose_a in [false, true] {
+                let p = Matmul { batch: 5, stride_a, stride_b, transpose_a, ..plain(7, 9, 11) };
+                check(isa, &p, true, false);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_to_sum_leaves_the_bias_and_nothing_to_write_is_fine() {
+    for isa in Isa::available() {
+        for (transpose_a, transpose_b) in [(false, false), (true, true)] {
+            for (m, n, k) in [(3, 40, 0), (0, 4, 4), (4, 0, 4), (0, 0, 0)] {
+                check(isa, &Matmul { transpose_a, transpose_b, ..plain(m, n, k) }, true, true);
+                check(isa, &Matmul { transpose_a, transpose_b, ..plain(m, n, k) }, false, false);
+            }
+        }
+        matmul(isa, &Matmul { batch: 0, ..plain(2, 2, 2) }, &[], &[], None, false, &mut []);
+    }
+}
+
+#[test]
+fn a_nan_or_an_infinity_reaches_its_row_and_no_other() {
+    let (m, n, k) = (17, 37, 19);
+    for isa in Isa::available() {
+        for row in 0..m {
+            for bad in [f32::NAN, f32::INFINITY] {
+                let mut a = vec![1.0; m * k];
+                a[row * k + row] = bad;
+                let mut c = vec![0.0; m * n];
+                matmul(isa, &plain(m, n, k), &a, &vec![1.0; k * n], Some(&vec![0.5; n]), true, &mut c);
+                for (i, &v) in c.iter().enumerate() {
+                    let want = if i / n == row { bad } else { 19.5 };
+                    assert!(v == want || (v.is_nan() && want.is_nan()), "{isa:?} {row} {i} {v}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_threads() {
+    let noise = |len: usize, seed: u32| -> Vec<f32> {
+        (0..len as u32).map(|i| ((i ^ seed).wrapping_mul(2654435761) >> 8) as f32 / 1e7 - 0.8).collect()
+    };
+    for isa in Isa::available() {
+        for (m, n, k) in [(300, 70, 700), (10, 900, 300)] {
+            for transpose_b in [false, true] {
+                let p = Matmul { transpose_b, ..plain(m, n, k) };
+                let (a, b) = (noise(m * k, 7), noise(k * n, 8));
+                let bits: Vec<Vec<u32>> = [1, 2, 3, 5]
+                    .map(|threads| {
+                        threads::set_count(threads);
+                        let mut c = vec![0.0; m * n];
+                        matmul(isa, &p, &a, &b, None, false, &mut c);
+                        c.iter().map(|v| v.to_bits()).collect()
+                    })
+                    .into();
+                threads::set_count(0);
+                assert!(bits.iter().all(|other| other == &bits[0]), "{isa:?} {p:?}");
+            }
+        }
+    }
+}

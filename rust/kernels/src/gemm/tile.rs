@@ -1,0 +1,266 @@
+//! The matrix tile: a few rows of C by a few vectors of columns, held in registers while k runs. Matmul, dense layers
+//! and all three convolutions are sweeps of this one tile over rows found where they lie, in place, by offsets.
+
+use crate::simd::{Isa, Kernel, Simd};
+use crate::threads::Shared;
+
+/// The left operand: element (row, segment, k) is `data[rows[row] + segments[segment] + k * step]`.
+#[derive(Clone, Copy)]
+pub struct Left<'a> {
+    pub data: &'a [f32],
+    pub rows: &'a [usize],
+    pub segments: &'a [usize],
+    /// Elements in a segment.
+    pub len: usize,
+    pub step: usize,
+}
+
+/// The right operand, in panels as wide as the tile: element (segment, k, column) is
+/// `data[column / width * panel + segment * skip + k * step + column % width]`.
+#[derive(Clone, Copy)]
+pub struct Right<'a> {
+    pub data: &'a [f32],
+    pub step: usize,
+    pub skip: usize,
+    pub panel: usize,
+}
+
+/// What the sums are added to.
+#[derive(Clone, Copy)]
+pub enum Start<'a> {
+    Zero,
+    /// One value per column.
+    Bias(&'a [f32]),
+    /// What C holds already.
+    Target,
+}
+
+/// `C[rows[row] + column] = relu(start + left . right)`.
+pub struct Product<'a> {
+    pub left: Left<'a>,
+    pub right: Right<'a>,
+    pub start: Start<'a>,
+    pub relu: bool,
+    pub target: &'a Shared<f32>,
+    pub rows: &'a [usize],
+    pub columns: usize,
+}
+
+/// The rows and columns of the tile.
+pub fn size(isa: Isa) -> (usize, usize) {
+    struct Size;
+    impl Kernel for Size {
+        type Output = (usize, usize);
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) -> (usize, usize) {
+            (S::TILE_ROWS, S::TILE_VECTORS * S::LANES)
+        }
+    }
+    isa.run(Size)
+}
+
+/// How the left operand is walked. Along k, from a pointer per row:
+const ALONG: u8 = 0;
+/// Across: the rows of one k are neighbours.
+const ACROSS: u8 = 1;
+/// Neither.
+const ANYHOW: u8 = 2;
+
+impl Product<'_> {
+    /// # Panics
+    /// If any element lies outside its slice.
+    fn check(&self, lanes: usize, width: usize) {
+        let (left, right) = (&self.left, &self.right);
+        assert_eq!(left.rows.len(), self.rows.len(), "as many rows in as out");
+        if let Start::Bias(bias) = self.start {
+            assert!(bias.len() >= self.columns, "a bias for every column");
+        }
+        let most = |offsets: &[usize]| offsets.iter().copied().fold(0, usize::max);
+        assert!(most(self.rows) + self.columns <= self.target.len(), "C is too short");
+        if left.len > 0 && !left.segments.is_empty() {
+            let last = most(left.rows) + most(left.segments) + (left.len - 1) * left.step;
+            assert!(last < left.data.len(), "the left operand is too short");
+            let panels = (self.columns - 1) / width;
+            // Vectors are read whole, but no more of them than the columns need.
+            let reach = (self.columns - panels * width).next_multiple_of(lanes);
+            let last = panels * right.panel + (left.segments.len() - 1) * right.skip + (left.len - 1) * right.step;
+            assert!(last + reach <= right.data.len(), "the right operand is too short");
+        }
+    }
+}
+
+impl Kernel for Product<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        if self.rows.is_empty() || self.columns == 0 {
+            return;
+        }
+        let width = S::TILE_VECTORS * S::LANES;
+        self.check(S::LANES, width);
+        let tiles = self.rows.len().div_ceil(S::TILE_ROWS);
+        let mut from = 0;
+        for tile in 0..tiles {
+            // Even tiles: 26 rows are better 13 + 13 than 14 + 12.
+            let to = self.rows.len() * (tile + 1) / tiles;
+            let rows = &self.left.rows[from..to];
+            let kind = if self.left.step == 1 {
+                ALONG
+            } else if rows.windows(2).all(|pair| pair[1] == pair[0] + 1) {
+                ACROSS
+            } else {
+                ANYHOW
+            };
+            let mut panel = 0;
+            while panel * width < self.columns {
+                let columns = (self.columns - panel * width).min(width);
+                let place = Place { from, rows: to - from, panel, columns };
+                match kind {
+                    ALONG => by_vectors::<S, ALONG>(s, &self, place),
+                    ACROSS => by_vectors::<S, ACROSS>(s, &self, place),
+                    _ => by_vectors::<S, ANYHOW>(s, &self, place),
+                }
+                panel += 1;
+            }
+            from = to;
+        }
+    }
+}
+
+/// One tile's place in the product.
+#[derive(Clone, Copy)]
+struct Place {
+    from: usize,
+    rows: usize,
+    panel: usize,
+    columns: usize,
+}
+
+#[inline(always)]
+fn by_vectors<S: Simd, const KIND: u8>(s: S, p: &Product, place: Place) {
+    match place.columns.div_ceil(S::LANES) {
+        1 => by_rows::<S, 1, KIND>(s, p, place),
+        2 if const { S::TILE_VECTORS >= 2 } => by_rows::<S, 2, KIND>(s, p, place),
+        3 if const { S::TILE_VECTORS >= 3 } => by_rows::<S, 3, KIND>(s, p, place),
+        _ => unreachable!("a panel is no wider than the tile"),
+    }
+}
+
+#[inline(always)]
+fn by_rows<S: Simd, const V: usize, const KIND: u8>(s: S, p: &Product, place: Place) {
+    macro_rules! rows {
+        ($($rows:literal)*) => {
+            match place.rows {
+                $($rows => if const { $rows <= S::TILE_ROWS } {
+                    // SAFETY: `Product::check` found every row, segment and panel within its slice.
+                    unsafe { tile::<S, $rows, V, KIND>(s, p, place) }
+                })*
+                _ => unreachable!("no tile has that many rows"),
+            }
+        };
+    }
+    rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+}
+
+/// # Safety
+/// The product must have passed [`Product::check`], `place` must lie in it, and no other thread may use these
+/// elements of C.
+#[inline(always)]
+unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p: &Product, place: Place) {
+    let Left { data, rows, segments, len, step } = p.left;
+    let rows: &[usize; R] = rows[place.from..].first_chunk().expect("R rows");
+    let mut sums = [[s.splat(0.0); V]; R];
+    // SAFETY (of every block below): within the slices by the caller's word.
+    let panel = unsafe { p.right.data.as_ptr().add(place.panel * p.right.panel) };
+    macro_rules! step {
+        ($a:expr, $b:expr) => {{
+            let mut column = [s.splat(0.0); V];
+            for v in 0..V {
+                column[v] = unsafe { s.load_ptr($b.add(v * S::LANES)) };
+            }
+            for r in 0..R {
+                let a = s.splat(unsafe { *$a(r) });
+                for v in 0..V {
+                    sums[r][v] = s.mul_add(a, column[v], sums[r][v]);
+                }
+            }
+        }};
+    }
+    for (segment, &offset) in segments.iter().enumerate() {
+        let a = unsafe { data.as_ptr().add(offset) };
+        let mut b = unsafe { panel.add(segment * p.right.skip) };
+        match KIND {
+            ALONG => {
+                let mut pointers = [a; R];
+                for r in 0..R {
+                    pointers[r] = unsafe { a.add(rows[r]) };
+                }
+                let mut k = 0;
+                while k + 4 <= len {
+                    for u in 0..4 {
+                        step!(|r: usize| pointers[r].add(k + u), b.add(u * p.right.step));
+                    }
+                    b = unsafe { b.add(4 * p.right.step) };
+                    k += 4;
+                }
+                while k < len {
+                    step!(|r: usize| pointers[r].add(k), b);
+                    b = unsafe { b.add(p.right.step) };
+                    k += 1;
+                }
+            }
+            ACROSS => {
+                let mut a = unsafe { a.add(rows[0]) };
+                for _ in 0..len {
+                    step!(|r: usize| a.add(r), b);
+                    a = a.wrapping_add(step);
+                    b = b.wrapping_add(p.right.step);
+                }
+            }
+            _ => {
+                let mut pointers = [a; R];
+                for r in 0..R {
+                    pointers[r] = unsafe { a.add(rows[r]) };
+                }
+                let mut k = 0;
+                for _ in 0..len {
+                    step!(|r: usize| pointers[r].add(k), b);
+                    k += step;
+                    b = b.wrapping_add(p.right.step);
+                }
+            }
+        }
+    }
+    let first = place.panel * S::TILE_VECTORS * S::LANES;
+    for r in 0..R {
+        for v in 0..V {
+            let column = first + v * S::LANES;
+            let count = (place.columns - v * S::LANES).min(S::LANES);
+            let c = unsafe { p.target.pointer().add(p.rows[place.from + r] + column) };
+            let mut sum = sums[r][v];
+            match p.start {
+                Start::Zero => {}
+                Start::Bias(bias) => {
+                    sum = s.add(sum, unsafe { load(s, bias.as_ptr().add(column), count) });
+                }
+                Start::Target => sum = s.add(sum, unsafe { load(s, c, count) }),
+            }
+            if p.relu {
+                sum = s.max_raw(s.splat(0.0), sum);
+            }
+            if count == S::LANES {
+                unsafe { s.store_ptr(c, sum) };
+            } else {
+                unsafe { s.store_head_ptr(c, sum, count) };
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `count <= LANES` floats must be readable at `source`.
+#[inline(always)]
+unsafe fn load<S: Simd>(s: S, source: *const f32, count: usize) -> S::F {
+    // SAFETY: the caller's word.
+    unsafe { if count == S::LANES { s.load_ptr(source) } else { s.load_head_ptr(source, count) } }
+}
