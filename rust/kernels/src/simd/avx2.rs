@@ -100,6 +100,13 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn scale_pow2(self, a: __m256, n: __m256) -> __m256 {
+        unsafe {
+            let shift = _mm256_slli_epi32::<23>(_mm256_cvtps_epi32(n));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), shift))
+        }
+    }
+    #[inline(always)]
     fn split_exponent(self, a: __m256) -> (__m256, __m256) {
         unsafe {
             let bits = _mm256_castps_si256(a);
@@ -108,6 +115,11 @@ impl Simd for Avx2 {
                 _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(0x007f_ffff)), _mm256_set1_epi32(0x3f80_0000));
             (_mm256_castsi256_ps(mantissa), _mm256_cvtepi32_ps(exponent))
         }
+    }
+    #[inline(always)]
+    fn head(self, count: usize) -> __m256 {
+        assert!(count <= 8);
+        unsafe { _mm256_castsi256_ps(head(count)) }
     }
     #[inline(always)]
     fn lt(self, a: __m256, b: __m256) -> __m256 {

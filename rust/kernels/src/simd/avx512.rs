@@ -95,6 +95,13 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
+    fn scale_pow2(self, a: __m512, n: __m512) -> __m512 {
+        unsafe {
+            let shift = _mm512_slli_epi32::<23>(_mm512_cvtps_epi32(n));
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), shift))
+        }
+    }
+    #[inline(always)]
     fn split_exponent(self, a: __m512) -> (__m512, __m512) {
         unsafe {
             let bits = _mm512_castps_si512(a);
@@ -103,6 +110,11 @@ impl Simd for Avx512 {
                 _mm512_or_si512(_mm512_and_si512(bits, _mm512_set1_epi32(0x007f_ffff)), _mm512_set1_epi32(0x3f80_0000));
             (_mm512_castsi512_ps(mantissa), _mm512_cvtepi32_ps(exponent))
         }
+    }
+    #[inline(always)]
+    fn head(self, count: usize) -> __mmask16 {
+        assert!(count <= 16);
+        head(count)
     }
     #[inline(always)]
     fn lt(self, a: __m512, b: __m512) -> __mmask16 {

@@ -6,6 +6,7 @@
 //! intrinsics must be `#[inline(always)]`, and parallel loops stay *outside* `Isa::run`, for a closure handed to
 //! another thread is not compiled for the instruction set.
 
+pub mod math;
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]
@@ -150,9 +151,13 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn round(self, a: Self::F) -> Self::F;
     /// `2^n` for integral `n` in -126..=127.
     fn pow2(self, n: Self::F) -> Self::F;
+    /// `a * 2^n` for integral `n`, by adding to the exponent: right only where `a` and the result are normal.
+    fn scale_pow2(self, a: Self::F, n: Self::F) -> Self::F;
     /// For positive normal `a`: (mantissa in [1, 2), exponent) with `a = mantissa * 2^exponent`.
     fn split_exponent(self, a: Self::F) -> (Self::F, Self::F);
 
+    /// The first `count <= LANES` lanes.
+    fn head(self, count: usize) -> Self::M;
     fn lt(self, a: Self::F, b: Self::F) -> Self::M;
     fn le(self, a: Self::F, b: Self::F) -> Self::M;
     fn eq(self, a: Self::F, b: Self::F) -> Self::M;

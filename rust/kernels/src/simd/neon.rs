@@ -94,6 +94,13 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    fn scale_pow2(self, a: float32x4_t, n: float32x4_t) -> float32x4_t {
+        unsafe {
+            let shift = vshlq_n_s32::<23>(vcvtnq_s32_f32(n));
+            vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a), shift))
+        }
+    }
+    #[inline(always)]
     fn split_exponent(self, a: float32x4_t) -> (float32x4_t, float32x4_t) {
         unsafe {
             let bits = vreinterpretq_u32_f32(a);
@@ -101,6 +108,12 @@ impl Simd for Neon {
             let mantissa = vorrq_u32(vandq_u32(bits, vdupq_n_u32(0x007f_ffff)), vdupq_n_u32(0x3f80_0000));
             (vreinterpretq_f32_u32(mantissa), vcvtq_f32_s32(exponent))
         }
+    }
+    #[inline(always)]
+    fn head(self, count: usize) -> uint32x4_t {
+        assert!(count <= 4);
+        let all = [u32::MAX, u32::MAX, u32::MAX, u32::MAX, 0, 0, 0, 0];
+        unsafe { vld1q_u32(all.as_ptr().add(4 - count)) }
     }
     #[inline(always)]
     fn lt(self, a: float32x4_t, b: float32x4_t) -> uint32x4_t {

@@ -93,9 +93,17 @@ impl Simd for Scalar {
         map(n, |n| f32::from_bits(((n as i32).wrapping_add(127) as u32) << 23))
     }
     #[inline(always)]
+    fn scale_pow2(self, a: F, n: F) -> F {
+        zip(a, n, |a, n| f32::from_bits(a.to_bits().wrapping_add((n as i32 as u32) << 23)))
+    }
+    #[inline(always)]
     fn split_exponent(self, a: F) -> (F, F) {
         let mantissa = map(a, |a| f32::from_bits((a.to_bits() & 0x007f_ffff) | 0x3f80_0000));
         (mantissa, map(a, |a| (a.to_bits() >> 23) as f32 - 127.0))
+    }
+    #[inline(always)]
+    fn head(self, count: usize) -> M {
+        [count > 0, count > 1, count > 2, count > 3]
     }
     #[inline(always)]
     fn lt(self, a: F, b: F) -> M {

@@ -37,6 +37,7 @@ impl Kernel for Check {
         same(s.select(s.and(s.lt(va, vb), s.is_nan(vb)), va, vb), &|_, b| b);
         same(s.select(s.or(s.lt(va, vb), s.is_nan(vb)), va, vb), &|a, b| if a < b || b.is_nan() { a } else { b });
         same(s.pow2(s.round(va)), &|a, _| a.round_ties_even().exp2());
+        same(s.scale_pow2(va, s.round(va)), &|a, _| a * a.round_ties_even().exp2());
         let (mantissa, exponent) = s.split_exponent(s.abs(va));
         same(s.mul(mantissa, s.pow2(exponent)), &|a, _| a.abs());
         same(s.mul_add(va, s.splat(2.0), s.splat(1.0)), &|a, _| a * 2.0 + 1.0);
@@ -47,6 +48,8 @@ impl Kernel for Check {
             assert!(out[count..].iter().all(|&v| v == 9.0));
             let loaded = s.to_array(s.load_head(&a[..count]));
             assert!(loaded[count..].iter().all(|&v| v == 0.0));
+            let chosen = s.to_array(s.select(s.head(count), s.splat(1.0), s.splat(2.0)));
+            assert!((0..S::LANES).all(|i| chosen[i] == if i < count { 1.0 } else { 2.0 }));
         }
         assert_eq!(s.sum(va), a[..S::LANES].iter().sum::<f32>());
         assert!(s.max_lane(vb).is_nan());
