@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
+mod call;
 mod data;
 mod dataset;
 mod error;
@@ -17,6 +18,7 @@ mod spec;
 mod variable;
 
 pub use attributes::{Attribute, Attributes};
+pub use call::Call;
 pub use data::{Data, Slice, SliceMut};
 pub use dataset::{Column, Dataset};
 pub use error::{Error, Result};

@@ -114,18 +114,18 @@ impl<'py> Target<'py> {
     }
 }
 
-/// A new NumPy array of the given shape with a copy of the elements.
-pub fn to_numpy<'py>(py: Python<'py>, shape: &[usize], data: Slice<'_>) -> PyResult<Bound<'py, PyAny>> {
-    fn make<'py, T: Element + Copy>(py: Python<'py>, shape: &[usize], from: &[T]) -> PyResult<Bound<'py, PyAny>> {
-        let array = PyArrayDyn::<T>::zeros(py, shape, false);
-        array.try_readwrite()?.as_slice_mut()?.copy_from_slice(from);
-        Ok(array.into_any())
-    }
-    match data {
-        Slice::F32(from) => make(py, shape, from),
-        Slice::I32(from) => make(py, shape, from),
-        Slice::U8(from) => make(py, shape, from),
-    }
+/// A new NumPy array of zeros.
+pub fn zeros<'py>(py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, PyAny>> {
+    // NumPy allocates, so that too little memory is a MemoryError.
+    py.import("numpy")?.getattr("zeros")?.call1((spec.shape.clone(), spec.dtype.name()))
+}
+
+/// A new NumPy array with a copy of the elements.
+pub fn to_numpy<'py>(py: Python<'py>, spec: &Spec, data: Slice<'_>) -> PyResult<Bound<'py, PyAny>> {
+    let array = zeros(py, spec)?;
+    let copied = Target::new(&array)?.slice_mut()?.copy_from(data);
+    copied.map_err(|error| crate::errors::raise(py, error))?;
+    Ok(array)
 }
 
 pub fn dtype(name: &str) -> PyResult<DType> {

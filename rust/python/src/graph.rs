@@ -56,7 +56,7 @@ fn attribute(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
     }
 }
 
-fn attributes(given: &Bound<'_, PyDict>) -> PyResult<Attributes> {
+pub fn attributes(given: &Bound<'_, PyDict>) -> PyResult<Attributes> {
     let mut found = Attributes::default();
     for (name, value) in given {
         let name: String = name.extract()?;
@@ -148,9 +148,9 @@ impl Graph {
     fn data<'py>(&self, py: Python<'py>, value: usize) -> PyResult<Bound<'py, PyAny>> {
         let (graph, value) = self.known(value)?;
         let data = graph.data(value).map_err(|error| raise(py, error))?;
-        let shape = graph.spec(value).shape.clone();
+        let spec = graph.spec(value).clone();
         drop(graph);
-        to_numpy(py, &shape, data.slice())
+        to_numpy(py, &spec, data.slice())
     }
     /// (op, inputs, outputs, attributes, layer) of the node that computes a value, or None.
     fn producer<'py>(&self, py: Python<'py>, value: usize) -> PyResult<Option<NodeParts<'py>>> {

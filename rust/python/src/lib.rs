@@ -1,6 +1,7 @@
 //! `corten._core`: converts, maps errors, releases the GIL. No arithmetic, no defaults.
 
 mod arrays;
+mod call;
 mod errors;
 mod graph;
 mod program;
@@ -60,6 +61,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<graph::Graph>()?;
     module.add_class::<program::Program>()?;
     module.add_class::<variable::Variable>()?;
+    module.add_function(wrap_pyfunction!(call::run, module)?)?;
     module.add_function(wrap_pyfunction!(threads, module)?)?;
     module.add_function(wrap_pyfunction!(set_threads, module)?)?;
     module.add_function(wrap_pyfunction!(isa, module)?)?;

@@ -33,7 +33,7 @@ impl Variable {
     /// A copy of what it holds.
     fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let copy = guarded(py, || Ok(self.0.read().clone()))?;
-        to_numpy(py, &self.0.spec().shape, copy.slice())
+        to_numpy(py, self.0.spec(), copy.slice())
     }
     /// Takes a copy of `value`, of the same shape and type.
     fn assign(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -1,0 +1,501 @@
+"""The base of all layers: names, weights, building, calling, configuration."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from corten import constraints, initializers, regularizers
+from corten.tensor import (
+    Array,
+    Graph,
+    SymbolicTensor,
+    Tensor,
+    Variable,
+    current_graph,
+    flatten,
+    has_symbolic,
+    map_nested,
+    record,
+)
+
+__all__ = ["Layer", "auto_name", "reset_names"]
+
+Self = TypeVar("Self", bound="Layer")
+
+_counts: dict[str, int] = {}
+_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
+
+
+def auto_name(base: str) -> str:
+    """A name that no automatic name had before: ``dense``, ``dense_1``, ..."""
+    count = _counts.get(base, 0)
+    _counts[base] = count + 1
+    return base if count == 0 else f"{base}_{count}"
+
+
+def reset_names() -> None:
+    """Lets automatic names begin anew."""
+    _counts.clear()
+
+
+def snake_case(name: str) -> str:
+    """``MaxPooling2D`` -> ``max_pooling2d``, as Keras names layers."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class _Context(threading.local):
+    """What a layer's call hands down to the calls inside it."""
+
+    def __init__(self) -> None:
+        self.training = False
+        self.names: list[str] = []
+
+
+_context = _Context()
+
+
+def _capture(cls: type) -> None:
+    """Wraps ``__init__`` so that its arguments become the layer's configuration."""
+    init = cls.__dict__.get("__init__")
+    if init is None:
+        return
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+        if "_config" not in self.__dict__:
+            try:
+                bound = signature.bind(self, *args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{type(self).__name__}: {error}") from None
+            bound.apply_defaults()
+            config: dict[str, Any] = {}
+            for name, value in list(bound.arguments.items())[1:]:
+                kind = signature.parameters[name].kind
+                if kind is inspect.Parameter.VAR_KEYWORD:
+                    config.update(value)
+                elif kind is not inspect.Parameter.VAR_POSITIONAL:
+                    config[name] = value
+            object.__setattr__(self, "_config", config)
+        init(self, *args, **kwargs)
+
+    cls.__init__ = wrapper  # type: ignore[misc]
+
+
+class Layer:
+    """A function of tensors with weights.
+
+    Subclasses create their weights in ``build(input_shape)`` and compute in ``call(inputs)``; ``call`` may take
+    ``training`` and ``mask``, which reach it from the outermost call. Layers, variables and metrics set as attributes
+    (also in lists and dicts) are found and become part of the layer.
+
+    Args:
+        name: unique among a model's layers; by default the class name in snake case with a number.
+        trainable: whether training changes the weights.
+        dtype: must be float32 (or None).
+        activity_regularizer: a regularizer applied to the output.
+        input_shape: the shape of one input, without the batch: what a ``Sequential`` model needs to build at once.
+
+    >>> import numpy as np, corten
+    >>> class Scale(corten.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+    ...     def call(self, inputs):
+    ...         return inputs * self.factor
+    >>> Scale()(np.float32([[1, 2]]))
+    array([[1., 2.]], dtype=float32)
+    """
+
+    _config: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _capture(cls)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer = super().__new__(cls)
+        object.__setattr__(layer, "_attributes", {})
+        return layer
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+        autocast: bool = True,
+        name: str | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
+            raise ValueError(f"{type(self).__name__}: name must be 1 to 128 letters, digits, '_', '.' or '-', got {name!r}")
+        if dtype not in (None, "float32"):
+            raise ValueError(f"{type(self).__name__}: dtype must be 'float32', got {dtype!r}")
+        self.name = name or auto_name(snake_case(type(self).__name__))
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.autocast = autocast
+        self.dtype = "float32"
+        self.built = False
+        self.supports_masking = False
+        self._trainable = bool(trainable)
+        self._weights: list[Variable] = []
+        self._losses: list[Any] = []
+        if input_dim is not None:
+            input_shape = (input_dim,)
+        if input_shape is not None:
+            batch_input_shape = (batch_size, *input_shape)
+        #: The shape, with the batch, that was promised to the constructor.
+        self.promised_shape = None if batch_input_shape is None else tuple(batch_input_shape)
+
+    # --- what belongs to the layer -------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("__") and _tracked(value):
+            self._attributes[name] = value
+        else:
+            self._attributes.pop(name, None)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self._attributes.pop(name, None)
+        object.__delattr__(self, name)
+
+    _attributes: dict[str, Any]
+
+    def _sublayers(self) -> Iterator[Layer]:
+        """The layers set as attributes, once each, in the order in which they were set."""
+        seen: set[int] = set()
+        for value in self._attributes.values():
+            for item in _leaves(value):
+                if isinstance(item, Layer) and id(item) not in seen:
+                    seen.add(id(item))
+                    yield item
+
+    def _own(self) -> list[Variable]:
+        """The layer's own variables: trainable ones first, as Keras stores them."""
+        found = {id(v): v for v in self._weights}
+        for name, value in self._attributes.items():
+            if name != "_weights":
+                found.update((id(item), item) for item in _leaves(value) if isinstance(item, Variable))
+        own = list(found.values())
+        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, of this layer and of those inside it, random states included."""
+        found = {id(v): v for v in self._own()}
+        for layer in self._sublayers():
+            found.update((id(v), v) for v in layer.variables)
+        return list(found.values())
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The float variables: what is learned or averaged, and saved."""
+        return [v for v in self.variables if v.dtype == "float32"]
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self._sublayers():
+            layer.trainable = value
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that training changes; none where the layer is frozen."""
+        if not self._trainable:
+            return []
+        found = {id(v): v for v in self._own() if v.trainable}
+        for layer in self._sublayers():
+            found.update((id(v), v) for v in layer.trainable_variables)
+        return list(found.values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trained]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    def get_weights(self) -> list[Array]:
+        """Copies of the weights, in the order of :attr:`weights`."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets all weights. Nothing is changed if any shape does not fit (``ValueError``)."""
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(f"set_weights of {self.name!r}: expected {len(own)} arrays, got {len(weights)}")
+        arrays = [np.asarray(weight) for weight in weights]
+        for variable, array in zip(own, arrays, strict=True):
+            if array.shape != variable.shape:
+                raise ValueError(
+                    f"set_weights of {self.name!r}: {variable.path} has shape {variable.shape}, got {array.shape}"
+                )
+        for variable, array in zip(own, arrays, strict=True):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """The number of floats in all weights."""
+        if not self.built:
+            raise ValueError(f"count_params: {self.name!r} is not built yet; call it on data or build(input_shape) first")
+        return sum(weight.size for weight in self.weights)
+
+    # --- building ------------------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """A new variable of this layer. The default initializer is glorot_uniform (zeros for int32)."""
+        dtype = dtype or "float32"
+        shape = tuple(int(size) for size in (shape or ()))
+        if initializer is None:
+            initializer = "glorot_uniform" if dtype == "float32" else "zeros"
+        name = name or f"variable_{len(self._weights)}" if self._weights else name or "variable"
+        variable = Variable(
+            initializers.get(initializer),
+            shape,
+            dtype,
+            trainable,
+            name,
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+        )
+        variable.path = "/".join([*_context.names, *([self.name] if self.name not in _context.names[-1:] else []), name])
+        self._weights.append(variable)
+        return variable
+
+    def build(self, input_shape: Any) -> None:
+        """Creates the weights; ``input_shape`` has the batch first and ``None`` where a size is unknown."""
+
+    def _build_once(self, shapes: Any) -> None:
+        if self.built:
+            return
+        with _naming(self.name):
+            self.build(shapes)
+        self.built = True
+
+    # --- calling -------------------------------------------------------------------------------------------------
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes the layer's output."""
+        raise NotImplementedError(f"{type(self).__name__} does not define call()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if has_symbolic(args) or (kwargs and has_symbolic(kwargs)):
+            self._build_once(_shapes(args, kwargs))
+            return record(self, args, kwargs)
+        graph = current_graph()
+        if graph is None:
+            return self._on_arrays(args, kwargs)
+        self._build_once(_shapes(args, kwargs))
+        return self._run(graph, args, kwargs)
+
+    def _on_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An eager step of its own: arrays in, arrays out."""
+        with Graph(eager=True) as graph:
+            outputs = self(*(map_nested(graph.tensor, args) if args else ()), **_tensors(graph, kwargs))
+            arrays = map_nested(lambda leaf: leaf.numpy() if isinstance(leaf, Tensor) else leaf, outputs)
+            graph.finish()
+        return arrays
+
+    def _run(self, graph: Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        accepted = _accepted(type(self).call)
+        training = kwargs.get("training")
+        if training is None:
+            training = _context.training
+        if "training" in accepted:
+            kwargs["training"] = training
+        else:
+            kwargs.pop("training", None)
+        if "mask" in accepted and kwargs.get("mask") is None and args:
+            kwargs["mask"] = map_nested(lambda leaf: getattr(leaf, "mask", None), args[0])
+        if self.autocast:
+            args = map_nested(lambda leaf: _cast(graph, leaf), args)
+        before, _context.training = _context.training, bool(training)
+        scope = graph.core.scope(self.name)
+        try:
+            with _naming(self.name):
+                outputs = self.call(*args, **kwargs)
+        finally:
+            _context.training = before
+            graph.core.scope(scope)
+        self._set_masks(args, outputs)
+        if self.activity_regularizer is not None:
+            for output in flatten(outputs):
+                # Per sample, as Keras: the sum over the batch divided by its size.
+                self.add_loss(self.activity_regularizer(output) * (1.0 / max(1, output.shape[0])))
+        return outputs
+
+    def _set_masks(self, args: tuple[Any, ...], outputs: Any) -> None:
+        masks = [mask for leaf in flatten(args[:1]) if (mask := getattr(leaf, "mask", None)) is not None]
+        custom = type(self).compute_mask is not Layer.compute_mask
+        if not masks and not custom:
+            return
+        inputs = args[0] if args else None
+        given = map_nested(lambda leaf: getattr(leaf, "mask", None), inputs)
+        mask = self.compute_mask(inputs, given)
+        tensors = flatten(outputs)
+        found = list(mask) if isinstance(mask, (list, tuple)) else [mask] * len(tensors)
+        for tensor, own in zip(tensors, found):
+            if isinstance(tensor, Tensor) and own is not None and tensor.mask is None:
+                tensor.mask = own
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the output: that of the input where the layer passes masks on."""
+        return previous_mask if self.supports_masking and not isinstance(previous_mask, (list, tuple, dict)) else None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for a shape (or a list of shapes) with ``None`` where a size is unknown."""
+        inputs = _map_shapes(lambda shape: SymbolicTensor(shape, self.input_dtype), input_shape)
+        return map_nested(lambda tensor: tensor.shape, self(inputs))
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype that the layer wants of integers fed to it: float32, or int32 for indices."""
+        return "float32" if self.autocast else "int32"
+
+    # --- losses --------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Adds a scalar to what training minimises, in this step."""
+        self._losses.append(loss)
+
+    def _collect_losses(self) -> list[Any]:
+        """The losses added in this step, of this layer and those inside it; and forgets them."""
+        found, self._losses = self._losses, []
+        for layer in self._sublayers():
+            found = found + layer._collect_losses()
+        return found
+
+    # --- configuration -------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again: plain values."""
+        config = {key: _plain(value) for key, value in self._config.items() if value is not None or key not in _IMPLIED}
+        return {**config, "name": self.name, "trainable": self._trainable}
+
+    @classmethod
+    def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
+        """A new layer from what :meth:`get_config` gave; its weights are new."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
+
+
+_capture(Layer)
+_IMPLIED = {"input_shape", "batch_input_shape", "input_dim", "batch_size", "dtype", "activity_regularizer", "autocast"}
+
+
+def _plain(value: Any) -> Any:
+    """A configuration value without objects: initializers and the like become their own configuration."""
+    if isinstance(value, Layer) or hasattr(value, "get_config"):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if callable(value) and hasattr(value, "__name__"):
+        return value.__name__
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _tracked(value: Any) -> bool:
+    return isinstance(value, (Layer, Variable, list, tuple, dict)) or hasattr(value, "variables")
+
+
+class _naming:
+    """Names the layer being built or called, for the paths of its weights."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        _context.names.append(self.name)
+
+    def __exit__(self, *_: object) -> None:
+        _context.names.pop()
+
+
+@functools.cache
+def _accepted(call: Callable[..., Any]) -> frozenset[str]:
+    """The parameters of a ``call``; all of them where it takes ``**kwargs``."""
+    parameters = inspect.signature(call).parameters
+    return frozenset(parameters)
+
+
+def _cast(graph: Graph, leaf: Any) -> Any:
+    """An integer tensor as float32."""
+    if isinstance(leaf, Tensor) and leaf.dtype != "float32":
+        mask = leaf.mask
+        leaf = graph.push("cast", [leaf], {"dtype": "float32"})[0]
+        leaf.mask = mask
+    return leaf
+
+
+def _tensors(graph: Graph, kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {key: graph.tensor(v) if isinstance(v, np.ndarray) else v for key, v in kwargs.items()}
+
+
+def _map_shapes(function: Callable[[Any], Any], shape: Any) -> Any:
+    """``function`` applied to every shape (a tuple of ints and None) in nested lists and dicts."""
+    if isinstance(shape, dict):
+        return {key: _map_shapes(function, item) for key, item in shape.items()}
+    if isinstance(shape, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in shape):
+        return [_map_shapes(function, item) for item in shape]
+    return function(tuple(shape))
+
+
+def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The shapes of the first argument (or of the first keyword), unknown batch as None."""
+    first = args[0] if args else next(iter(kwargs.values()), None)
+
+    def shape(leaf: Any) -> Any:
+        sizes = getattr(leaf, "shape", None)
+        return None if sizes is None else ((None, *sizes[1:]) if len(sizes) else ())
+
+    return map_nested(shape, first)
+
+
+

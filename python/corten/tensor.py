@@ -1,0 +1,495 @@
+"""Values: tensors of a graph, symbolic tensors of a functional model, and variables that outlive a run.
+
+A :class:`Graph` is where ops are pushed. A *traced* graph only records them, to be compiled; an *eager* graph computes
+each one at once. Ops called on plain NumPy arrays, outside any graph, run directly and give arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ParamSpec, TypeVar, Union, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from corten import _core
+
+__all__ = ["Graph", "Operand", "SymbolicTensor", "Tensor", "Variable", "as_array", "current_graph", "gradients", "push", "symbolic"]
+
+Array = NDArray[Any]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_KINDS = {"float32": np.float32, "int32": np.int32, "uint8": np.uint8}
+
+
+def as_array(value: ArrayLike, what: str = "array") -> Array:
+    """``value`` as an aligned, C-contiguous, native array of float32, int32 or uint8.
+
+    Floats become float32, bool and uint8 uint8, other integers int32. An integer outside int32 raises ``IndexError``;
+    objects, text, dates, complex numbers and masked arrays raise ``TypeError``.
+    """
+    array = _numbers(value, what)
+    if array.dtype == np.float32 or array.dtype == np.int32 or array.dtype == np.uint8:
+        kind: Any = array.dtype.newbyteorder("=")
+    elif array.dtype.kind == "f":
+        kind = np.float32
+    elif array.dtype.kind == "b":
+        kind = np.uint8
+    else:
+        if array.size and (array.max() > 2**31 - 1 or array.min() < -(2**31)):
+            raise IndexError(f"{what}: integers must fit into int32, got {array.min()}..{array.max()}")
+        kind = np.int32
+    return np.require(array, dtype=kind, requirements=("C", "A"))
+
+
+def _numbers(value: ArrayLike, what: str) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{what}: masked arrays are not supported; fill the masked entries first (array.filled(...))")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{what}: expected an array of numbers, got {type(value).__name__} ({error})") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{what}: expected numbers, got dtype {array.dtype}")
+    return array
+
+
+class Operand:
+    """What ops accept and what arithmetic works on: tensors, symbolic tensors, variables."""
+
+    #: Filled by ``corten.ops``: the functions behind the arithmetic signs.
+    operators: dict[str, Callable[..., Any]] = {}
+    # NumPy leaves ``array + tensor`` to the tensor.
+    __array_ufunc__ = None
+    shape: tuple[Any, ...]
+    dtype: str
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __add__(self, other: Any) -> Any:
+        return self.operators["add"](self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.operators["add"](other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.operators["subtract"](self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.operators["subtract"](other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.operators["multiply"](self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.operators["multiply"](other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.operators["divide"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.operators["divide"](other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.operators["power"](self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.operators["power"](other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return self.operators["matmul"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self.operators["matmul"](other, self)
+
+    def __neg__(self) -> Any:
+        return self.operators["negative"](self)
+
+    def __abs__(self) -> Any:
+        return self.operators["abs"](self)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.operators["less"](self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.operators["less_equal"](self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.operators["greater"](self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.operators["greater_equal"](self, other)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.operators["getitem"](self, key)
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError("a tensor cannot be iterated over; index or slice it")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a tensor has no truth value while a model is traced; use corten.ops.where")
+
+
+class Tensor(Operand):
+    """A value of a :class:`Graph`: shape and dtype are known at once, numbers only in an eager graph."""
+
+    __slots__ = ("dtype", "graph", "id", "mask", "shape")
+
+    def __init__(self, graph: Graph, id: int) -> None:
+        shape, self.dtype = graph.core.spec(id)
+        self.shape: tuple[int, ...] = tuple(shape)
+        self.graph = graph
+        self.id = id
+        #: Which time steps count, or None: carried from layer to layer.
+        self.mask: Any = None
+
+    def numpy(self) -> Array:
+        """The numbers (a copy); ``ValueError`` where the graph is only being traced."""
+        if not self.graph.eager:
+            raise ValueError(
+                f"{self!r} has no numbers yet: the model is being traced; set run_eagerly=True to look at values"
+            )
+        return self.graph.core.data(self.id)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self.numpy(), dtype=dtype)
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __repr__(self) -> str:
+        return f"<Tensor shape={self.shape} dtype={self.dtype}>"
+
+
+class SymbolicTensor(Operand):
+    """A value of a functional model: ``None`` stands for a size that is known only when data come."""
+
+    __slots__ = ("call", "dtype", "index", "mask", "name", "shape")
+
+    def __init__(
+        self, shape: Sequence[int | None], dtype: str = "float32", name: str | None = None, call: Call | None = None, index: int = 0
+    ) -> None:
+        self.shape: tuple[int | None, ...] = tuple(shape)
+        self.dtype = dtype
+        self.name = name
+        #: The call that gives this value; None for an input of the model.
+        self.call = call
+        self.index = index
+        self.mask: Any = None
+
+    def __repr__(self) -> str:
+        return f"<SymbolicTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
+
+
+class Call:
+    """A function (a layer, an op) applied to arguments among which are symbolic tensors."""
+
+    __slots__ = ("args", "function", "kwargs", "outputs")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.outputs: Any = None
+
+
+class Variable(Operand):
+    """An array that outlives a run: a weight, an optimizer's slot, a metric's sum, a counter.
+
+    ``initializer`` is an array, or a function of (shape, dtype) that gives one. The dtype is float32 or int32.
+    Inside a graph, :meth:`assign` takes effect for everything that is pushed after it; the variable itself changes when
+    the run ends.
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: str = "float32",
+        trainable: bool = True,
+        name: str = "variable",
+        regularizer: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Any], Any] | None = None,
+    ) -> None:
+        if dtype not in ("float32", "int32"):
+            raise ValueError(f"Variable {name!r}: dtype must be 'float32' or 'int32', got {dtype!r}")
+        value = initializer(tuple(shape or ()), dtype) if callable(initializer) else initializer
+        array = np.require(_numbers(value, name), dtype=_KINDS[dtype], requirements=("C", "A"))
+        if shape is not None and array.shape != tuple(shape):
+            raise ValueError(f"Variable {name!r}: expected shape {tuple(shape)}, got {array.shape}")
+        self.core = _core.Variable(array)
+        self.shape: tuple[int, ...] = array.shape
+        self.dtype = dtype
+        self.name = name
+        self.path = name
+        self.trainable = trainable
+        self.regularizer = regularizer
+        self.constraint = constraint
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def numpy(self) -> Array:
+        """A copy of what it holds."""
+        return self.core.value()
+
+    @property
+    def value(self) -> Any:
+        """Inside a graph the tensor, elsewhere a copy of the array."""
+        graph = current_graph()
+        return self.numpy() if graph is None else graph.variable(self)
+
+    def assign(self, value: Any) -> None:
+        """Gives the variable a new value of the same shape, at once or, inside a graph, when the run ends."""
+        graph = current_graph()
+        if graph is not None:
+            graph.assign(self, value)
+            return
+        array = np.require(_numbers(value, self.name), dtype=_KINDS[self.dtype], requirements=("C", "A"))
+        if array.shape != self.shape:
+            raise ValueError(f"assign to variable {self.path!r}: expected shape {self.shape}, got {array.shape}")
+        self.core.assign(array)
+
+    def assign_add(self, value: Any) -> None:
+        """``assign(self + value)``."""
+        self.assign(self.value + value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self.numpy(), dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path!r} shape={self.shape} dtype={self.dtype}>"
+
+
+class _Active(threading.local):
+    def __init__(self) -> None:
+        self.graphs: list[Graph | None] = []
+
+
+_active = _Active()
+
+
+def current_graph() -> Graph | None:
+    """The graph that ops called now are pushed to, if any."""
+    return _active.graphs[-1] if _active.graphs else None
+
+
+class Graph:
+    """Ops applied to values; within ``with graph:`` ops are pushed to it."""
+
+    def __init__(self, eager: bool = False) -> None:
+        self.core = _core.Graph(eager)
+        self.eager = eager
+        self._variables: dict[int, Tensor] = {}
+        self._assigned: dict[int, tuple[Variable, Tensor]] = {}
+
+    def __enter__(self) -> Graph:
+        _active.graphs.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _active.graphs.pop()
+
+    def input(self, shape: Sequence[int], dtype: str = "float32") -> Tensor:
+        """A value fed at every run of the compiled graph."""
+        return Tensor(self, self.core.input(list(shape), dtype))
+
+    def constant(self, value: ArrayLike) -> Tensor:
+        return Tensor(self, self.core.constant(as_array(value)))
+
+    def variable(self, variable: Variable) -> Tensor:
+        """What the variable holds at this point of the step."""
+        assigned = self._assigned.get(variable.core.id)
+        if assigned is not None:
+            return assigned[1]
+        tensor = self._variables.get(variable.core.id)
+        if tensor is None:
+            tensor = self._variables[variable.core.id] = Tensor(self, self.core.variable(variable.core))
+        return tensor
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        tensor = self.tensor(value, variable.dtype)
+        if tensor.shape != variable.shape or tensor.dtype != variable.dtype:
+            raise ValueError(
+                f"assign to variable {variable.path!r}: expected {variable.dtype} {variable.shape}, "
+                f"got {tensor.dtype} {tensor.shape}"
+            )
+        self._assigned[variable.core.id] = (variable, tensor)
+
+    def tensor(self, value: Any, dtype: str | None = None) -> Tensor:
+        """``value`` as a tensor of this graph; a Python number or float array takes ``dtype``."""
+        if isinstance(value, Tensor):
+            if value.graph is not self:
+                raise ValueError(f"{value!r} belongs to another step; a tensor lives only in the step that made it")
+            return value
+        if isinstance(value, Variable):
+            return self.variable(value)
+        if isinstance(value, SymbolicTensor):
+            raise ValueError(f"{value!r} is symbolic and was used while a step is traced")
+        if dtype is not None:
+            value = _numbers(value, "constant").astype(_KINDS[dtype])
+        return self.constant(value)
+
+    def push(self, op: str, inputs: Sequence[Any], attributes: dict[str, Any]) -> list[Tensor]:
+        ids = [self.tensor(value).id for value in inputs]
+        return [Tensor(self, id) for id in self.core.push(op, ids, attributes)]
+
+    def compile(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> _core.Program:
+        """The program that computes ``outputs`` and every assignment from ``inputs``."""
+        self._update()
+        return self.core.compile([t.id for t in inputs], [t.id for t in outputs])
+
+    def finish(self) -> None:
+        """Ends an eager step: assigned variables take their new values."""
+        self._update()
+        self.core.finish()
+
+    def _update(self) -> None:
+        for variable, tensor in self._assigned.values():
+            self.core.update(variable.core, tensor.id)
+        self._assigned.clear()
+
+
+def push(op: str, inputs: Sequence[Any], **attributes: Any) -> list[Any]:
+    """Applies the engine's op ``op``: in the current graph, or at once where the inputs are arrays."""
+    graph = current_graph()
+    if graph is not None:
+        return graph.push(op, inputs, attributes)
+    for value in inputs:
+        if isinstance(value, Tensor):
+            raise ValueError(f"{op}: {value!r} belongs to a step that has ended")
+    return _core.run(op, [as_array(v.numpy() if isinstance(v, Variable) else v, op) for v in inputs], attributes)
+
+
+def gradients(loss: Any, wrt: Any) -> Any:
+    """d ``loss`` / d w for each w of ``wrt``: variables, inputs or inner activations, one or a list.
+
+    A loss that is not a scalar counts as the sum of its elements. Works wherever tensors flow: in ``train_step``, in a
+    layer's ``call``, and on the symbolic tensors of a functional model. The gradient is zero where the loss does not
+    depend on w. The gradients are ordinary tensors: they can be used, and differentiated, further.
+
+    >>> import numpy as np, corten
+    >>> x = corten.Input((3,))
+    >>> slope = corten.Model(x, corten.gradients(x * x, x))
+    >>> slope.predict(np.float32([[1, 2, 3]]), verbose=0)
+    array([[2., 4., 6.]], dtype=float32)
+    """
+    return _gradients(loss, wrt)
+
+
+def symbolic(function: Callable[P, R]) -> Callable[P, R]:
+    """Lets a function of tensors be applied to symbolic tensors: the call is recorded, its result again symbolic."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        if has_symbolic(args) or (kwargs and has_symbolic(kwargs)):
+            return cast(R, record(wrapper, args, kwargs))
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def has_symbolic(value: Any) -> bool:
+    """Whether a symbolic tensor is anywhere in nested lists, tuples and dicts."""
+    if isinstance(value, (list, tuple)):
+        return any(has_symbolic(item) for item in value)
+    if isinstance(value, dict):
+        return any(has_symbolic(item) for item in value.values())
+    return isinstance(value, SymbolicTensor)
+
+
+Nested = Union[Any, "list[Any]", "tuple[Any, ...]", "dict[str, Any]"]
+
+
+def map_nested(function: Callable[[Any], Any], value: Nested) -> Any:
+    """``function`` applied to every leaf of nested lists, tuples and dicts."""
+    if isinstance(value, dict):
+        return {key: map_nested(function, item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(map_nested(function, item) for item in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_nested(function, item) for item in value)
+    return function(value)
+
+
+def flatten(value: Nested) -> list[Any]:
+    """The leaves of nested lists, tuples and dicts, in order; ``None`` is no leaf."""
+    leaves: list[Any] = []
+    map_nested(lambda leaf: leaves.append(leaf) if leaf is not None else None, value)
+    return leaves
+
+
+#: The sizes that stand for ``None`` in two trial traces: batches, and other axes.
+_TRIALS = ((2, 96), (3, 128))
+
+
+def trial(shape: Sequence[int | None], which: int) -> tuple[int, ...]:
+    """A shape with its unknown sizes filled in, in one of two ways."""
+    batch, other = _TRIALS[which]
+    return tuple((batch if axis == 0 else other) if size is None else size for axis, size in enumerate(shape))
+
+
+def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Records ``function(*args, **kwargs)``; sizes that differ between two trial traces are unknown."""
+
+    def run(which: int) -> Any:
+        inputs: dict[int, Tensor] = {}
+
+        def leaf(value: Any) -> Any:
+            if not isinstance(value, SymbolicTensor):
+                return value
+            if id(value) not in inputs:
+                tensor = inputs[id(value)] = graph.input(trial(value.shape, which), value.dtype)
+                if isinstance(value.mask, SymbolicTensor):
+                    tensor.mask = graph.input(trial(value.mask.shape, which), value.mask.dtype)
+            return inputs[id(value)]
+
+        with Graph() as graph:
+            return function(*map_nested(leaf, args), **map_nested(leaf, kwargs))
+
+    call = Call(function, args, kwargs)
+    first, second = run(0), run(1)
+    others = iter(flatten(second))
+    count = 0
+
+    def output(tensor: Any) -> Any:
+        nonlocal count
+        if tensor is None:
+            return None
+        other = next(others)
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{function!r}: expected tensors as result, got {type(tensor).__name__}")
+        shape = [a if a == b else None for a, b in zip(tensor.shape, other.shape, strict=True)]
+        made = SymbolicTensor(shape, tensor.dtype, call=call, index=count)
+        if isinstance(tensor.mask, Tensor):
+            mask = [a if a == b else None for a, b in zip(tensor.mask.shape, other.mask.shape, strict=True)]
+            made.mask = SymbolicTensor(mask, tensor.mask.dtype, call=call, index=-1 - count)
+        count += 1
+        return made
+
+    call.outputs = map_nested(output, first)
+    return call.outputs
+
+
+@symbolic
+def _gradients(loss: Any, wrt: Any) -> Any:
+    graph = current_graph()
+    if graph is None:
+        raise ValueError(
+            "gradients: there is nothing to differentiate outside a step; use it in train_step, in a layer's call, "
+            "or on the symbolic tensors of a functional model"
+        )
+    single = not isinstance(wrt, (list, tuple))
+    values = [graph.tensor(value) for value in ([wrt] if single else wrt)]
+    found = graph.core.gradients(graph.tensor(loss).id, [value.id for value in values])
+    results = [
+        graph.constant(np.zeros(value.shape, np.float32)) if id is None else Tensor(graph, id)
+        for value, id in zip(values, found, strict=True)
+    ]
+    return results[0] if single else results
