@@ -15,6 +15,8 @@ const OPS: &[(&str, Make)] = &[
     ("dense", ops::dense::make),
     ("conv2d", ops::conv2d::make),
     ("conv2d_input_gradient", ops::conv2d::make_input_gradient),
+    // states
+    ("increment", ops::increment::make),
     // shapes
     ("identity", ops::identity::make),
     ("stop_gradient", ops::identity::make_stop_gradient),

@@ -3,6 +3,7 @@
 pub(crate) mod conv2d;
 pub(crate) mod dense;
 pub(crate) mod identity;
+pub(crate) mod increment;
 pub(crate) mod matmul;
 pub(crate) mod reshape;
 
