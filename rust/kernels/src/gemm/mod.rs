@@ -6,9 +6,9 @@ use crate::{Isa, scratch, threads};
 use pack::Matrix;
 use tile::{Left, Product, Right, Start};
 
-pub mod pack;
+pub(crate) mod pack;
 pub mod reference;
-pub mod tile;
+pub(crate) mod tile;
 
 #[cfg(test)]
 mod tests;
@@ -48,7 +48,7 @@ pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, 
     if p.stride_b == 0 && p.stride_a == p.m * p.k && !p.transpose_a {
         (p.m, p.batch) = (p.batch * p.m, 1);
     }
-    threads::for_each_chunk(c, p.m * p.n, p.m * p.n * p.k, |i, c| {
+    threads::for_each_chunk(c, p.m * p.n, tile::work(p.m * p.n * p.k), |i, c| {
         one(isa, &p, &a[i * p.stride_a..][..p.m * p.k], &b[i * p.stride_b..][..p.k * p.n], bias, relu, c);
     });
 }
@@ -56,7 +56,7 @@ pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, 
 fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
     let (tile_rows, width) = tile::size(isa);
     let c = &Shared::new(c);
-    let matrix = Matrix { data: b, stride: if p.transpose_b { p.k } else { p.n }, transposed: p.transpose_b };
+    let stride = if p.transpose_b { p.k } else { p.n };
     let in_place = !p.transpose_b && p.n % isa.lanes() == 0 && (p.m <= 2 * tile_rows || p.k * p.n <= SMALL);
     // Enough tasks for every thread to have several, none so small that handing it over costs more than it does.
     let rows = tile_rows * (p.m / (tile_rows * 16)).clamp(1, MOST_ROWS / tile_rows);
@@ -71,7 +71,7 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
         };
         let last = from + depth == p.k;
         let compute = |b: &[f32], step: usize, panel: usize| {
-            threads::for_each(down * across, rows * columns.min(p.n) * depth, |task| {
+            threads::for_each(down * across, tile::work(rows * columns.min(p.n) * depth), |task| {
                 let (i, j) = (task / across * rows, task % across * columns);
                 let block = Block { p, from, depth, i, rows: rows.min(p.m - i), j, columns: columns.min(p.n - j) };
                 let right = Right { data: b.get(j / width * panel..).unwrap_or(&[]), step, skip: 0, panel };
@@ -82,7 +82,8 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
             compute(b.get(from * p.n..).unwrap_or(&[]), p.n, width);
         } else {
             scratch::with(pack::len(isa, depth, p.n), |packed| {
-                pack::pack(isa, matrix, from, depth, p.n, packed);
+                let data = b.get(if p.transpose_b { from } else { from * stride }..).unwrap_or(&[]);
+                pack::pack(isa, &[Matrix { data, stride, transposed: p.transpose_b }], depth, p.n, packed);
                 compute(packed, width, depth * width);
             });
         }
@@ -109,15 +110,16 @@ impl Block<'_> {
             Start::Bias(bias) => Start::Bias(&bias[j..]),
             start => start,
         };
+        let base = i * p.n + j;
         for r in 0..rows {
-            targets[r] = (i + r) * p.n + j;
+            targets[r] = r * p.n;
         }
         let mut product = |data: &[f32], across: usize, step: usize| {
             for r in 0..rows {
                 sources[r] = r * across;
             }
             let left = Left { data, rows: &sources[..rows], segments: &[0], len: depth, step };
-            isa.run(Product { left, right, start, relu, target: c, rows: &targets[..rows], columns });
+            isa.run(Product { left, right, start, relu, target: c, base, rows: &targets[..rows], columns });
         };
         // Rows a page apart share the same few places of the first cache, and many lines of a transposed A are
         // half used: both are copied together first, where enough columns follow to pay for it.

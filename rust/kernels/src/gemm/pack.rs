@@ -17,21 +17,20 @@ pub fn len(isa: Isa, k: usize, columns: usize) -> usize {
     k * columns.next_multiple_of(tile::size(isa).1)
 }
 
-/// Packs rows `first..first + k` of the first `columns` columns.
-pub fn pack(isa: Isa, matrix: Matrix, first: usize, k: usize, columns: usize, packed: &mut [f32]) {
-    if k == 0 || columns == 0 {
-        return;
-    }
+/// Packs the first `columns` columns of the `matrices`, each k deep, one below the other.
+pub fn pack(isa: Isa, matrices: &[Matrix], k: usize, columns: usize, packed: &mut [f32]) {
     let width = tile::size(isa).1;
-    threads::for_each_chunk(packed, k * width, k * width / 4, |panel, out| {
+    let deep = matrices.len() * k;
+    threads::for_each_chunk(packed, deep * width, deep * width / 4, |panel, out| {
         let left = panel * width;
-        isa.run(Panel { matrix, first, left, columns: width.min(columns - left), width, out });
+        for (&matrix, out) in matrices.iter().zip(out.chunks_exact_mut(k * width)) {
+            isa.run(Panel { matrix, left, columns: width.min(columns - left), width, out });
+        }
     });
 }
 
 struct Panel<'a> {
     matrix: Matrix<'a>,
-    first: usize,
     left: usize,
     columns: usize,
     width: usize,
@@ -42,10 +41,10 @@ impl Kernel for Panel<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Panel { matrix: Matrix { data, stride, transposed }, first, left, columns, width, out } = self;
+        let Panel { matrix: Matrix { data, stride, transposed }, left, columns, width, out } = self;
         if !transposed {
             for (k, row) in out.chunks_exact_mut(width).enumerate() {
-                let source = &data[(first + k) * stride + left..][..columns];
+                let source = &data[k * stride + left..][..columns];
                 for (target, source) in row.chunks_mut(S::LANES).zip(source.chunks(S::LANES)) {
                     s.store(target, s.load_head(source));
                 }
@@ -59,7 +58,7 @@ impl Kernel for Panel<'_> {
             for column in 0..width {
                 let target = &mut out[k * width + column..];
                 if column < columns {
-                    let source = &data[(left + column) * stride + first + k..][..deep];
+                    let source = &data[(left + column) * stride + k..][..deep];
                     for (i, &value) in source.iter().enumerate() {
                         target[i * width] = value;
                     }

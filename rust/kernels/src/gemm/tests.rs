@@ -24,7 +24,8 @@ fn plain(m: usize, n: usize, k: usize) -> Matmul {
 
 #[test]
 fn every_size_and_transpose_equals_the_reference() {
-    let sizes = [(1, 1, 1), (2, 3, 5), (7, 17, 4), (14, 32, 9), (15, 33, 16), (29, 64, 31), (13, 95, 67), (57, 129, 40)];
+    let sizes =
+        [(1, 1, 1), (2, 3, 5), (7, 17, 4), (14, 32, 9), (15, 33, 16), (29, 64, 31), (13, 95, 67), (57, 129, 40)];
     let large = [(3, 5, 1100), (37, 70, 1024), (130, 300, 33), (16, 600, 70), (300, 40, 530)];
     for isa in Isa::available() {
         for &(m, n, k) in sizes.iter().chain(&large) {

@@ -35,13 +35,14 @@ pub enum Start<'a> {
     Target,
 }
 
-/// `C[rows[row] + column] = relu(start + left . right)`.
+/// `C[base + rows[row] + column] = relu(start + left . right)`. Products that run at the same time must write different places.
 pub struct Product<'a> {
     pub left: Left<'a>,
     pub right: Right<'a>,
     pub start: Start<'a>,
     pub relu: bool,
     pub target: &'a Shared<f32>,
+    pub base: usize,
     pub rows: &'a [usize],
     pub columns: usize,
 }
@@ -57,6 +58,11 @@ pub fn size(isa: Isa) -> (usize, usize) {
         }
     }
     isa.run(Size)
+}
+
+/// What so many multiply-adds of tiles weigh for `threads`: in registers they are several times cheaper than others.
+pub fn work(multiply_adds: usize) -> usize {
+    multiply_adds / 8
 }
 
 /// How the left operand is walked. Along k, from a pointer per row:
@@ -76,7 +82,7 @@ impl Product<'_> {
             assert!(bias.len() >= self.columns, "a bias for every column");
         }
         let most = |offsets: &[usize]| offsets.iter().copied().fold(0, usize::max);
-        assert!(most(self.rows) + self.columns <= self.target.len(), "C is too short");
+        assert!(self.base + most(self.rows) + self.columns <= self.target.len(), "C is too short");
         if left.len > 0 && !left.segments.is_empty() {
             let last = most(left.rows) + most(left.segments) + (left.len - 1) * left.step;
             assert!(last < left.data.len(), "the left operand is too short");
@@ -236,7 +242,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
         for v in 0..V {
             let column = first + v * S::LANES;
             let count = (place.columns - v * S::LANES).min(S::LANES);
-            let c = unsafe { p.target.pointer().add(p.rows[place.from + r] + column) };
+            let c = unsafe { p.target.pointer().add(p.base + p.rows[place.from + r] + column) };
             let mut sum = sums[r][v];
             match p.start {
                 Start::Zero => {}
