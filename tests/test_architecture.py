@@ -1,0 +1,118 @@
+"""Imports go one way, models -> layers, losses, optimizers -> ops -> tensor -> _core, and start nothing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import corten
+
+PACKAGE = Path(corten.__file__).parent
+
+# A module may import from rooms below its own, and from its own. A new room is put here, by decision.
+FLOORS = [
+    {"errors"},
+    {"_core"},
+    {"tensor"},
+    {"ops"},
+    {"activations", "constraints", "initializers", "regularizers", "schedules", "saving", "datasets"},
+    {"layers", "losses", "metrics", "optimizers"},
+    {"callbacks"},
+    {"models"},
+    {"explain", "utils"},
+]
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+# Imported where they are used, never with Corten.
+HEAVY = {"keras", "matplotlib", "multiprocessing", "onnx", "pandas", "PIL", "safetensors", "scipy", "sklearn", "torch"}
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST, package: list[str], at_import: bool = True) -> Iterator[tuple[str, bool]]:
+    """Every imported name with dots, and whether it is imported when the module is."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, at_import) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((f"{module}.{alias.name}", at_import) for alias in node.names)
+        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from imports(node, package, at_import and not inside)
+
+
+def imported_by(path: Path) -> list[tuple[str, bool]]:
+    package = ["corten", *path.relative_to(PACKAGE).parent.parts]
+    return list(imports(ast.parse(path.read_text(encoding="utf-8")), package))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_go_down_and_never_sideways(path: Path) -> None:
+    own = room(path)
+    assert own in FLOOR, f"say in FLOORS on which floor the room {own!r} is"
+    for name, _ in imported_by(path):
+        parts = name.split(".")
+        if parts[0] != "corten" or parts[1:2] == ["__version__"]:
+            continue
+        other = parts[1] if len(parts) > 1 else ""
+        if other == own:
+            continue
+        assert other in FLOOR, f"{path.name} imports {name}: import from the room that defines it"
+        assert FLOOR[other] < FLOOR[own], f"{path.name} imports {name}: {own} stands on floor {FLOOR[own]}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_nothing_heavy_is_imported_with_a_module(path: Path) -> None:
+    heavy = {name for name, at_import in imported_by(path) if at_import and name.split(".")[0] in HEAVY}
+    assert not heavy
+
+
+def test_layers_never_touch_numpy_to_compute() -> None:
+    """A layer is composed of ops; NumPy serves only to look at shapes and to hold arrays that were given."""
+    banned = {"dot", "matmul", "einsum", "tensordot", "exp", "log", "maximum", "tanh", "sum", "mean"}
+    found = [
+        f"{path.name}:{node.lineno}: np.{node.attr}"
+        for path in MODULES
+        if room(path) == "layers"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "np" and node.attr in banned
+    ]
+    assert not found
+
+
+def test_importing_starts_nothing_and_loads_little() -> None:
+    program = f"""
+import json, sys, threading
+import numpy
+before = set(sys.modules)
+import corten
+print(json.dumps([sorted({{name.split(".")[0] for name in set(sys.modules) - before}} & {HEAVY!r}),
+                  threading.active_count()]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    heavy, threads = json.loads(done.stdout)
+    assert heavy == []
+    assert threads == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts native threads as Linux shows them")
+def test_importing_builds_no_thread_pool() -> None:
+    program = (
+        "import os, numpy; n = len(os.listdir('/proc/self/task')); import corten, corten._core; "
+        "print(len(os.listdir('/proc/self/task')) - n)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "0"
