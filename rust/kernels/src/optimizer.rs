@@ -38,19 +38,13 @@ impl<R: Rule<N>, const N: usize> Kernel for Update<'_, R, N> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Update { rule, mut state, gradient, decay } = self;
-        let one = |mut now: [S::F; N], g: S::F| {
-            if decay != 0.0 {
-                now[0] = s.sub(now[0], s.mul(now[0], s.splat(decay)));
-            }
-            rule.step(s, now, g)
-        };
         let whole = gradient.len() / S::LANES * S::LANES;
         for at in (0..whole).step_by(S::LANES) {
             let mut now = [s.splat(0.0); N];
             for k in 0..N {
                 now[k] = s.load(&state[k][at..]);
             }
-            let next = one(now, s.load(&gradient[at..]));
+            let next = decayed(s, rule, now, s.load(&gradient[at..]), decay);
             for k in 0..N {
                 s.store(&mut state[k][at..], next[k]);
             }
@@ -60,12 +54,20 @@ impl<R: Rule<N>, const N: usize> Kernel for Update<'_, R, N> {
             for k in 0..N {
                 now[k] = s.load_head(&state[k][whole..]);
             }
-            let next = one(now, s.load_head(&gradient[whole..]));
+            let next = decayed(s, rule, now, s.load_head(&gradient[whole..]), decay);
             for k in 0..N {
                 s.store_head(&mut state[k][whole..], next[k]);
             }
         }
     }
+}
+
+#[inline(always)]
+fn decayed<S: Simd, R: Rule<N>, const N: usize>(s: S, rule: R, mut now: [S::F; N], g: S::F, decay: f32) -> [S::F; N] {
+    if decay != 0.0 {
+        now[0] = s.sub(now[0], s.mul(now[0], s.splat(decay)));
+    }
+    rule.step(s, now, g)
 }
 
 /// `w -= lr * g`.
@@ -281,11 +283,12 @@ pub struct Lion {
 impl Rule<2> for Lion {
     #[inline(always)]
     fn step<S: Simd>(self, s: S, [w, m]: [S::F; 2], g: S::F) -> [S::F; 2] {
-        let mix = |beta: f64| s.mul_add(m, s.splat(beta as f32), s.mul(g, s.splat((1.0 - beta) as f32)));
-        let (way, zero, rate) = (mix(self.beta_1), s.splat(0.0), s.splat(self.learning_rate));
+        let way = s.mul_add(m, s.splat(self.beta_1 as f32), s.mul(g, s.splat((1.0 - self.beta_1) as f32)));
+        let next = s.mul_add(m, s.splat(self.beta_2 as f32), s.mul(g, s.splat((1.0 - self.beta_2) as f32)));
+        let (zero, rate) = (s.splat(0.0), s.splat(self.learning_rate));
         // What is neither below nor above zero is zero or NaN, and stays so.
         let step = s.select(s.lt(way, zero), s.neg(rate), s.select(s.lt(zero, way), rate, way));
-        [s.sub(w, step), mix(self.beta_2)]
+        [s.sub(w, step), next]
     }
 }
 

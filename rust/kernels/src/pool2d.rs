@@ -12,6 +12,8 @@ use std::ops::Range;
 /// Input elements of one task, and what one of them weighs in multiply-adds.
 const TASK: usize = 32_768;
 const WORK: usize = 4;
+/// Channels below which lanes would be mostly empty, so that plain loops are faster.
+const NARROW: usize = 4;
 /// A float whose low mantissa bits count cells: reading them back is one truncation.
 const COUNTER: f32 = 8_388_608.0;
 
@@ -191,55 +193,110 @@ impl<I: Argmax> Kernel for Max<'_, I> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        if self.pool.is([2, 2]) { self.windows::<S, 2>(s) } else { self.windows::<S, 0>(s) }
+        if self.pool.is([2, 2]) { self.tiles(s) } else { self.windows(s) }
+    }
+}
+
+/// The better of two cells of which `a` comes first.
+#[inline(always)]
+fn better<S: Simd>(s: S, a: (S::F, S::F), b: (S::F, S::F)) -> (S::F, S::F) {
+    let keep = s.or(s.le(b.0, a.0), s.is_nan(a.0));
+    (s.select(keep, a.0, b.0), s.select(keep, a.1, b.1))
+}
+
+#[inline(always)]
+fn store_places<S: Simd, I: Argmax>(s: S, argmax: &mut [I], place: S::F) {
+    if I::KEPT {
+        let places = s.to_array(place);
+        if argmax.len() == S::LANES {
+            // A loop of known length becomes one instruction.
+            argmax.iter_mut().zip(&places[..S::LANES]).for_each(|(to, place)| *to = I::from_counter(place.to_bits()));
+        } else {
+            argmax.iter_mut().zip(places).for_each(|(to, place)| *to = I::from_counter(place.to_bits()));
+        }
     }
 }
 
 impl<I: Argmax> Max<'_, I> {
-    /// With `TILE` > 0 windows are known to be TILE x TILE and whole.
     #[inline(always)]
-    fn windows<S: Simd, const TILE: usize>(self, s: S) {
+    fn windows<S: Simd>(self, s: S) {
         let Max { pool, x, y, argmax, first } = self;
         let (rows, columns, depth) = (pool.axis(0), pool.axis(1), pool.channels);
-        let whole = |cells: Range<usize>| if TILE > 0 { 0..TILE } else { cells };
         let row = columns.out * depth;
         for (r, (y, argmax)) in y.chunks_mut(row.max(1)).zip(argmax.chunks_mut(row.max(1))).enumerate() {
             let (image, oh) = ((first + r) / rows.out, (first + r) % rows.out);
+            let high = rows.cells(oh);
             for (ow, (y, argmax)) in y.chunks_mut(depth).zip(argmax.chunks_mut(depth)).enumerate() {
-                let (high, wide) = (whole(rows.cells(oh)), whole(columns.cells(ow)));
-                let corner = |kh: usize| {
-                    let h = image * pool.height + oh * rows.stride + kh - rows.low;
-                    (h * pool.width + ow * columns.stride + wide.start - columns.low) * depth
-                };
+                let wide = columns.cells(ow);
                 for (c, (y, argmax)) in y.chunks_mut(S::LANES).zip(argmax.chunks_mut(S::LANES)).enumerate() {
-                    let c = c * S::LANES;
-                    let load = |at: usize| match y.len() == S::LANES {
-                        true => s.load(&x[at..]),
-                        false => s.load_head(&x[at..at + y.len()]),
-                    };
-                    let (mut best, mut place) = (s.splat(0.0), s.splat(0.0));
+                    let mut best: Option<(S::F, S::F)> = None;
                     for kh in high.clone() {
+                        let h = image * pool.height + oh * rows.stride + kh - rows.low;
                         for kw in wide.clone() {
-                            let v = load(corner(kh) + (kw - wide.start) * depth + c);
-                            let cell = s.splat(COUNTER + (kh * columns.pool + kw) as f32);
-                            if kh == high.start && kw == wide.start {
-                                (best, place) = (v, cell);
-                            } else {
-                                let keep = s.or(s.le(v, best), s.is_nan(best));
-                                (best, place) = (s.select(keep, best, v), s.select(keep, place, cell));
-                            }
+                            let w = ow * columns.stride + kw - columns.low;
+                            let at = (h * pool.width + w) * depth + c * S::LANES;
+                            let v = s.load_head(&x[at..at + y.len()]);
+                            let cell = (v, s.splat(COUNTER + (kh * columns.pool + kw) as f32));
+                            best = Some(best.map_or(cell, |best| better(s, best, cell)));
                         }
                     }
-                    s.store_head(y, best);
-                    if I::KEPT {
-                        let places = s.to_array(place);
-                        for (to, place) in argmax.iter_mut().zip(&places[..S::LANES]) {
-                            *to = I::from_counter(place.to_bits());
-                        }
+                    if let Some((best, place)) = best {
+                        s.store_head(y, best);
+                        store_places(s, argmax, place);
                     }
                 }
             }
         }
+    }
+
+    /// Windows of 2 x 2 side by side, the ones that every textbook's network has.
+    #[inline(always)]
+    fn tiles<S: Simd>(self, s: S) {
+        let Max { pool, x, y, argmax, first } = self;
+        let (rows, columns, depth) = (pool.axis(0), pool.axis(1), pool.channels);
+        let (row, pair) = (pool.width * depth, 2 * depth);
+        let places = [0, 1, 2, 3].map(|cell| s.splat(COUNTER + cell as f32));
+        let out = (columns.out * depth).max(1);
+        for (r, (y, argmax)) in y.chunks_mut(out).zip(argmax.chunks_mut(out)).enumerate() {
+            let h = (first + r) / rows.out * pool.height + (first + r) % rows.out * 2;
+            let (top, bottom) = x[h * row..(h + 2) * row].split_at(row);
+            if depth == 1 {
+                pairs(top, bottom, y, argmax);
+                continue;
+            }
+            let tiles = top.chunks_exact(pair).zip(bottom.chunks_exact(pair));
+            for ((y, argmax), (top, bottom)) in y.chunks_exact_mut(depth).zip(argmax.chunks_exact_mut(depth)).zip(tiles)
+            {
+                for c in (0..depth).step_by(S::LANES) {
+                    let len = S::LANES.min(depth - c);
+                    let (left, right) = (c..c + len, depth + c..depth + c + len);
+                    let upper = better(
+                        s,
+                        (s.load_head(&top[left.clone()]), places[0]),
+                        (s.load_head(&top[right.clone()]), places[1]),
+                    );
+                    let lower =
+                        better(s, (s.load_head(&bottom[left]), places[2]), (s.load_head(&bottom[right]), places[3]));
+                    let (best, place) = better(s, upper, lower);
+                    s.store_head(&mut y[c..c + len], best);
+                    store_places(s, &mut argmax[c..c + len], place);
+                }
+            }
+        }
+    }
+}
+
+/// [`Max::tiles`] of one channel: lanes are windows here, and the compiler finds them.
+#[inline(always)]
+fn pairs<I: Argmax>(top: &[f32], bottom: &[f32], y: &mut [f32], argmax: &mut [I]) {
+    let better = |a: (f32, u32), b: (f32, u32)| {
+        let keep = (b.0 <= a.0) | a.0.is_nan();
+        (if keep { a.0 } else { b.0 }, if keep { a.1 } else { b.1 })
+    };
+    let tiles = top.as_chunks::<2>().0.iter().zip(bottom.as_chunks::<2>().0);
+    for ((y, argmax), (top, bottom)) in y.iter_mut().zip(argmax).zip(tiles) {
+        let (best, place) = better(better((top[0], 0), (top[1], 1)), better((bottom[0], 2), (bottom[1], 3)));
+        (*y, *argmax) = (best, I::from_counter(place));
     }
 }
 
@@ -258,20 +315,29 @@ impl Kernel for Average<'_> {
         let (rows, columns, depth) = (pool.axis(0), pool.axis(1), pool.channels);
         for (r, y) in y.chunks_mut((columns.out * depth).max(1)).enumerate() {
             let (image, oh) = ((first + r) / rows.out, (first + r) % rows.out);
+            let (high, top) = (rows.cells(oh), image * pool.height + oh * rows.stride - rows.low.min(oh * rows.stride));
             for (ow, y) in y.chunks_mut(depth).enumerate() {
-                let (high, wide) = (rows.cells(oh), columns.cells(ow));
-                let scale = s.splat(1.0 / (high.len() * wide.len()) as f32);
+                let wide = columns.cells(ow);
+                let left = ow * columns.stride - columns.low.min(ow * columns.stride);
+                let scale = 1.0 / (high.len() * wide.len()) as f32;
+                if depth == 1 {
+                    let mut sum = 0.0;
+                    for kh in 0..high.len() {
+                        let at = (top + kh) * pool.width + left;
+                        x[at..at + wide.len()].iter().for_each(|v| sum += v);
+                    }
+                    y[0] = sum * scale;
+                    continue;
+                }
                 for (c, y) in y.chunks_mut(S::LANES).enumerate() {
                     let mut sum = s.splat(0.0);
-                    for kh in high.clone() {
-                        let h = image * pool.height + oh * rows.stride + kh - rows.low;
-                        for kw in wide.clone() {
-                            let w = ow * columns.stride + kw - columns.low;
-                            let at = (h * pool.width + w) * depth + c * S::LANES;
+                    for kh in 0..high.len() {
+                        for kw in 0..wide.len() {
+                            let at = ((top + kh) * pool.width + left + kw) * depth + c * S::LANES;
                             sum = s.add(sum, s.load_head(&x[at..at + y.len()]));
                         }
                     }
-                    s.store_head(y, s.mul(sum, scale));
+                    s.store_head(y, s.mul(sum, s.splat(scale)));
                 }
             }
         }
@@ -330,6 +396,27 @@ impl<I: Argmax> Scatter<'_, I> {
             let dx = &mut dx[h * row..(h + high) * row];
             for ow in 0..columns.out {
                 let out = ((image * rows.out + oh) * columns.out + ow) * depth;
+                if depth < NARROW {
+                    for c in 0..depth {
+                        let (dy, place) = (dy[out + c], argmax[out + c].place());
+                        for kh in 0..high {
+                            for kw in 0..wide {
+                                let won = place == (kh * wide + kw) as f32;
+                                dx[kh * row + (ow * wide + kw) * depth + c] = match I::KEPT {
+                                    true => {
+                                        if won {
+                                            dy
+                                        } else {
+                                            0.0
+                                        }
+                                    }
+                                    false => dy * scale,
+                                };
+                            }
+                        }
+                    }
+                    continue;
+                }
                 for c in (0..depth).step_by(S::LANES) {
                     let len = S::LANES.min(depth - c);
                     let (dy, argmax) = (&dy[out + c..out + c + len], &argmax[out + c..out + c + len]);
