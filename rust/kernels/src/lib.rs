@@ -5,7 +5,10 @@
 //! * Work is cut into tasks by the size of the problem alone, never by the number of threads, and partial
 //!   sums are combined in index order: the same bits come out on any number of threads.
 
+pub mod activation;
+pub mod broadcast;
 pub mod conv2d;
+pub mod elementwise;
 pub mod gemm;
 pub mod optimizer;
 pub mod pool2d;

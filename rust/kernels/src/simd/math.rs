@@ -216,7 +216,43 @@ pub fn normal_density<S: Simd>(s: S, x: S::F) -> S::F {
 }
 
 #[cfg(test)]
+pub(crate) mod reference {
+    /// The error function in f64: its Taylor series below 3, the continued fraction of its complement above.
+    pub(crate) fn erf_f64(x: f64) -> f64 {
+        if x.abs() > 3.0 || x.is_nan() {
+            return (1.0 - erfc_f64(x.abs())).copysign(x);
+        }
+        let (mut term, mut sum) = (x, x);
+        for n in 1..200 {
+            term *= -x * x / n as f64;
+            sum += term / (2 * n + 1) as f64;
+        }
+        sum * std::f64::consts::FRAC_2_SQRT_PI
+    }
+
+    pub(crate) fn erfc_f64(x: f64) -> f64 {
+        if x.abs() <= 3.0 {
+            return 1.0 - erf_f64(x);
+        }
+        let a = x.abs().min(30.0);
+        let mut tail = 0.0;
+        for k in (1..200).rev() {
+            tail = k as f64 / 2.0 / (a + tail);
+        }
+        let complement = (-a * a).exp() / (a + tail) / std::f64::consts::PI.sqrt();
+        if x.is_nan() {
+            x
+        } else if x < 0.0 {
+            2.0 - complement
+        } else {
+            complement
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
+    use super::reference::{erf_f64, erfc_f64};
     use super::*;
     use crate::simd::{Isa, Kernel};
 
@@ -256,38 +292,6 @@ mod tests {
                 };
                 s.store_head(y, result);
             }
-        }
-    }
-
-    /// The error function in f64: its Taylor series below 3, the continued fraction of its complement above.
-    fn erf_f64(x: f64) -> f64 {
-        if x.abs() > 3.0 || x.is_nan() {
-            return (1.0 - erfc_f64(x.abs())).copysign(x);
-        }
-        let (mut term, mut sum) = (x, x);
-        for n in 1..200 {
-            term *= -x * x / n as f64;
-            sum += term / (2 * n + 1) as f64;
-        }
-        sum * std::f64::consts::FRAC_2_SQRT_PI
-    }
-
-    fn erfc_f64(x: f64) -> f64 {
-        if x.abs() <= 3.0 {
-            return 1.0 - erf_f64(x);
-        }
-        let a = x.abs().min(30.0);
-        let mut tail = 0.0;
-        for k in (1..200).rev() {
-            tail = k as f64 / 2.0 / (a + tail);
-        }
-        let complement = (-a * a).exp() / (a + tail) / std::f64::consts::PI.sqrt();
-        if x.is_nan() {
-            x
-        } else if x < 0.0 {
-            2.0 - complement
-        } else {
-            complement
         }
     }
 

@@ -6,6 +6,7 @@
 //! intrinsics must be `#[inline(always)]`, and parallel loops stay *outside* `Isa::run`, for a closure handed to
 //! another thread is not compiled for the instruction set.
 
+pub mod map;
 pub mod math;
 mod scalar;
 

@@ -1,0 +1,358 @@
+//! Arithmetic, comparisons and choice, element by element, with NumPy's broadcasting.
+
+use crate::activation::{self, Unary};
+use crate::broadcast::Broadcast;
+use crate::simd::map::{Lane2, Lane3, map_from_scalar, map_scalar, map2, map3};
+use crate::simd::{Isa, Kernel, Simd};
+use crate::threads;
+
+/// Elements of one task, and what an element costs in multiply-adds: these loops wait for memory.
+const CHUNK: usize = 16_384;
+const COST: usize = 8;
+const POWER_COST: usize = 64;
+
+/// An operation of two operands. Comparisons give 1 or 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    /// The larger; NaN where either is NaN.
+    Maximum,
+    /// The smaller; NaN where either is NaN.
+    Minimum,
+    Power,
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+}
+
+impl Lane2 for Binary {
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, a: S::F, b: S::F) -> S::F {
+        let (one, zero) = (s.splat(1.0), s.splat(0.0));
+        match self {
+            Binary::Add => s.add(a, b),
+            Binary::Subtract => s.sub(a, b),
+            Binary::Multiply => s.mul(a, b),
+            Binary::Divide => s.div(a, b),
+            Binary::Maximum => s.max(a, b),
+            Binary::Minimum => s.min(a, b),
+            Binary::Power => {
+                let (mut a, b) = (s.to_array(a), s.to_array(b));
+                for i in 0..S::LANES {
+                    a[i] = a[i].powf(b[i]);
+                }
+                s.load(&a)
+            }
+            Binary::Equal => s.select(s.eq(a, b), one, zero),
+            Binary::NotEqual => s.select(s.eq(a, b), zero, one),
+            Binary::Less => s.select(s.lt(a, b), one, zero),
+            Binary::LessEqual => s.select(s.le(a, b), one, zero),
+            Binary::Greater => s.select(s.lt(b, a), one, zero),
+            Binary::GreaterEqual => s.select(s.le(b, a), one, zero),
+        }
+    }
+}
+
+/// `out = a op b`, where each shape broadcasts to `out_shape`.
+pub fn binary(
+    isa: Isa,
+    op: Binary,
+    (a, a_shape): (&[f32], &[usize]),
+    (b, b_shape): (&[f32], &[usize]),
+    (out, out_shape): (&mut [f32], &[usize]),
+) {
+    assert_eq!(a.len(), a_shape.iter().product(), "binary: length of a");
+    assert_eq!(b.len(), b_shape.iter().product(), "binary: length of b");
+    assert_eq!(out.len(), out_shape.iter().product(), "binary: length of out");
+    let plan = Broadcast::new([a_shape, b_shape], out_shape);
+    if op == Binary::Power && b.len() == 1 {
+        // The usual exponents need no logarithm.
+        match b[0] {
+            2.0 => return activation::forward(isa, Unary::Square, a, out),
+            1.0 => return out.copy_from_slice(a),
+            -1.0 => return activation::forward(isa, Unary::Reciprocal, a, out),
+            _ => {}
+        }
+    }
+    let cost = if op == Binary::Power { POWER_COST } else { COST };
+    let plan = &plan;
+    threads::for_each_chunk(out, CHUNK, CHUNK * cost, |i, out| {
+        isa.run(BinaryChunk { op, plan, a, b, start: i * CHUNK, out });
+    });
+}
+
+struct BinaryChunk<'a> {
+    op: Binary,
+    plan: &'a Broadcast<2>,
+    a: &'a [f32],
+    b: &'a [f32],
+    /// The place in the whole output where `out` begins.
+    start: usize,
+    out: &'a mut [f32],
+}
+
+impl BinaryChunk<'_> {
+    #[inline(always)]
+    fn rows<S: Simd>(self, s: S, op: Binary) {
+        let BinaryChunk { plan, a, b, start, out, .. } = self;
+        let mut rows = plan.rows_from(start / plan.inner);
+        let mut column = start % plan.inner;
+        let mut rest = out;
+        while !rest.is_empty() {
+            let n = rest.len().min(plan.inner - column);
+            let (out, after) = rest.split_at_mut(n);
+            let [a, b] = [&a[rows.offset[0]..], &b[rows.offset[1]..]];
+            match plan.repeats {
+                [false, false] => map2(s, op, &a[column..][..n], &b[column..][..n], out),
+                [false, true] => map_scalar(s, op, &a[column..][..n], b[0], out),
+                [true, _] => map_from_scalar(s, op, a[0], &b[column..][..n], out),
+            }
+            (rest, column) = (after, 0);
+            rows.advance();
+        }
+    }
+}
+
+impl Kernel for BinaryChunk<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // Each arm names its operation, so that each is compiled to a loop of its own.
+        match self.op {
+            Binary::Add => self.rows(s, Binary::Add),
+            Binary::Subtract => self.rows(s, Binary::Subtract),
+            Binary::Multiply => self.rows(s, Binary::Multiply),
+            Binary::Divide => self.rows(s, Binary::Divide),
+            Binary::Maximum => self.rows(s, Binary::Maximum),
+            Binary::Minimum => self.rows(s, Binary::Minimum),
+            Binary::Power => self.rows(s, Binary::Power),
+            Binary::Equal => self.rows(s, Binary::Equal),
+            Binary::NotEqual => self.rows(s, Binary::NotEqual),
+            Binary::Less => self.rows(s, Binary::Less),
+            Binary::LessEqual => self.rows(s, Binary::LessEqual),
+            Binary::Greater => self.rows(s, Binary::Greater),
+            Binary::GreaterEqual => self.rows(s, Binary::GreaterEqual),
+        }
+    }
+}
+
+/// `out = condition ? a : b`, where each shape broadcasts to `out_shape`; a condition holds where it is not zero.
+pub fn choose(
+    isa: Isa,
+    (condition, condition_shape): (&[f32], &[usize]),
+    (a, a_shape): (&[f32], &[usize]),
+    (b, b_shape): (&[f32], &[usize]),
+    (out, out_shape): (&mut [f32], &[usize]),
+) {
+    assert_eq!(condition.len(), condition_shape.iter().product(), "choose: length of the condition");
+    assert_eq!(a.len(), a_shape.iter().product(), "choose: length of a");
+    assert_eq!(b.len(), b_shape.iter().product(), "choose: length of b");
+    assert_eq!(out.len(), out_shape.iter().product(), "choose: length of out");
+    let plan = &Broadcast::new([condition_shape, a_shape, b_shape], out_shape);
+    threads::for_each_chunk(out, CHUNK, CHUNK * COST, |i, out| {
+        isa.run(ChooseChunk { plan, operands: [condition, a, b], start: i * CHUNK, out });
+    });
+}
+
+struct ChooseChunk<'a> {
+    plan: &'a Broadcast<3>,
+    operands: [&'a [f32]; 3],
+    start: usize,
+    out: &'a mut [f32],
+}
+
+#[derive(Clone, Copy)]
+struct Choose;
+
+impl Lane3 for Choose {
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, condition: S::F, a: S::F, b: S::F) -> S::F {
+        s.select(s.eq(condition, s.splat(0.0)), b, a)
+    }
+}
+
+impl Kernel for ChooseChunk<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let ChooseChunk { plan, operands, start, out } = self;
+        let mut rows = plan.rows_from(start / plan.inner);
+        let mut column = start % plan.inner;
+        // An operand that repeats along the row is written out once, a block long.
+        const BLOCK: usize = 128;
+        let mut filled = [[0.0f32; BLOCK]; 3];
+        let mut rest = out;
+        while !rest.is_empty() {
+            let n = rest.len().min(plan.inner - column);
+            let (out, after) = rest.split_at_mut(n);
+            for k in (0..3).filter(|&k| plan.repeats[k]) {
+                filled[k][..n.min(BLOCK)].fill(operands[k][rows.offset[k]]);
+            }
+            for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+                let part = |k: usize| match plan.repeats[k] {
+                    true => &filled[k][..out.len()],
+                    false => &operands[k][rows.offset[k] + column + block * BLOCK..][..out.len()],
+                };
+                map3(s, Choose, part(0), part(1), part(2), out);
+            }
+            (rest, column) = (after, 0);
+            rows.advance();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Binary; 13] = [
+        Binary::Add,
+        Binary::Subtract,
+        Binary::Multiply,
+        Binary::Divide,
+        Binary::Maximum,
+        Binary::Minimum,
+        Binary::Power,
+        Binary::Equal,
+        Binary::NotEqual,
+        Binary::Less,
+        Binary::LessEqual,
+        Binary::Greater,
+        Binary::GreaterEqual,
+    ];
+
+    fn truth(op: Binary, a: f32, b: f32) -> f32 {
+        let nan = a.is_nan() || b.is_nan();
+        match op {
+            Binary::Add => a + b,
+            Binary::Subtract => a - b,
+            Binary::Multiply => a * b,
+            Binary::Divide => a / b,
+            Binary::Maximum => {
+                if nan {
+                    f32::NAN
+                } else {
+                    a.max(b)
+                }
+            }
+            Binary::Minimum => {
+                if nan {
+                    f32::NAN
+                } else {
+                    a.min(b)
+                }
+            }
+            Binary::Power => a.powf(b),
+            Binary::Equal => f32::from(a == b),
+            Binary::NotEqual => f32::from(a != b),
+            Binary::Less => f32::from(a < b),
+            Binary::LessEqual => f32::from(a <= b),
+            Binary::Greater => f32::from(a > b),
+            Binary::GreaterEqual => f32::from(a >= b),
+        }
+    }
+
+    /// The index in an operand of the output's element `flat`: the slow, plain rule.
+    fn place(mut flat: usize, output: &[usize], shape: &[usize]) -> usize {
+        let (mut index, mut stride) = (0, 1);
+        for axis in 0..output.len() {
+            let i = flat % output[output.len() - 1 - axis];
+            flat /= output[output.len() - 1 - axis];
+            if axis < shape.len() {
+                let n = shape[shape.len() - 1 - axis];
+                index += if n == 1 { 0 } else { i * stride };
+                stride *= n;
+            }
+        }
+        index
+    }
+
+    fn values(n: usize, seed: usize) -> Vec<f32> {
+        let special = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0];
+        let value = |i: usize| match (i * 7 + seed) % 11 {
+            k @ 0..5 if (i + seed).is_multiple_of(3) => special[k],
+            k => ((i * 31 + seed * 17) % 13) as f32 * 0.75 - 4.0 + k as f32,
+        };
+        (0..n).map(value).collect()
+    }
+
+    fn same(a: &[f32], b: &[f32]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+    }
+
+    type Case = (&'static [usize], &'static [usize], &'static [usize]);
+    const CASES: [Case; 14] = [
+        (&[], &[], &[]),
+        (&[0], &[1], &[0]),
+        (&[2, 0, 3], &[3], &[2, 0, 3]),
+        (&[1], &[1, 1], &[1, 1]),
+        (&[17], &[17], &[17]),
+        (&[5, 7], &[], &[5, 7]),
+        (&[], &[5, 33], &[5, 33]),
+        (&[9, 10], &[10], &[9, 10]),
+        (&[9, 10], &[9, 1], &[9, 10]),
+        (&[9, 1], &[1, 31], &[9, 31]),
+        (&[2, 3, 1, 5], &[3, 4, 1], &[2, 3, 4, 5]),
+        (&[2, 1, 3, 1, 2, 1, 3, 2], &[1, 2, 1, 3, 1, 2, 1, 2], &[2, 2, 3, 3, 2, 2, 3, 2]),
+        (&[300, 129], &[129], &[300, 129]),
+        (&[3, 1], &[1, 12_347], &[3, 12_347]),
+    ];
+
+    #[test]
+    fn every_operation_broadcasts_as_the_plain_rule_says() {
+        for isa in Isa::available() {
+            for (a_shape, b_shape, out_shape) in CASES {
+                let (a, b) = (values(a_shape.iter().product(), 1), values(b_shape.iter().product(), 5));
+                for op in ALL {
+                    let mut out = vec![9.0; out_shape.iter().product()];
+                    binary(isa, op, (&a, a_shape), (&b, b_shape), (&mut out, out_shape));
+                    let want: Vec<f32> = (0..out.len())
+                        .map(|i| truth(op, a[place(i, out_shape, a_shape)], b[place(i, out_shape, b_shape)]))
+                        .collect();
+                    assert!(same(&out, &want), "{op:?} {a_shape:?} {b_shape:?} {}", isa.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn choice_broadcasts_and_takes_nan_for_true() {
+        for isa in Isa::available() {
+            for (a_shape, b_shape, out_shape) in CASES {
+                for condition_shape in [out_shape, a_shape, b_shape] {
+                    let condition = values(condition_shape.iter().product(), 3);
+                    let (a, b) = (values(a_shape.iter().product(), 1), values(b_shape.iter().product(), 5));
+                    let mut out = vec![9.0; out_shape.iter().product()];
+                    choose(isa, (&condition, condition_shape), (&a, a_shape), (&b, b_shape), (&mut out, out_shape));
+                    let at = |v: &[f32], shape, i| v[place(i, out_shape, shape)];
+                    let want: Vec<f32> = (0..out.len())
+                        .map(|i| match at(&condition, condition_shape, i) != 0.0 {
+                            true => at(&a, a_shape, i),
+                            false => at(&b, b_shape, i),
+                        })
+                        .collect();
+                    assert!(same(&out, &want), "{condition_shape:?} {a_shape:?} {b_shape:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn usual_exponents_give_what_the_general_one_gives() {
+        let a: Vec<f32> = (1..40).map(|i| i as f32 * 0.37 - 5.0).collect();
+        for isa in Isa::available() {
+            for exponent in [2.0, 1.0, -1.0, 3.0] {
+                let mut out = vec![0.0; a.len()];
+                binary(isa, Binary::Power, (&a, &[a.len()]), (&[exponent], &[]), (&mut out, &[a.len()]));
+                let close = |(&y, &x): (&f32, &f32)| (y - x.powf(exponent)).abs() <= 2e-7 * y.abs();
+                assert!(out.iter().zip(&a).all(close));
+            }
+        }
+    }
+}
