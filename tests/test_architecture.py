@@ -21,6 +21,7 @@ FLOORS = [
     {"_core"},
     {"tensor"},
     {"ops"},
+    {"random"},
     {"activations", "constraints", "initializers", "regularizers", "schedules", "saving", "datasets"},
     {"layers", "losses", "metrics", "optimizers"},
     {"callbacks"},
