@@ -40,7 +40,24 @@ fn product(isa: Isa, (m, n, k): (usize, usize, usize), transpose_a: bool, transp
         let (c, a, b) = (c.as_mut_ptr(), a.as_ptr(), b.as_ptr());
         let (a_row, a_column, b_row, b_column) = (a_row as isize, a_column as isize, b_row as isize, b_column as isize);
         gemm::gemm(
-            m, n, k, c, 1, n as isize, false, a, a_column, a_row, b, b_column, b_row, 0.0, 1.0, false, false, false,
+            m,
+            n,
+            k,
+            c,
+            1,
+            n as isize,
+            false,
+            a,
+            a_column,
+            a_row,
+            b,
+            b_column,
+            b_row,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
             parallelism,
         );
     });

@@ -202,16 +202,19 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
                     pointers[r] = unsafe { a.add(rows[r]) };
                 }
                 let mut k = 0;
-                while k + 4 <= len {
-                    for u in 0..4 {
-                        step!(|r: usize| pointers[r].add(k + u), b.add(u * p.right.step));
+                // Unrolled where registers are left; a large tile hides the loop's own cost anyway.
+                if const { R * V <= 16 } {
+                    while k + 4 <= len {
+                        for u in 0..4 {
+                            step!(|r: usize| pointers[r].add(k + u), b.add(u * p.right.step));
+                        }
+                        b = b.wrapping_add(4 * p.right.step);
+                        k += 4;
                     }
-                    b = unsafe { b.add(4 * p.right.step) };
-                    k += 4;
                 }
                 while k < len {
                     step!(|r: usize| pointers[r].add(k), b);
-                    b = unsafe { b.add(p.right.step) };
+                    b = b.wrapping_add(p.right.step);
                     k += 1;
                 }
             }
