@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corten.errors import CorruptFileError
-from corten.saving.safetensors import load_file, load_metadata, save_file
+from corten.saving.safetensors import load_file, load_metadata, read_header, save_file
 
 DTYPES = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "bool"]
 
@@ -104,6 +104,14 @@ def test_the_safetensors_package_reads_ours_and_we_its(tmp_path: Path, tensors: 
     theirs.save_file(tensors, tmp_path / "theirs", {"by": "safetensors"})
     assert_same(load_file(tmp_path / "theirs"), tensors)
     assert load_metadata(tmp_path / "theirs") == {"by": "safetensors"}
+
+
+def test_the_order_given_is_kept(tmp_path: Path) -> None:
+    wanted = {"z": np.zeros((2, 3), "u1"), "dense_10": np.zeros(3, "f4"), "dense_2": np.zeros((), "f8")}
+    save_file(wanted, tmp_path / "f", {"k": "v"})
+    header = read_header(tmp_path / "f")
+    assert list(header.items()) == [(name, (array.shape, array.dtype)) for name, array in wanted.items()]
+    assert list(load_file(tmp_path / "f", header)) == list(wanted)
 
 
 def test_arrays_begin_at_multiples_of_their_items(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ of the file and, if the caller knows them, the shapes that are wanted, before an
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -26,7 +27,7 @@ from numpy.typing import DTypeLike, NDArray
 from ..errors import CorruptFileError
 from .atomic import atomic_write
 
-__all__ = ["load_file", "load_metadata", "save_file"]
+__all__ = ["load_file", "load_metadata", "read_header", "save_file"]
 
 _DTYPES = {
     "F64": "<f8",
@@ -102,14 +103,13 @@ def save_file(
             raise ValueError(f"save_file: tensor name {name[:80]!r} {problem}")
         if array.dtype.newbyteorder("<") not in _CODES:
             raise TypeError(f"save_file: tensor {name!r}: dtype {array.dtype} cannot be stored")
-    # The widest types first, so that every array begins at a multiple of its item's size.
-    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
-    begin = 0
-    for name in order:
-        array = arrays[name]
-        code = _CODES[array.dtype.newbyteorder("<")]
-        header[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [begin, begin + array.nbytes]}
-        begin += array.nbytes
+    # The header keeps the order given; of the bytes, the widest types come first, so that every array begins at a
+    # multiple of its item's size.
+    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
+    ends = dict(zip(order, itertools.accumulate(arrays[name].nbytes for name in order), strict=True))
+    for name, array in arrays.items():
+        code, offsets = _CODES[array.dtype.newbyteorder("<")], [ends[name] - array.nbytes, ends[name]]
+        header[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": offsets}
     encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
     if len(encoded) > _LARGEST_HEADER:
@@ -145,6 +145,16 @@ def load_file(
         return {tensor.name: _read_tensor(file, tensor, start, path) for tensor in tensors}
 
 
+def read_header(path: str | os.PathLike[str]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """The shape and dtype of each array, in the order in which they were given to ``save_file``; no data is read.
+
+    What it gives is what ``load_file`` takes as ``expected``. Raises as ``load_file`` does.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        return {tensor.name: (tensor.shape, tensor.dtype) for tensor in _read_header(file, path)[0]}
+
+
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """Read the dictionary of strings of a safetensors file; empty if it has none. Raises as ``load_file`` does."""
     path = Path(path)
@@ -171,7 +181,7 @@ def _read_into(file: BinaryIO, target: memoryview, path: Path, what: str) -> Non
 
 
 def _read_header(file: BinaryIO, path: Path) -> tuple[list[_Tensor], dict[str, str], int]:
-    """The arrays in the order of their bytes, the metadata, and where the bytes begin."""
+    """The arrays in the order of the header, the metadata, and where the bytes begin."""
     size = os.fstat(file.fileno()).st_size
     if size < 8:
         raise CorruptFileError(f"{path}: header: expected at least 8 bytes, got {size}")
@@ -193,9 +203,8 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[list[_Tensor], dict[str, s
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise CorruptFileError(f"{path}: {_METADATA}: expected an object of strings")
     tensors = [_parse_tensor(name, entry, path) for name, entry in header.items()]
-    tensors.sort(key=lambda tensor: (tensor.begin, tensor.end))
     position = 0
-    for tensor in tensors:
+    for tensor in sorted(tensors, key=lambda tensor: (tensor.begin, tensor.end)):
         if tensor.begin != position:
             raise CorruptFileError(
                 f"{path}: tensor {tensor.name!r}: expected to begin at byte {position}, where the one before ends, "
