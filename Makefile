@@ -50,7 +50,8 @@ setup: $(VENV)/.ready $(VENV)/.extra-test $(VENV)/.extra-demo ## everything a de
 $(INSTALLED): $(SOURCES) $(VENV)/.ready | tools
 	@echo 'Building Corten (release; the first time takes some minutes)'
 	@rm -f dist/corten-*.whl
-	@$(BIN)/maturin --quiet build --release --locked --interpreter $(BIN)/python --out dist
+	@$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out dist >$(VENV)/build.log 2>&1 || \
+	    { cat $(VENV)/build.log >&2; exit 1; }
 	@$(PIP) install --force-reinstall --no-deps dist/corten-*.whl
 	@$(PIP) install dist/corten-*.whl
 	@touch $@
