@@ -12,6 +12,8 @@ pub mod elementwise;
 pub mod gemm;
 pub mod optimizer;
 pub mod pool2d;
+pub mod rng;
+pub mod reduce;
 pub mod scratch;
 pub mod simd;
 pub mod threads;

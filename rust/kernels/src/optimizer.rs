@@ -37,7 +37,7 @@ impl<R: Rule<N>, const N: usize> Kernel for Update<'_, R, N> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Update { rule, mut state, gradient, decay } = self;
+        let Update { rule, state, gradient, decay } = self;
         let whole = gradient.len() / S::LANES * S::LANES;
         for at in (0..whole).step_by(S::LANES) {
             let mut now = [s.splat(0.0); N];
@@ -355,7 +355,7 @@ mod tests {
         rule: impl Fn(u64) -> R,
         decay: f32,
         slot: f32,
-        keras: [f32; 5],
+        keras: [f64; 5],
         step: impl Fn(&mut [f64; N], f64, u64),
     ) {
         for isa in Isa::available() {
@@ -365,7 +365,7 @@ mod tests {
                 update(isa, rule(t as u64 + 1), state.each_mut().map(|v| &mut v[..]), g, decay);
             }
             for (got, want) in state[0].iter().zip(keras) {
-                assert!((got - want).abs() <= 2e-6 * want.abs().max(0.1), "{isa:?}: {got} {want}");
+                assert!((f64::from(*got) - want).abs() <= 2e-6 * want.abs().max(0.1), "{isa:?}: {got} {want}");
             }
             for len in [0, 1, 7, 17, 31, 131, 3 * CHUNK + 5] {
                 let mut state = [const { Vec::new() }; N].map(|_: Vec<f32>| vec![slot; len]);
