@@ -1,0 +1,62 @@
+"""Corten: deep learning on the CPU, with Keras's names.
+
+>>> import numpy as np, corten
+>>> from corten.layers import Dense
+>>> model = corten.Sequential([Dense(8, activation="relu", input_shape=(4,)), Dense(1)])
+>>> model.compile(optimizer="adam", loss="mse")
+>>> history = model.fit(np.ones((64, 4)), np.ones((64, 1)), epochs=2, verbose=0)
+>>> model.predict(np.ones((3, 4)), verbose=0).shape
+(3, 1)
+"""
+
+from corten import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    datasets,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+    saving,
+    utils,
+)
+from corten._core import __version__
+from corten.layers.input_layer import Input
+from corten.layers.layer import Layer
+from corten.models import Model, Sequential
+from corten.tensor import Variable, gradients
+
+__all__ = [
+    "Input",
+    "Layer",
+    "Model",
+    "Sequential",
+    "Variable",
+    "__version__",
+    "activations",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "errors",
+    "gradients",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "utils",
+]

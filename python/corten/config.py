@@ -1,0 +1,39 @@
+"""What the machine offers and how much of it Corten may use."""
+
+from __future__ import annotations
+
+from corten import _core
+
+__all__ = ["cpu_info", "num_threads", "set_num_threads"]
+
+
+def num_threads() -> int:
+    """The number of threads that parallel kernels may use.
+
+    By default that of ``CORTEN_NUM_THREADS``, ``RAYON_NUM_THREADS`` or ``OMP_NUM_THREADS``, else the processors that
+    affinity and cgroup leave to the process. Results never depend on it.
+    """
+    return _core.threads()
+
+
+def set_num_threads(threads: int) -> None:
+    """Sets the number of threads; 0 asks the environment and the machine again.
+
+    >>> import corten
+    >>> corten.config.set_num_threads(1); corten.config.num_threads()
+    1
+    >>> corten.config.set_num_threads(0)
+    """
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
+        raise ValueError(f"set_num_threads: expected an int from 0 to 1024, got {threads!r}")
+    _core.set_threads(threads)
+
+
+def cpu_info() -> dict[str, object]:
+    """The instruction set in use, those available, and the number of threads.
+
+    >>> import corten
+    >>> sorted(corten.config.cpu_info())
+    ['available', 'isa', 'threads']
+    """
+    return {"isa": _core.isa(), "available": _core.isas(), "threads": _core.threads()}

@@ -1,0 +1,8 @@
+"""Models: stacks, graphs and subclasses of layers that can be trained."""
+
+from corten.layers.input_layer import Input
+from corten.models.functional import Functional
+from corten.models.model import Model
+from corten.models.sequential import Sequential
+
+__all__ = ["Functional", "Input", "Model", "Sequential"]

@@ -1,0 +1,155 @@
+"""Losses and metrics as ``compile`` was given them, matched to the outputs of the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import losses, metrics
+from corten.tensor import flatten
+
+__all__ = ["CompiledLoss", "CompiledMetrics"]
+
+
+def _by_output(given: Any, names: list[str], count: int, what: str) -> list[Any]:
+    """What was given for each output: one for all, a list in order, or a dict by name."""
+    if isinstance(given, dict):
+        unknown = [key for key in given if key not in names]
+        if unknown:
+            raise ValueError(f"{what}: there is no output {unknown[0]!r}; the outputs are {names}")
+        return [given.get(name) for name in names]
+    if isinstance(given, (list, tuple)):
+        if len(given) != count:
+            raise ValueError(f"{what}: expected {count} entries, one for each output, got {len(given)}")
+        return list(given)
+    return [given] * count
+
+
+def _leaves(value: Any, names: list[str], count: int, what: str) -> list[Any]:
+    """Targets in the order of the outputs; those of an output that is not trained may be missing from a dict."""
+    if isinstance(value, dict) and all(name in names for name in value):
+        return [value.get(name) for name in names]
+    found = flatten(value)
+    if len(found) != count:
+        raise ValueError(f"{what}: the model has {count} outputs, got {len(found)} arrays")
+    return found
+
+
+def _names(names: list[str], count: int) -> list[str]:
+    """Names for all outputs, made unique."""
+    names = names if len(names) == count else [f"output_{i}" if i else "output" for i in range(count)]
+    made: list[str] = []
+    for name in names:
+        base, index = name, 1
+        while name in made:
+            name, index = f"{base}_{index}", index + 1
+        made.append(name)
+    return made
+
+
+class CompiledLoss:
+    """The weighted sum of the outputs' losses."""
+
+    def __init__(self, loss: Any, weights: Any = None) -> None:
+        self.given = loss
+        self.weights = weights
+        self.metrics: list[metrics.Metric] = []
+        self._functions: list[Any] | None = None
+        self._factors: list[Any] = []
+        # A misspelt name is an error of compile(), not of fit().
+        for item in flatten(loss):
+            losses.get(item)
+
+    def _start(self, names: list[str], count: int) -> None:
+        self._functions = [None if one is None else losses.get(one) for one in _by_output(self.given, names, count, "loss")]
+        self._factors = _by_output(self.weights, names, count, "loss_weights")
+        if self.weights is not None and not isinstance(self.weights, (list, tuple, dict)) and count > 1:
+            raise ValueError(f"loss_weights: expected a list or dict for {count} outputs, got {self.weights!r}")
+        if count > 1:
+            self.metrics = [metrics.Mean(name=f"{name}_loss") for name in names]
+
+    def __call__(self, y: Any, y_pred: Any, sample_weight: Any, output_names: list[str]) -> Any:
+        predictions = flatten(y_pred)
+        names = list(y_pred) if isinstance(y_pred, dict) else _names(output_names, len(predictions))
+        targets = _leaves(y, names, len(predictions), "y")
+        if self._functions is None:
+            self._start(names, len(predictions))
+        weights = _by_output(sample_weight, names, len(predictions), "sample_weight")
+        total: Any = None
+        for index, (function, target, prediction) in enumerate(zip(self._functions or [], targets, predictions, strict=True)):
+            if function is None:
+                continue
+            if target is None:
+                raise ValueError(f"y: no target for output {names[index]!r}, which has a loss")
+            value = function(target, prediction, weights[index])
+            if self.metrics:
+                self.metrics[index].update_state(value, sample_weight=int(prediction.shape[0]))
+            factor = self._factors[index]
+            value = value if factor is None else value * float(factor)
+            total = value if total is None else total + value
+        if total is None:
+            raise ValueError("loss: no output has a loss")
+        return total
+
+
+class CompiledMetrics:
+    """The metrics of each output; "accuracy" and the like are chosen by shape when data are first seen."""
+
+    def __init__(self, unweighted: Any = None, weighted: Any = None) -> None:
+        self.given = (unweighted, weighted)
+        self._slots: list[tuple[int, bool, metrics.Metric]] | None = None
+        for item in [*flatten(unweighted), *flatten(weighted)]:
+            metrics.check(item)
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        return [metric for _, _, metric in self._slots or []]
+
+    def _start(self, names: list[str], targets: list[Any], predictions: list[Any]) -> None:
+        self._slots = []
+        taken: set[str] = set()
+        count = len(predictions)
+        for weighted, given in zip((False, True), self.given, strict=True):
+            for index, items in enumerate(_spread(given, names, count)):
+                for item in items:
+                    metric = metrics.for_shapes(item, targets[index].shape, predictions[index].shape)
+                    base = metric.name = metric.name if count == 1 else f"{names[index]}_{metric.name}"
+                    number = 1
+                    while metric.name in taken:
+                        metric.name, number = f"{base}_{number}", number + 1
+                    taken.add(metric.name)
+                    self._slots.append((index, weighted, metric))
+
+    def update(self, y: Any, y_pred: Any, sample_weight: Any, output_names: list[str]) -> None:
+        predictions = flatten(y_pred)
+        names = list(y_pred) if isinstance(y_pred, dict) else _names(output_names, len(predictions))
+        if all(given is None for given in self.given):
+            return
+        targets = _leaves(y, names, len(predictions), "y")
+        if self._slots is None:
+            self._start(names, targets, predictions)
+        weights = _by_output(sample_weight, names, len(predictions), "sample_weight")
+        for index, weighted, metric in self._slots or []:
+            metric.update_state(targets[index], predictions[index], weights[index] if weighted else None)
+
+
+def _spread(given: Any, names: list[str], count: int) -> list[list[Any]]:
+    """A list of metrics for each output."""
+    if given is None:
+        return [[] for _ in range(count)]
+    if isinstance(given, dict):
+        return [_list(one) for one in _by_output(given, names, count, "metrics")]
+    items = _list(given)
+    nested = any(isinstance(item, (list, tuple)) for item in items)
+    if nested or (count > 1 and len(items) == count):
+        return [_list(one) for one in _by_output(items, names, count, "metrics")]
+    return [items] if count == 1 else _everywhere(items, count)
+
+
+def _everywhere(items: list[Any], count: int) -> list[list[Any]]:
+    if any(isinstance(item, metrics.Metric) for item in items):
+        raise ValueError(f"metrics: a Metric object belongs to one output; give a list or dict for the {count} outputs")
+    return [list(items) for _ in range(count)]
+
+
+def _list(value: Any) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]

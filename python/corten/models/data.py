@@ -1,0 +1,257 @@
+"""What ``fit``, ``evaluate`` and ``predict`` are fed: arrays with a row for each sample, or an iterable of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from corten import _core
+from corten.errors import ShapeError
+from corten.tensor import Array, flatten, map_nested
+
+__all__ = ["Batches", "Chunk", "Stream", "batches_of", "pack", "split_validation", "unpack_x_y_sample_weight"]
+
+
+@dataclass
+class Chunk:
+    """``steps`` batches of ``batch`` rows, the first beginning at ``start`` of ``rows`` (or of the columns themselves)."""
+
+    columns: list[Array]
+    #: The nested structure of the columns: what ``train_step`` gets, with column numbers as leaves.
+    structure: Any
+    rows: Array | None
+    start: int
+    batch: int
+    steps: int
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """``(x, y, sample_weight)`` of what a step is given: x alone, or a tuple of up to three."""
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(f"expected x, (x, y) or (x, y, sample_weight), got a tuple of {len(data)}")
+    x, y, sample_weight = (*data, None, None)[:3]
+    return x, y, sample_weight
+
+
+def pack(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """The inverse of :func:`unpack_x_y_sample_weight`."""
+    if y is None and sample_weight is None:
+        return (x,) if isinstance(x, (tuple, list)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def column(value: Any, what: str) -> Array:
+    """``value`` as an array that the engine can take batches from: float32, float64, uint8, int32 or int64."""
+    if hasattr(value, "to_numpy") and not isinstance(value, np.ndarray):
+        value = value.to_numpy()
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{what}: masked arrays are not supported; fill the masked entries first (array.filled(...))")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{what}: expected an array of numbers, got {type(value).__name__} ({error})") from None
+    kind = array.dtype.kind
+    if kind not in "fiub":
+        raise TypeError(f"{what}: expected an array of numbers, got dtype {array.dtype}")
+    if array.ndim == 0:
+        raise ShapeError(f"{what}: expected an array with a row for each sample, got a single number")
+    size = array.dtype.itemsize
+    if kind == "f":
+        dtype: Any = np.float64 if size == 8 else np.float32
+    elif kind == "b" or (kind == "u" and size == 1):
+        dtype = np.uint8
+    elif kind == "u" and size == 8 and array.size and array.max() > 2**63 - 1:
+        raise IndexError(f"{what}: integers must fit into int32, got {array.max()}")
+    else:
+        dtype = np.int32 if size <= 2 or (kind == "i" and size == 4) else np.int64
+    return np.require(array, dtype=dtype, requirements=("C", "A"))
+
+
+def kind_of(array: Array) -> str:
+    """The engine's dtype for a column."""
+    return "float32" if array.dtype.kind == "f" else "uint8" if array.dtype == np.uint8 else "int32"
+
+
+def _columns(x: Any, y: Any, sample_weight: Any) -> tuple[list[Array], Any]:
+    columns: list[Array] = []
+
+    def leaf(what: str) -> Any:
+        def take(value: Any) -> Any:
+            if value is None:
+                return None
+            columns.append(column(value, what))
+            return len(columns) - 1
+
+        return take
+
+    structure = pack(
+        map_nested(leaf("x"), _nest(x)), map_nested(leaf("y"), _nest(y)), map_nested(leaf("sample_weight"), _nest(sample_weight))
+    )
+    counts = {len(array) for array in columns}
+    if len(counts) > 1:
+        raise ShapeError(
+            f"all arrays must have equally many rows, got {', '.join(str(array.shape) for array in columns)}"
+        )
+    return columns, structure
+
+
+def _nest(value: Any) -> Any:
+    """A list of numbers is one array, a list of arrays several."""
+    if isinstance(value, (list, tuple)) and not any(hasattr(item, "shape") or isinstance(item, dict) for item in value):
+        return np.asarray(value)
+    return value
+
+
+class Batches:
+    """Arrays cut into batches, in order or shuffled anew each epoch by (seed, epoch)."""
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        batch_size: int | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        class_weight: dict[int, float] | None = None,
+    ) -> None:
+        if batch_size is None:
+            batch_size = 32
+        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise ValueError(f"batch_size: expected an int >= 1, got {batch_size!r}")
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError("give either class_weight or sample_weight, not both")
+            sample_weight = class_weights(y, class_weight)
+        self.columns, self.structure = _columns(x, y, sample_weight)
+        if not self.columns:
+            raise ValueError("expected at least one array, got none")
+        self.rows = len(self.columns[0])
+        self.batch = int(batch_size)
+        self.shuffle, self.seed = bool(shuffle), seed
+
+    @property
+    def steps(self) -> int | None:
+        return -(-self.rows // self.batch)
+
+    def epoch(self, epoch: int) -> Iterator[Chunk]:
+        """The chunks of one epoch: the whole batches, then the smaller last one."""
+        order = _core.permutation(self.rows, self.seed, epoch) if self.shuffle else None
+        whole, rest = divmod(self.rows, self.batch)
+        if whole:
+            yield Chunk(self.columns, self.structure, order, 0, self.batch, whole)
+        if rest:
+            yield Chunk(self.columns, self.structure, order, whole * self.batch, rest, 1)
+
+
+class Stream:
+    """An iterable that gives x, (x, y) or (x, y, sample_weight) for each batch; or an object with ``len`` and indexing."""
+
+    def __init__(self, source: Any, steps: int | None = None) -> None:
+        self.source = source
+        self.limit = steps
+        self._iterator: Iterator[Any] | None = None
+
+    @property
+    def indexed(self) -> bool:
+        return hasattr(self.source, "__len__") and hasattr(self.source, "__getitem__")
+
+    @property
+    def steps(self) -> int | None:
+        if self.limit is None and self.indexed:
+            return len(self.source)
+        return self.limit
+
+    def _next(self, index: int) -> Any:
+        if self.indexed:
+            if index >= len(self.source):
+                raise StopIteration
+            return self.source[index]
+        if self._iterator is None:
+            self._iterator = iter(self.source)
+        return next(self._iterator)
+
+    def epoch(self, epoch: int) -> Iterator[Chunk]:
+        """The batches of one epoch; a plain iterator goes on where the last epoch ended if ``steps`` limits it."""
+        if self.limit is None and not self.indexed:
+            self._iterator = None if iter(self.source) is not self.source else self._iterator
+        index = 0
+        while self.limit is None or index < self.limit:
+            try:
+                data = self._next(index)
+            except StopIteration:
+                break
+            if data is None:
+                raise TypeError(f"batch {index}: expected x, (x, y) or (x, y, sample_weight), got None")
+            columns, structure = _columns(*unpack_x_y_sample_weight(data))
+            yield Chunk(columns, structure, None, 0, len(columns[0]), 1)
+            index += 1
+        if self.indexed and hasattr(self.source, "on_epoch_end"):
+            self.source.on_epoch_end()
+
+
+def batches_of(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    class_weight: dict[int, float] | None = None,
+) -> Batches | Stream:
+    """The right source for what the user gave as ``x``."""
+    arrays = isinstance(x, (list, tuple, dict)) or hasattr(x, "__array__") or hasattr(x, "to_numpy") or np.isscalar(x)
+    if arrays or x is None:
+        if x is None:
+            raise ValueError("x: expected arrays or an iterable of batches, got None")
+        return Batches(x, y, sample_weight, batch_size, shuffle, seed, class_weight)
+    if not (hasattr(x, "__iter__") or hasattr(x, "__next__") or hasattr(x, "__getitem__")):
+        raise TypeError(f"x: expected arrays or an iterable of batches, got {type(x).__name__}")
+    if y is not None or sample_weight is not None:
+        raise ValueError("y and sample_weight come with x where x is an iterable of batches; leave them out")
+    if class_weight is not None:
+        raise ValueError("class_weight needs arrays; where x is an iterable of batches, give sample weights in it")
+    return Stream(x, steps)
+
+
+def class_weights(y: Any, class_weight: dict[int, float]) -> Array:
+    """The weight of each sample: that of its class."""
+    if y is None or isinstance(y, (list, tuple, dict)) and any(hasattr(item, "shape") for item in y):
+        raise ValueError("class_weight needs exactly one array of targets")
+    labels = column(y, "y")
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    if labels.size != len(labels):
+        raise ShapeError(f"class_weight needs one class for each sample, got targets of shape {labels.shape}")
+    classes, inverse = np.unique(labels.reshape(-1), return_inverse=True)
+    missing = [int(c) for c in classes if int(c) not in class_weight]
+    if missing:
+        raise ValueError(f"class_weight: no weight for class {missing[0]}; the targets hold {classes.tolist()[:20]}")
+    weights = np.array([class_weight[int(c)] for c in classes], dtype=np.float32)
+    if not np.isfinite(weights).all():
+        raise ValueError(f"class_weight: weights must be finite, got {class_weight}")
+    return weights[inverse.reshape(-1)]
+
+
+def split_validation(fraction: float, *parts: Any) -> tuple[list[Any], list[Any]]:
+    """The first and the last part of nested arrays: the last ``fraction`` of the rows, taken before shuffling."""
+    leaves = [leaf for part in parts for leaf in flatten(_nest(part))]
+    rows = len(leaves[0])
+    at = int(np.floor(rows * (1.0 - fraction)))
+    if at == 0 or at == rows:
+        raise ValueError(f"validation_split={fraction} of {rows} rows leaves one part empty")
+
+    def cut(which: slice) -> list[Any]:
+        return [map_nested(lambda leaf: None if leaf is None else leaf[which], _nest(part)) for part in parts]
+
+    return cut(slice(None, at)), cut(slice(at, None))
+
+

@@ -1,0 +1,146 @@
+"""Functional models: a graph of layer and op calls between symbolic inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten.layers.input_layer import InputLayer
+from corten.layers.layer import Layer
+from corten.models.model import Model
+from corten.tensor import Call, SymbolicTensor, flatten, map_nested
+
+__all__ = ["Functional"]
+
+
+class Functional(Model):
+    """``Model(inputs, outputs)``: everything between two sets of symbolic tensors.
+
+    Args:
+        inputs: a symbolic tensor or nested lists, tuples, dicts of them.
+        outputs: likewise; each must follow from the inputs.
+
+    Raises:
+        ValueError: an output depends on a symbolic input that is not among ``inputs``.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        for tensor in flatten([inputs, outputs]):
+            if not isinstance(tensor, SymbolicTensor):
+                raise TypeError(f"Model: expected symbolic tensors (from Input and layers), got {type(tensor).__name__}")
+        # The structures are not attributes to search for layers.
+        object.__setattr__(self, "_inputs", inputs)
+        object.__setattr__(self, "_outputs", outputs)
+        object.__setattr__(self, "_calls", _order(flatten(inputs), flatten(outputs)))
+        layers: list[Layer] = [_input_layer(tensor) for tensor in flatten(inputs) if tensor.call is None]
+        for call in self._calls:
+            if isinstance(call.function, Layer) and call.function not in layers:
+                layers.append(call.function)
+        self._layers = layers
+        names = [layer.name for layer in layers]
+        for layer in layers:
+            if names.count(layer.name) > 1:
+                raise ValueError(f"Model: layer names must be unique, {layer.name!r} is used {names.count(layer.name)} times")
+        self.built = True
+
+    _inputs: Any
+    _outputs: Any
+    _calls: list[Call]
+
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._layers)
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        return flatten(self._inputs)
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        return flatten(self._outputs)
+
+    @property
+    def input(self) -> Any:
+        return self._inputs
+
+    @property
+    def output(self) -> Any:
+        return self._outputs
+
+    @property
+    def output_names(self) -> list[str]:
+        """The layer (or op) behind each output."""
+        return [_name_of(tensor) for tensor in self.outputs]
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        tensors = self._match(inputs)
+        values: dict[int, Any] = {}
+        for symbol, tensor in zip(self.inputs, tensors, strict=True):
+            values[id(symbol)] = tensor
+            if isinstance(symbol.mask, SymbolicTensor) and tensor.mask is not None:
+                values[id(symbol.mask)] = tensor.mask
+
+        def known(leaf: Any) -> Any:
+            return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf
+
+        for call in self._calls:
+            outputs = call.function(*map_nested(known, call.args), **map_nested(known, call.kwargs))
+            for symbol, tensor in zip(flatten(call.outputs), flatten(outputs), strict=True):
+                values[id(symbol)] = tensor
+                if isinstance(symbol.mask, SymbolicTensor):
+                    values[id(symbol.mask)] = tensor.mask
+        return map_nested(known, self._outputs)
+
+    def _match(self, inputs: Any) -> list[Any]:
+        """The given tensors in the order of the model's inputs; dicts are matched by name."""
+        if isinstance(inputs, dict) and not isinstance(self._inputs, dict):
+            missing = [symbol.name for symbol in self.inputs if symbol.name not in inputs]
+            if missing:
+                raise ValueError(f"{self.name!r}: no input named {missing[0]!r}, got {sorted(inputs)}")
+            tensors = [inputs[symbol.name] for symbol in self.inputs]
+        elif isinstance(inputs, dict):
+            missing = [key for key in self._inputs if key not in inputs]
+            if missing:
+                raise ValueError(f"{self.name!r}: no input named {missing[0]!r}, got {sorted(inputs)}")
+            tensors = flatten({key: inputs[key] for key in self._inputs})
+        else:
+            tensors = flatten(inputs)
+        if len(tensors) != len(self.inputs):
+            raise ValueError(f"{self.name!r}: expected {len(self.inputs)} inputs, got {len(tensors)}")
+        return [self._fit(symbol, tensor) for symbol, tensor in zip(self.inputs, tensors, strict=True)]
+
+
+def _order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> list[Call]:
+    """The calls between inputs and outputs, each after those it needs."""
+    given = {id(tensor) for tensor in inputs}
+    order: list[Call] = []
+    done: set[int] = set()
+    stack: list[tuple[SymbolicTensor, bool]] = [(tensor, False) for tensor in reversed(outputs)]
+    while stack:
+        tensor, ready = stack.pop()
+        if id(tensor) in given:
+            continue
+        call = tensor.call
+        if call is None:
+            raise ValueError(f"Model: the outputs depend on {tensor!r}, which is not among the inputs")
+        if id(call) in done:
+            continue
+        if ready:
+            done.add(id(call))
+            order.append(call)
+            continue
+        stack.append((tensor, True))
+        arguments = [leaf for leaf in flatten([call.args, call.kwargs]) if isinstance(leaf, SymbolicTensor)]
+        stack.extend((argument, False) for argument in reversed(arguments))
+    return order
+
+
+def _input_layer(symbol: SymbolicTensor) -> InputLayer:
+    return InputLayer(batch_shape=symbol.shape, dtype=symbol.dtype, name=symbol.name)
+
+
+def _name_of(tensor: SymbolicTensor) -> str:
+    if tensor.call is None:
+        return tensor.name or "input"
+    function = tensor.call.function
+    return function.name if isinstance(function, Layer) else getattr(function, "__name__", "output")

@@ -1,0 +1,192 @@
+"""The model: a layer that can be trained, saved and summarised."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from corten.errors import ShapeError
+from corten.layers.input_layer import InputLayer
+from corten.layers.layer import Layer, snake_case
+from corten.models.summary import print_summary
+from corten.models.trainer import Trainer
+from corten.saving import safetensors
+from corten.tensor import Graph, SymbolicTensor, Tensor, Variable, has_symbolic, map_nested
+
+__all__ = ["Model"]
+
+
+class Model(Trainer, Layer):
+    """Layers grouped into one that can be trained: ``Model(inputs, outputs)``, or a subclass with ``call``.
+
+    >>> import corten
+    >>> from corten.layers import Concatenate, Dense
+    >>> a, b = corten.Input((2,)), corten.Input((3,))
+    >>> model = corten.Model([a, b], Dense(1)(Concatenate()([a, b])))
+    >>> model.output_shape
+    (None, 1)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (has_symbolic(args) or has_symbolic(kwargs)):
+            from corten.models.functional import Functional
+
+            return super().__new__(Functional)
+        return super().__new__(cls)
+
+    def __init__(self, *, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        # The model itself decides what to make of integers.
+        self.autocast = False
+        self._start_trainer()
+
+    @property
+    def input_dtype(self) -> str:
+        return "float32"
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly inside the model."""
+        return list(self._sublayers())
+
+    @property
+    def output_names(self) -> list[str]:
+        return []
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        return []
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input (or a list of shapes), ``None`` where a size is open."""
+        shapes = [tensor.shape for tensor in self.inputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output (or nested shapes), ``None`` where a size is open."""
+        return map_nested(lambda tensor: tensor.shape, self.output)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or at that index."""
+        if (name is None) == (index is None):
+            raise ValueError("get_layer: give either a name or an index")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"get_layer: index {index}, but {self.name!r} has {len(self.layers)} layers")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"get_layer: no layer {name!r} in {self.name!r}; there are {[layer.name for layer in self.layers]}")
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates the weights by tracing ``call`` once on inputs of ``input_shape``."""
+        if input_shape is None or type(self).call is Layer.call:
+            return
+        with Graph() as graph:
+            shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+            trial = [graph.input([2 if size is None else size for size in shape]) for shape in shapes]
+            self.call(trial if isinstance(input_shape, list) else trial[0])
+        self.built = True
+
+    def _build_once(self, shapes: Any) -> None:
+        # A subclassed model's layers build themselves when they are called.
+        if type(self).build is not Model.build:
+            super()._build_once(shapes)
+        self.built = True
+
+    def _fit(self, symbol: SymbolicTensor, tensor: Any) -> Any:
+        """A tensor as the model's input promised it: dtype and shape."""
+        if isinstance(tensor, Tensor):
+            if tensor.dtype != symbol.dtype:
+                mask = tensor.mask
+                tensor = tensor.graph.push("cast", [tensor], {"dtype": symbol.dtype})[0]
+                tensor.mask = mask
+            sizes = tensor.shape
+            if len(sizes) == len(symbol.shape) - 1 and symbol.shape[-1] == 1:
+                tensor = tensor.graph.push("reshape", [tensor], {"shape": [*sizes, 1]})[0]
+                sizes = tensor.shape
+            fits = len(sizes) == len(symbol.shape) and all(
+                want is None or want == size for want, size in zip(symbol.shape, sizes, strict=True)
+            )
+            if not fits:
+                raise ShapeError(f"{self.name!r}: input {symbol.name!r} expects shape {symbol.shape}, got {sizes}")
+        return tensor
+
+    # --- weights in files ----------------------------------------------------------------------------------------
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Writes all weights to a safetensors file: to a temporary file, synced, then renamed; never half a file.
+
+        Raises:
+            FileExistsError: the file exists and ``overwrite`` is false.
+            ValueError: the model is not built.
+        """
+        if not self.built:
+            raise ValueError(f"save_weights: {self.name!r} is not built yet; call it on data first")
+        if not overwrite and os.path.exists(filepath):
+            raise FileExistsError(f"save_weights: {os.fspath(filepath)!r} exists; overwrite=True replaces it")
+        safetensors.save_file({name: weight.numpy() for name, weight in named_weights(self).items()}, filepath)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Reads weights that :meth:`save_weights` wrote for a model of the same layers in the same order.
+
+        Nothing is changed unless every tensor is there and fits (``CorruptFileError``); with ``skip_mismatch`` what
+        does not fit is left as it is.
+        """
+        if not self.built:
+            raise ValueError(f"load_weights: {self.name!r} is not built yet; call it on data first")
+        named = named_weights(self)
+        if skip_mismatch:
+            loaded = safetensors.load_file(filepath)
+            named = {n: w for n, w in named.items() if n in loaded and loaded[n].shape == w.shape}
+        else:
+            loaded = safetensors.load_file(filepath, {n: (w.shape, "float32") for n, w in named.items()})
+        for name, weight in named.items():
+            weight.assign(loaded[name])
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Prints a table of the layers, their output shapes and parameters."""
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    @property
+    def output(self) -> Any:
+        raise ValueError(f"{self.name!r} is a subclassed model: it has no symbolic output")
+
+
+def named_weights(layer: Layer, prefix: str = "") -> dict[str, Variable]:
+    """The weights by their place: ``dense/kernel``, ``dense_1/kernel``, ... numbered by class in the order of the layers.
+
+    The names given to layers do not count, so that a second model made by the same code has the same places.
+    """
+    named: dict[str, Variable] = {}
+
+    def put(name: str, weight: Variable) -> None:
+        count = 1
+        while (key := name if count == 1 else f"{name}_{count - 1}") in named:
+            count += 1
+        named[key] = weight
+
+    for weight in layer._own():
+        if weight.dtype == "float32":
+            put(prefix + weight.name, weight)
+    counts: dict[str, int] = {}
+    for child in layer.layers if isinstance(layer, Model) else layer._sublayers():
+        base = snake_case(type(child).__name__)
+        place = base if base not in counts else f"{base}_{counts[base]}"
+        counts[base] = counts.get(base, 0) + 1
+        for name, weight in named_weights(child, f"{prefix}{place}/").items():
+            if not any(weight is other for other in named.values()):
+                put(name, weight)
+    return named

@@ -1,0 +1,135 @@
+"""A stack of layers, each fed by the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corten.layers.input_layer import Input, InputLayer
+from corten.layers.layer import Layer
+from corten.models.functional import Functional
+from corten.models.model import Model
+from corten.tensor import SymbolicTensor, Tensor
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Model):
+    """A stack of layers, each fed by the one before.
+
+    The model is built at once where the input shape is known (an ``Input`` or ``InputLayer`` first, or ``input_shape=``
+    in the first layer), else when it sees data.
+
+    >>> import corten
+    >>> from corten.layers import Dense
+    >>> model = corten.Sequential([Dense(3, activation="relu", input_shape=(2,)), Dense(1)])
+    >>> model.output_shape, model.count_params()
+    ((None, 1), 13)
+    """
+
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._layers: list[Layer] = []
+        object.__setattr__(self, "_functional", None)
+        object.__setattr__(self, "_symbol", None)
+        for layer in layers or ():
+            self._append(layer)
+        self._maybe_build()
+
+    _functional: Functional | None
+    _symbol: SymbolicTensor | None
+
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._layers)
+
+    def add(self, layer: Any) -> None:
+        """Puts a layer on top."""
+        self._append(layer)
+        self._maybe_build()
+
+    def pop(self) -> Layer:
+        """Takes the top layer off and returns it."""
+        if not self._layers:
+            raise ValueError(f"{self.name!r} has no layer to pop")
+        layer = self._layers[-1]
+        self._layers = self._layers[:-1]
+        self._forget()
+        self._maybe_build()
+        return layer
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, SymbolicTensor) and layer.call is None:
+            layer = InputLayer(batch_shape=layer.shape, dtype=layer.dtype, name=layer.name)
+        if callable(layer) and not isinstance(layer, Layer):
+            raise TypeError(f"Sequential: expected layers, got {layer!r}; wrap a function in a Layer subclass")
+        if not isinstance(layer, Layer):
+            raise TypeError(f"Sequential: expected layers, got {type(layer).__name__}")
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(f"Sequential: layer names must be unique, {layer.name!r} is there already")
+        if isinstance(layer, InputLayer):
+            if self._layers or self._symbol is not None:
+                raise ValueError("Sequential: an input must come first, and once")
+            symbol = Input(batch_shape=layer.batch_shape, dtype=layer.kind, name=layer.name)
+            object.__setattr__(self, "_symbol", symbol)
+            return
+        if not self._layers and self._symbol is None and layer.promised_shape is not None:
+            object.__setattr__(self, "_symbol", Input(batch_shape=layer.promised_shape, dtype=layer.input_dtype))
+        self._layers = [*self._layers, layer]
+        self._forget()
+
+    def _forget(self) -> None:
+        object.__setattr__(self, "_functional", None)
+        self.built = False
+        self._programs.clear()
+
+    def _maybe_build(self) -> None:
+        if self._symbol is not None and self._layers and self._functional is None:
+            self._chain(self._symbol)
+
+    def _chain(self, symbol: SymbolicTensor) -> None:
+        value: Any = symbol
+        for layer in self._layers:
+            value = layer(value)
+        object.__setattr__(self, "_functional", Functional(symbol, value, name=f"{self.name}_chain"))
+        self.built = True
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates the weights for inputs of ``input_shape`` (with the batch first)."""
+        if self._functional is None and input_shape is not None:
+            if not self._layers:
+                raise ValueError(f"{self.name!r} has no layers")
+            dtype = self._layers[0].input_dtype
+            self._chain(Input(batch_shape=(None, *tuple(input_shape)[1:]), dtype=dtype))
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        return self._whole().inputs
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        return self._whole().outputs
+
+    @property
+    def input(self) -> Any:
+        return self._whole().input
+
+    @property
+    def output(self) -> Any:
+        return self._whole().output
+
+    @property
+    def output_names(self) -> list[str]:
+        return self._whole().output_names if self._functional is not None else [self._layers[-1].name]
+
+    def _whole(self) -> Functional:
+        if self._functional is None:
+            raise ValueError(f"{self.name!r} is not built yet; give the first layer input_shape=, or call the model on data")
+        return self._functional
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if self._functional is None:
+            if not isinstance(inputs, Tensor):
+                raise TypeError(f"{self.name!r}: expected one tensor, got {type(inputs).__name__}")
+            self.build(inputs.shape)
+        return self._whole().call(inputs)

@@ -1,0 +1,616 @@
+"""Training: ``compile``, ``fit``, ``evaluate``, ``predict``. Steps are traced once per shape, compiled, and run natively."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from corten import _core, losses, metrics, optimizers
+from corten.callbacks import Callback, CallbackList, History, ProgbarLogger
+from corten.models.compiled import CompiledLoss, CompiledMetrics
+from corten.models.data import (
+    Batches,
+    Chunk,
+    Stream,
+    batches_of,
+    kind_of,
+    pack,
+    split_validation,
+    unpack_x_y_sample_weight,
+)
+from corten.random import draw_seed
+from corten.tensor import Array, Graph, SymbolicTensor, Tensor, Variable, flatten, map_nested
+
+__all__ = ["Trainer"]
+
+#: Seconds of native work between two looks at Python: at signals, and at the progress bar.
+PAUSE = 0.1
+
+
+class _Step:
+    """One traced and compiled step: a program and the structure of what it returns."""
+
+    def __init__(self, program: _core.Program, outputs: Any) -> None:
+        self.program = program
+        self.outputs = outputs
+        self.watch = list(outputs).index("loss") if isinstance(outputs, dict) and "loss" in outputs else None
+        self.specs = program.outputs
+
+
+class Trainer:
+    """What a model needs to be trained, evaluated and used. Mixed into :class:`corten.Model`."""
+
+    name: str
+    built: bool
+    trainable_variables: list[Variable]
+    variables: list[Variable]
+    _collect_losses: Callable[[], list[Any]]
+    inputs: list[SymbolicTensor]
+    output_names: list[str]
+
+    def _start_trainer(self) -> None:
+        object.__setattr__(self, "_programs", {})
+        object.__setattr__(self, "_tracing", threading.RLock())
+        object.__setattr__(self, "_training_now", threading.Lock())
+        object.__setattr__(self, "_compiled_loss", None)
+        object.__setattr__(self, "_compiled_metrics", None)
+        object.__setattr__(self, "_loss_tracker", metrics.Mean(name="loss"))
+        object.__setattr__(self, "optimizer", None)
+        self.compiled = False
+        self.run_eagerly = False
+        self.stop_training = False
+        object.__setattr__(self, "history", None)
+
+    _programs: dict[Any, _Step]
+    _tracing: threading.RLock
+    _training_now: threading.Lock
+    _compiled_loss: CompiledLoss | None
+    _compiled_metrics: CompiledMetrics | None
+    _loss_tracker: metrics.Mean
+    optimizer: optimizers.Optimizer | None
+    history: History | None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)  # type: ignore[misc]
+
+    # --- compile -------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Says how the model is trained.
+
+        Args:
+            optimizer: a name or an ``Optimizer``.
+            loss: a name, a ``Loss`` or a function (y_true, y_pred); a list or dict where there are several outputs.
+            loss_weights: factors of the losses, in the same form.
+            metrics: names, ``Metric`` objects or functions; nested where there are several outputs.
+            weighted_metrics: metrics that are given the sample weights.
+            run_eagerly: run op by op, so that values can be looked at; the same bits, more slowly.
+            steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; steps always run natively.
+        """
+        made = optimizers.get(optimizer)
+        compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
+        compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
+        object.__setattr__(self, "optimizer", made)
+        object.__setattr__(self, "_compiled_loss", compiled_loss)
+        object.__setattr__(self, "_compiled_metrics", compiled_metrics)
+        self.run_eagerly = bool(run_eagerly)
+        self.stop_training = False
+        self.compiled = True
+        self._programs.clear()
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        """The loss tracker, the compiled metrics, and metrics set as attributes."""
+        found: list[Any] = [self._loss_tracker] if self._compiled_loss is not None or self.compiled else []
+        if self._compiled_loss is not None:
+            found += self._compiled_loss.metrics
+        if self._compiled_metrics is not None:
+            found += self._compiled_metrics.metrics
+        attributes: dict[str, Any] = getattr(self, "_attributes", {})
+        for value in attributes.values():
+            found += [item for item in flatten(value) if isinstance(item, metrics.Metric) and item not in found]
+        return found
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return [metric.name for metric in self.metrics]
+
+    def reset_metrics(self) -> None:
+        """Empties all metrics."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    @property
+    def losses(self) -> list[Any]:
+        """The weight regularizers' values: tensors inside a step, numbers outside."""
+        return [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
+
+    # --- one step: these may be overridden -----------------------------------------------------------------------
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The scalar that training minimises: the compiled loss, added losses and weight regularizers."""
+        parts = self._collect_losses() + self.losses
+        if self._compiled_loss is not None:
+            if y is None:
+                raise ValueError(f"{self.name!r}: a loss was compiled, but the data have no targets y")
+            parts.insert(0, self._compiled_loss(y, y_pred, sample_weight, self.output_names))
+        if not parts:
+            raise ValueError(f"{self.name!r}: there is no loss; give compile() one, or call add_loss")
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Updates the compiled metrics and returns all results."""
+        if self._compiled_metrics is not None and y is not None:
+            self._compiled_metrics.update(y, y_pred, sample_weight, self.output_names)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            value = metric.result()
+            results.update(value if isinstance(value, dict) else {metric.name: value})
+        return results
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One training step on one batch; returns what is logged. Override it for a step of your own."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=True)
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+        self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
+        if self.optimizer is None:
+            raise ValueError(f"{self.name!r} must be compiled before it is trained")
+        self.optimizer.minimize(loss, self.trainable_variables)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One evaluation step on one batch; returns what is logged."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        if self._compiled_loss is not None:
+            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+            self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
+        else:
+            self._collect_losses()
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for one batch."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)
+
+    # --- compiling and running steps -----------------------------------------------------------------------------
+
+    def _call_step(self, mode: str, data: Any) -> Any:
+        outputs = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[mode](data)
+        if mode != "predict":
+            if not isinstance(outputs, dict):
+                raise TypeError(f"{mode}_step must return a dict of what to log, got {type(outputs).__name__}")
+            return dict(sorted(outputs.items()))
+        self._collect_losses()
+        return outputs
+
+    def _kinds(self, chunk: Chunk) -> list[str]:
+        """The dtype of each column in the graph: that of the model's input where one is declared."""
+        kinds = [kind_of(column) for column in chunk.columns]
+        x, _, _ = unpack_x_y_sample_weight(chunk.structure)
+        leaves = flatten(x)
+        if len(leaves) == len(self.inputs) and not isinstance(x, dict):
+            for index, symbol in zip(leaves, self.inputs, strict=True):
+                if symbol.dtype == "float32" or (symbol.dtype == "int32" and kinds[index] == "uint8"):
+                    kinds[index] = symbol.dtype
+        return kinds
+
+    def _step(self, mode: str, chunk: Chunk, state: Any) -> _Step:
+        kinds = self._kinds(chunk)
+        shapes = [(chunk.batch, *column.shape[1:]) for column in chunk.columns]
+        key = (mode, str(chunk.structure), tuple(zip(shapes, kinds, strict=True)), state)
+        found = self._programs.get(key)
+        if found is not None:
+            return found
+        with self._tracing:
+            with Graph() as graph:
+                leaves = [graph.input(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
+                outputs = self._call_step(mode, map_nested(lambda i: None if i is None else leaves[i], chunk.structure))
+                outputs = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf), outputs)
+            program = graph.compile(leaves, flatten(outputs))
+            while len(self._programs) > 32:
+                self._programs.pop(next(iter(self._programs)))
+            # Building variables in the trace may have changed what identifies it.
+            found = self._programs[(*key[:3], self._state())] = _Step(program, outputs)
+        return found
+
+    def _state(self) -> Any:
+        """What a traced step depends on beside shapes."""
+        return (tuple(v.core.id for v in self.trainable_variables), id(self.optimizer))
+
+    def _run_eagerly(self, mode: str, chunk: Chunk, index: int) -> Any:
+        rows = slice(chunk.start + index * chunk.batch, chunk.start + (index + 1) * chunk.batch)
+        kinds = self._kinds(chunk)
+        with self._tracing, Graph(eager=True) as graph:
+            batch = [
+                column[rows] if chunk.rows is None else column[chunk.rows[rows]] for column in chunk.columns
+            ]
+            leaves = [graph.constant(_cast(array, kind)) for array, kind in zip(batch, kinds, strict=True)]
+            outputs = self._call_step(mode, map_nested(lambda i: None if i is None else leaves[i], chunk.structure))
+            arrays = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf).numpy(), outputs)
+            graph.finish()
+        return arrays
+
+    def _run_logged(self, mode: str, chunk: Chunk, budget: float) -> Iterator[tuple[int, dict[str, float]]]:
+        """Runs all steps of a chunk; now and then gives how many are done and the latest logs."""
+        if self.run_eagerly:
+            for index in range(chunk.steps):
+                logs = self._run_eagerly(mode, chunk, index)
+                yield index + 1, {name: float(np.asarray(value)) for name, value in logs.items()}
+            return
+        step = self._step(mode, chunk, self._state())
+        targets = [np.zeros((chunk.steps, *shape), dtype) for shape, dtype in step.specs]
+        done = 0
+        while done < chunk.steps:
+            start = chunk.start + done * chunk.batch
+            views = [target[done:] for target in targets]
+            done += step.program.run(
+                chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, step.watch, budget
+            )
+            names = step.outputs
+            yield done, {name: float(target[done - 1]) for name, target in zip(names, targets, strict=True)}
+
+    # --- fit -----------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> History:
+        """Trains the model for epochs ``initial_epoch`` to ``epochs - 1``; returns the ``History``.
+
+        Args:
+            x: arrays with a row for each sample (nested where there are several inputs), or an iterable of batches
+                x, (x, y) or (x, y, sample_weight).
+            y: targets, in the form of the outputs.
+            batch_size: 32 unless given. The last batch of an epoch may be smaller.
+            verbose: 0 silent; 1 a progress bar in a terminal or notebook, one line an epoch elsewhere; 2 one line an epoch.
+            callbacks: a list of ``Callback``.
+            validation_split: the last fraction of the rows, taken before shuffling, is held out.
+            validation_data: (x, y), (x, y, sample_weight) or an iterable of batches; goes before ``validation_split``.
+            shuffle: a new order each epoch, drawn in Rust from the seed.
+            class_weight: class -> factor of its samples' losses.
+            sample_weight: a factor for each sample.
+            steps_per_epoch, validation_steps: batches to take of an iterable.
+            validation_freq: validate every so many epochs, or after the epochs listed (counted from 1).
+
+        Raises:
+            ShapeError, TypeError, ValueError, IndexError: data that do not fit; the model stays as it was before the batch.
+            KeyboardInterrupt: Ctrl-C; the model keeps the last whole batch.
+            RuntimeError: the model is not compiled, or another thread is training it.
+        """
+        if not self.compiled:
+            raise RuntimeError(f"{self.name!r} must be compiled before fit; call compile(optimizer, loss)")
+        epochs, initial_epoch = _count(epochs, "epochs"), _count(initial_epoch, "initial_epoch")
+        if validation_split and validation_data is None:
+            if isinstance(validation_split, bool) or not 0.0 < validation_split < 1.0:
+                raise ValueError(f"validation_split: expected 0 <= fraction < 1, got {validation_split!r}")
+            (x, y, sample_weight), validation_data = split_validation(validation_split, x, y, sample_weight)
+        if not self._training_now.acquire(blocking=False):
+            raise RuntimeError(f"{self.name!r} is already being trained by another thread")
+        try:
+            seed = draw_seed() if shuffle else 0
+            data = batches_of(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, seed, class_weight)
+            _expect_rows(data, "fit")
+            validation = None
+            if validation_data is not None:
+                parts = unpack_x_y_sample_weight(tuple(validation_data) if isinstance(validation_data, list) else validation_data)
+                size = validation_batch_size or batch_size
+                validation = batches_of(*parts, size, validation_steps)
+                _expect_rows(validation, "validation")
+            return self._fit_epochs(data, validation, epochs, initial_epoch, verbose, callbacks, validation_freq, steps_per_epoch)
+        finally:
+            self._training_now.release()
+
+    def _fit_epochs(
+        self,
+        data: Batches | Stream,
+        validation: Batches | Stream | None,
+        epochs: int,
+        initial_epoch: int,
+        verbose: Any,
+        callbacks: Any,
+        validation_freq: int | Sequence[int],
+        steps_per_epoch: int | None,
+    ) -> History:
+        watchers = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps_per_epoch or data.steps, history=True)
+        self.stop_training = False
+        watchers.on_train_begin()
+        logs: dict[str, float] = {}
+        try:
+            for epoch in range(initial_epoch, epochs):
+                self.reset_metrics()
+                watchers.on_epoch_begin(epoch)
+                logs = self._train_epoch(data, epoch, watchers, steps_per_epoch)
+                if validation is not None and _due(validation_freq, epoch):
+                    results = self._evaluate(validation, watchers)
+                    logs = {**logs, **{f"val_{name}": value for name, value in results.items()}}
+                watchers.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+        finally:
+            watchers.on_train_end(logs)
+        if self.history is None:
+            raise RuntimeError("fit: no History callback was called")
+        return self.history
+
+    def _train_epoch(self, data: Batches | Stream, epoch: int, watchers: CallbackList, limit: int | None) -> dict[str, float]:
+        logs: dict[str, float] = {}
+        seen = 0
+        each = watchers.wants_train_batches
+        warned = False
+        for chunk in data.epoch(epoch):
+            if limit is not None and isinstance(data, Batches):
+                chunk.steps = min(chunk.steps, limit - seen)
+                if chunk.steps <= 0:
+                    break
+            first = seen
+            if each:
+                watchers.on_train_batch_begin(seen)
+            for done, logs in self._run_logged("train", chunk, 0.0 if each else PAUSE):
+                seen = first + done
+                if not warned and not np.isfinite(logs.get("loss", 0.0)):
+                    warned = True
+                    warnings.warn(
+                        f"fit of {self.name!r}: the loss is {logs['loss']} since epoch {epoch + 1}, batch {seen}; "
+                        "look at the data, lower the learning rate or clip gradients",
+                        RuntimeWarning,
+                        stacklevel=4,
+                    )
+                if each:
+                    watchers.on_train_batch_end(seen - 1, logs)
+                    if self.stop_training:
+                        break
+                    if done < chunk.steps:
+                        watchers.on_train_batch_begin(seen)
+                else:
+                    watchers.on_progress(seen, logs)
+            if self.stop_training:
+                break
+        if seen == 0:
+            raise ValueError("fit: the data gave no batch in this epoch; a plain generator can be used up only once")
+        if limit is not None and seen < limit and not self.stop_training:
+            warnings.warn(f"fit: the data ended after {seen} of {limit} steps; training stops", RuntimeWarning, stacklevel=4)
+            self.stop_training = True
+        return logs
+
+    def _callbacks(
+        self, callbacks: Any, verbose: Any, epochs: int = 1, steps: int | None = None, history: bool = False
+    ) -> CallbackList:
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        given: list[Any] = list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
+        for callback in given:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks: expected Callback objects, got {type(callback).__name__}")
+        if verbose not in ("auto", 0, 1, 2):
+            raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
+        level = 1 if verbose == "auto" else int(verbose)
+        return CallbackList(
+            given, add_history=history, add_progbar=level != 0, model=self, verbose=level, epochs=epochs, steps=steps
+        )
+
+    # --- evaluate ------------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and the metrics on data: a float, a list of floats in the order of ``metrics_names``, or a dict."""
+        if not self.compiled:
+            raise RuntimeError(f"{self.name!r} must be compiled before evaluate; call compile(optimizer, loss)")
+        data = batches_of(x, y, sample_weight, batch_size, steps)
+        _expect_rows(data, "evaluate")
+        watchers = self._callbacks(callbacks, verbose, steps=steps or data.steps)
+        logs = self._evaluate(data, watchers)
+        if return_dict:
+            return logs
+        names = [name for metric in self.metrics for name in ([metric.name] if metric.name in logs else [])]
+        values = [logs[name] for name in [*names, *(name for name in logs if name not in names)]]
+        return values[0] if len(values) == 1 else values
+
+    def _evaluate(self, data: Batches | Stream, watchers: CallbackList) -> dict[str, float]:
+        self.reset_metrics()
+        watchers.on_test_begin()
+        logs: dict[str, float] = {}
+        seen = 0
+        each = watchers.wants_test_batches
+        for chunk in data.epoch(0):
+            first = seen
+            if each:
+                watchers.on_test_batch_begin(seen)
+            for done, logs in self._run_logged("test", chunk, 0.0 if each else PAUSE):
+                seen = first + done
+                if each:
+                    watchers.on_test_batch_end(seen - 1, logs)
+                    if done < chunk.steps:
+                        watchers.on_test_batch_begin(seen)
+                else:
+                    watchers.on_progress(seen, logs)
+        if seen == 0:
+            raise ValueError("evaluate: the data gave no batch")
+        watchers.on_test_end(logs)
+        return logs
+
+    # --- predict -------------------------------------------------------------------------------------------------
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+    ) -> Any:
+        """The outputs for all rows of ``x``, as NumPy arrays in the structure of the outputs.
+
+        No rows give outputs of no rows. Several threads may predict at once.
+        """
+        data = batches_of(x, None, None, batch_size, steps)
+        quiet = verbose == 0 and callbacks is None
+        watchers = None if quiet else self._callbacks(callbacks, verbose, steps=steps or data.steps)
+        if watchers is not None:
+            watchers.on_predict_begin()
+        parts: list[Any] = []
+        if isinstance(data, Batches) and data.rows == 0:
+            empty = Chunk(data.columns, data.structure, None, 0, 0, 1)
+            parts.append(self._predict(empty, watchers, 0))
+        seen = 0
+        for chunk in data.epoch(0):
+            parts.append(self._predict(chunk, watchers, seen))
+            seen += chunk.steps
+        if not parts:
+            raise ValueError("predict: the data gave no batch")
+        if watchers is not None:
+            watchers.on_predict_end()
+        if len(parts) == 1:
+            return parts[0]
+        leaves = [np.concatenate(group) for group in zip(*(flatten(part) for part in parts), strict=True)]
+        ordered = iter(leaves)
+        return map_nested(lambda leaf: None if leaf is None else next(ordered), parts[0])
+
+    def _predict(self, chunk: Chunk, watchers: CallbackList | None, seen: int) -> Any:
+        each = watchers is not None and watchers.wants_predict_batches
+        if self.run_eagerly:
+            made = [self._run_eagerly("predict", chunk, index) for index in range(chunk.steps)]
+            groups = iter([np.concatenate(group) for group in zip(*(flatten(m) for m in made), strict=True)])
+            return map_nested(lambda leaf: None if leaf is None else next(groups), made[0])
+        step = self._step("predict", chunk, None)
+        targets = []
+        for shape, dtype in step.specs:
+            if not shape:
+                raise ValueError(f"predict: {self.name!r} returns a scalar for a batch; outputs need a row for each sample")
+            targets.append(np.zeros((chunk.steps * shape[0], *shape[1:]), dtype))
+        done = 0
+        while done < chunk.steps:
+            views = [target[done * shape[0] :] for target, (shape, _) in zip(targets, step.specs, strict=True)]
+            start = chunk.start + done * chunk.batch
+            if each and watchers is not None:
+                watchers.on_predict_batch_begin(seen + done)
+            budget = 0.0 if each else PAUSE
+            done += step.program.run(chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, None, budget)
+            if watchers is not None:
+                if each:
+                    watchers.on_predict_batch_end(seen + done - 1, {})
+                else:
+                    watchers.on_progress(seen + done, {})
+        ordered = iter(targets)
+        return map_nested(lambda leaf: None if leaf is None else next(ordered), step.outputs)
+
+    # --- single batches ------------------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict[int, float] | None = None, return_dict: bool = False
+    ) -> Any:
+        """One training step on one batch; metrics go on from where they were. Returns the logs as ``evaluate`` does."""
+        if not self.compiled:
+            raise RuntimeError(f"{self.name!r} must be compiled before train_on_batch; call compile(optimizer, loss)")
+        with self._alone():
+            return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """One evaluation step on one batch; metrics go on from where they were."""
+        if not self.compiled:
+            raise RuntimeError(f"{self.name!r} must be compiled before test_on_batch; call compile(optimizer, loss)")
+        return self._on_batch("test", x, y, sample_weight, None, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch."""
+        data = Batches(x, batch_size=1)
+        chunk = Chunk(data.columns, data.structure, None, 0, data.rows, 1)
+        return self._predict(chunk, None, 0)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._training_now.acquire(blocking=False):
+            raise RuntimeError(f"{self.name!r} is already being trained by another thread")
+        try:
+            yield
+        finally:
+            self._training_now.release()
+
+    def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
+        data = Batches(x, y, sample_weight, 1, class_weight=class_weight)
+        _expect_rows(data, f"{mode}_on_batch")
+        chunk = Chunk(data.columns, data.structure, None, 0, data.rows, 1)
+        _, logs = next(self._run_logged(mode, chunk, 0.0))
+        if return_dict:
+            return logs
+        values = [logs[metric.name] for metric in self.metrics if metric.name in logs] or list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+
+def _batch_of(x: Any) -> int:
+    return int(flatten(x)[0].shape[0])
+
+
+def _count(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"{name}: expected an int >= 0, got {value!r}")
+    return int(value)
+
+
+def _expect_rows(data: Batches | Stream, what: str) -> None:
+    if isinstance(data, Batches) and data.rows == 0:
+        raise ValueError(f"{what}: expected at least one row, got none (shapes {[c.shape for c in data.columns]})")
+
+
+def _due(frequency: int | Sequence[int], epoch: int) -> bool:
+    if isinstance(frequency, int):
+        if frequency < 1:
+            raise ValueError(f"validation_freq: expected an int >= 1 or a list of epochs, got {frequency}")
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _cast(array: Array, kind: str) -> Array:
+    """As the native gather casts."""
+    if kind == "int32" and array.dtype == np.int64 and array.size:
+        low, high = array.min(), array.max()
+        if low < -(2**31) or high > 2**31 - 1:
+            raise IndexError(f"integer {low if low < -(2**31) else high} does not fit into int32")
+    return array.astype(kind)
+
+
