@@ -7,7 +7,8 @@ mod graph;
 mod program;
 mod variable;
 
-use numpy::PyArray1;
+use corten_kernels::{Isa, rng};
+use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
 /// The number of threads that parallel kernels may use.
@@ -25,13 +26,13 @@ fn set_threads(count: usize) {
 /// The instruction set in use: "scalar", "avx2", "avx512" or "neon".
 #[pyfunction]
 fn isa() -> &'static str {
-    corten_kernels::Isa::active().name()
+    Isa::active().name()
 }
 
 /// The instruction sets this machine can run, slowest first.
 #[pyfunction]
 fn isas() -> Vec<&'static str> {
-    corten_kernels::Isa::available().into_iter().map(corten_kernels::Isa::name).collect()
+    Isa::available().into_iter().map(Isa::name).collect()
 }
 
 /// The names of all ops.
@@ -42,17 +43,16 @@ fn ops() -> Vec<&'static str> {
 
 /// The order of `rows` rows in epoch `epoch` of a run seeded with `seed`.
 #[pyfunction]
-fn permutation(py: Python<'_>, rows: usize, seed: u64, epoch: u64) -> PyResult<Bound<'_, PyArray1<u32>>> {
-    let order = errors::guarded(py, || {
-        let mut order = Vec::new();
-        let rows32 =
-            u32::try_from(rows).map_err(|_| corten_engine::Error::Value(format!("{rows} rows are too many")))?;
-        order.try_reserve_exact(rows).map_err(|e| corten_engine::Error::Memory(e.to_string()))?;
-        order.extend(0..rows32);
-        corten_kernels::rng::permutation(seed, epoch, &mut order);
-        Ok(order)
+fn permutation(py: Python<'_>, rows: u32, seed: u64, epoch: u64) -> PyResult<Bound<'_, PyArray1<u32>>> {
+    let order = PyArray1::zeros(py, rows as usize, false);
+    let mut writer = order.try_readwrite()?;
+    let places = writer.as_slice_mut()?;
+    errors::guarded(py, || {
+        rng::permutation(Isa::active(), rng::Stream { seed, stream: epoch }, places);
+        Ok(())
     })?;
-    Ok(PyArray1::from_vec(py, order))
+    drop(writer);
+    Ok(order)
 }
 
 #[pymodule(gil_used = true)]
