@@ -53,18 +53,25 @@ impl Kernel for Panel<'_> {
             return;
         }
         let depth = out.len() / width;
-        for k in (0..depth).step_by(S::LANES) {
-            let deep = S::LANES.min(depth - k);
-            for column in 0..width {
-                let target = &mut out[k * width + column..];
-                if column < columns {
-                    let source = &data[(left + column) * stride + k..][..deep];
-                    for (i, &value) in source.iter().enumerate() {
-                        target[i * width] = value;
-                    }
-                } else {
-                    (0..deep).for_each(|i| target[i * width] = 0.0);
+        for column in (0..width).step_by(4) {
+            if column + 4 > columns {
+                for column in column..column + 4 {
+                    let source = if column < columns { &data[(left + column) * stride..][..depth] } else { &[] };
+                    let zeros = std::iter::repeat(&0.0);
+                    out[column..].iter_mut().step_by(width).zip(source.iter().chain(zeros)).for_each(|(o, &v)| *o = v);
                 }
+                continue;
+            }
+            let source = &data[(left + column) * stride..][..3 * stride + depth];
+            for k in (0..depth / 4 * 4).step_by(4) {
+                // SAFETY: four rows of four in `source`, as `k + 4 <= depth`; four rows of `out`, which has `depth`.
+                unsafe {
+                    let target = out.as_mut_ptr().add(k * width + column);
+                    s.transpose_ptr(source.as_ptr().add(k), stride, target, width);
+                }
+            }
+            for k in depth / 4 * 4..depth {
+                (0..4).for_each(|i| out[k * width + column + i] = source[i * stride + k]);
             }
         }
     }

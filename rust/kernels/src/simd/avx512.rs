@@ -52,6 +52,10 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_storeu_ps(target, head(count), value) }
     }
     #[inline(always)]
+    unsafe fn transpose_ptr(self, source: *const f32, stride: usize, target: *mut f32, target_stride: usize) {
+        unsafe { super::avx2::transpose(source, stride, target, target_stride) }
+    }
+    #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_add_ps(a, b) }
     }

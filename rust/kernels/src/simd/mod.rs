@@ -173,6 +173,19 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `a < b ? a : b`: `b` where either is NaN.
     fn min_raw(self, a: Self::F, b: Self::F) -> Self::F;
 
+    /// Writes the transpose of a 4 x 4 block; the strides are from row to row.
+    /// # Safety
+    /// Both blocks must lie in memory that is readable, respectively writable.
+    #[inline(always)]
+    unsafe fn transpose_ptr(self, source: *const f32, stride: usize, target: *mut f32, target_stride: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                // SAFETY: the caller's word.
+                unsafe { *target.add(j * target_stride + i) = *source.add(i * stride + j) };
+            }
+        }
+    }
+
     /// The lanes, in order, in the first `LANES` places.
     #[inline(always)]
     fn to_array(self, a: Self::F) -> [f32; 16] {
