@@ -1,10 +1,13 @@
 //! The ops: one file for each operation or close family.
 
+pub(crate) mod activation;
 pub(crate) mod conv2d;
 pub(crate) mod dense;
+pub(crate) mod elementwise;
 pub(crate) mod identity;
 pub(crate) mod increment;
 pub(crate) mod matmul;
+pub(crate) mod reduce;
 pub(crate) mod reshape;
 
 use crate::attributes::{Attribute, Attributes};
@@ -12,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::spec::{DType, Spec};
 use corten_kernels::Isa;
+use corten_kernels::elementwise::Binary;
 
 /// The instruction set that every op runs on.
 pub(crate) fn isa() -> Isa {
@@ -28,7 +32,7 @@ pub(crate) fn expect_f32(inputs: &[&Spec]) -> Result<()> {
 
 /// The sum of two values of one shape: where paths of a gradient meet.
 pub(crate) fn add(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
-    Ok(graph.push("add", &[a, b], Attributes::default())?[0])
+    elementwise::binary(graph, Binary::Add, a, b)
 }
 
 /// The sum over some axes.
@@ -49,7 +53,7 @@ pub(crate) fn fused_relu(attributes: &Attributes) -> Result<bool> {
 
 /// dz for `y = relu(z)` where the layer fused a ReLU, else dy itself.
 pub(crate) fn relu_gradient(graph: &mut Graph, relu: bool, y: Value, dy: Value) -> Result<Value> {
-    if relu { Ok(graph.push("relu_gradient", &[y, dy], Attributes::default())?[0]) } else { Ok(dy) }
+    if relu { activation::relu_gradient(graph, y, dy) } else { Ok(dy) }
 }
 
 /// Whether the attribute `padding` is "same" (else "valid").
