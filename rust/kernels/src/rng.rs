@@ -32,13 +32,13 @@ const LOW: u64 = 0xffff_ffff;
 fn philox(mut c: [Word; 4], key: u64) -> [Word; 4] {
     let (mut k0, mut k1) = (key as u32, (key >> 32) as u32);
     for _ in 0..10 {
-        for l in 0..LANES {
-            let (a, b) = ((c[0][l] & LOW) * 0xd251_1f53, (c[2][l] & LOW) * 0xcd9e_8d57);
+        let [c0, c1, c2, c3] = &mut c;
+        for (((c0, c1), c2), c3) in c0.iter_mut().zip(c1).zip(c2).zip(c3) {
+            let (a, b) = ((*c0 & LOW) * 0xd251_1f53, (*c2 & LOW) * 0xcd9e_8d57);
             // The upper halves may hold rubbish: every use looks at the lower one alone.
-            c[0][l] = (b >> 32) ^ c[1][l] ^ u64::from(k0);
-            c[1][l] = b;
-            c[2][l] = (a >> 32) ^ c[3][l] ^ u64::from(k1);
-            c[3][l] = a;
+            *c0 = (b >> 32) ^ *c1 ^ u64::from(k0);
+            *c2 = (a >> 32) ^ *c3 ^ u64::from(k1);
+            (*c1, *c3) = (b, a);
         }
         (k0, k1) = (k0.wrapping_add(0x9e37_79b9), k1.wrapping_add(0xbb67_ae85));
     }
@@ -257,7 +257,7 @@ fn sin_cos_of_turn(turn: f32) -> (f32, f32) {
 #[inline(always)]
 fn truncated_quantile(u: f32) -> f32 {
     // erf(sqrt 2); the polynomial is a Chebyshev fit of sqrt(2) erfinv(y) / y over w = -ln(1 - y^2), off by 1.3e-8.
-    let y = (2.0 * u - 1.0) * 0.954_499_74;
+    let y = (2.0 * u - 1.0) * 0.954_499_7;
     let w = -ln((1.0 - y) * (1.0 + y));
     let high = -0.000_194_942_58 + w * (7.758_337_6e-5 + w * (-2.270_791_4e-6 + w * -4.989_564_7e-7));
     let ratio = 1.253_314_1 + w * (0.328_117_2 + w * (0.016_330_553 + w * (-0.003_293_585 + w * high)));
@@ -362,7 +362,7 @@ mod tests {
             let place = i / GROUP * GROUP + i / (2 * LANES) % 2 * 2 * LANES + i % LANES;
             let a = (f64::from(number(STREAM, place)) + 0.5) / 4_294_967_296.0;
             let b = f64::from(unit(number(STREAM, place + LANES))) * std::f64::consts::TAU;
-            let want = (-2.0 * a.ln()).sqrt() * if i / LANES % 2 == 0 { b.cos() } else { b.sin() };
+            let want = (-2.0 * a.ln()).sqrt() * if (i / LANES).is_multiple_of(2) { b.cos() } else { b.sin() };
             assert!((f64::from(v) - want).abs() < 2e-6, "{i}: {v} {want}");
         }
     }
@@ -376,7 +376,7 @@ mod tests {
         let within = all.iter().filter(|v| v.abs() < 1.0).count() as f64 / all.len() as f64;
         assert!((within - 0.682_69 / 0.954_5).abs() < 0.008, "{within}");
         // Quantiles from tables.
-        for (u, z) in [(0.5, 0.0), (0.5 + 0.341_344_75 / 0.954_499_74, 1.0), (1.0, 2.0), (0.0, -2.0)] {
+        for (u, z) in [(0.5, 0.0), (0.5 + 0.341_344_75 / 0.954_499_7, 1.0), (1.0, 2.0), (0.0, -2.0)] {
             assert!((truncated_quantile(u) - z).abs() < 2e-6, "{u} {}", truncated_quantile(u));
         }
     }
