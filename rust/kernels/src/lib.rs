@@ -10,6 +10,7 @@ pub mod broadcast;
 pub mod conv2d;
 pub mod elementwise;
 pub mod gemm;
+pub mod layout;
 pub mod optimizer;
 pub mod pool2d;
 pub mod rng;

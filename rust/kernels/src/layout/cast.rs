@@ -1,0 +1,106 @@
+//! Changes of type. From float to integer the fraction is cut off, and what no integer holds is an error.
+
+use super::{TASK, WORK};
+use crate::simd::{Kernel, Simd};
+use crate::{Isa, threads};
+
+/// A number that has no place in the other type: where it is, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BadNumber {
+    pub position: usize,
+    pub value: f32,
+}
+
+/// A type of element and how it becomes another.
+pub trait Cast<U>: Copy + Send + Sync {
+    fn cast(self) -> U;
+}
+
+macro_rules! casts {
+    ($($from:ty => $to:ty),* $(,)?) => {$(
+        impl Cast<$to> for $from {
+            #[inline(always)]
+            fn cast(self) -> $to {
+                self as $to
+            }
+        }
+    )*};
+}
+
+casts!(f32 => f32, f32 => i32, f32 => u8, i32 => f32, i32 => i32, i32 => u8, u8 => f32, u8 => i32, u8 => u8);
+
+/// `y = x as U`: integers wrap as NumPy's do; for floats see [`float_to_integer`].
+pub fn cast<T: Cast<U>, U: Send>(isa: Isa, x: &[T], y: &mut [U]) {
+    assert_eq!(x.len(), y.len(), "x and y of a cast");
+    struct Each<'a, T, U>(&'a [T], &'a mut [U]);
+    impl<T: Cast<U>, U> Kernel for Each<'_, T, U> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) {
+            self.1.iter_mut().zip(self.0).for_each(|(y, x)| *y = x.cast());
+        }
+    }
+    threads::for_each_chunk(y, TASK, TASK * WORK, |i, y| isa.run(Each(&x[i * TASK..i * TASK + y.len()], y)));
+}
+
+/// Cuts off the fraction. NaN and what lies outside `range` (and, if `exact`, any fraction) is an error: a label of 1.5
+/// is a mistake somewhere else.
+pub fn float_to_integer<U: Send>(
+    isa: Isa,
+    x: &[f32],
+    exact: bool,
+    range: [f32; 2],
+    y: &mut [U],
+) -> Result<(), BadNumber>
+where
+    f32: Cast<U>,
+{
+    let good = |v: f32| v.trunc() >= range[0] && v.trunc() <= range[1] && (!exact || v.trunc() == v);
+    if let Some(position) = x.iter().position(|&v| !good(v)) {
+        return Err(BadNumber { position, value: x[position] });
+    }
+    cast(isa, x, y);
+    Ok(())
+}
+
+/// The floats that fit: 2^31 - 1 is none.
+pub const I32: [f32; 2] = [-2_147_483_648.0, 2_147_483_520.0];
+pub const U8: [f32; 2] = [0.0, 255.0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_and_floats() {
+        for len in [0, 1, 17, 3 * TASK + 5] {
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            for isa in Isa::available() {
+                let (mut floats, mut ints, mut back) = (vec![0f32; len], vec![0i32; len], vec![0u8; len]);
+                cast(isa, &bytes, &mut floats);
+                assert!(floats.iter().zip(&bytes).all(|(a, b)| *a == f32::from(*b)));
+                float_to_integer(isa, &floats, true, I32, &mut ints).unwrap();
+                assert!(ints.iter().zip(&bytes).all(|(a, b)| *a == i32::from(*b)));
+                cast(isa, &ints, &mut back);
+                assert_eq!(back, bytes);
+                float_to_integer(isa, &floats, true, U8, &mut back).unwrap();
+                assert_eq!(back, bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let mut y = [0i32; 3];
+        for (value, exact) in
+            [(f32::NAN, false), (f32::INFINITY, false), (-3e9, false), (2_147_483_648.0, false), (1.5, true)]
+        {
+            let error = float_to_integer(Isa::Scalar, &[0.0, value, 1.0], exact, I32, &mut y).unwrap_err();
+            assert_eq!((error.position, error.value.to_bits()), (1, value.to_bits()));
+        }
+        float_to_integer(Isa::Scalar, &[-1.9, 2.9, -0.0], false, I32, &mut y).unwrap();
+        assert_eq!(y, [-1, 2, 0]);
+        assert!(float_to_integer(Isa::Scalar, &[256.0], false, U8, &mut [0u8]).is_err());
+        assert!(float_to_integer(Isa::Scalar, &[-0.5], false, U8, &mut [0u8]).is_ok());
+    }
+}

@@ -1,0 +1,21 @@
+//! Data movement: the same elements in another order, of any type.
+//!
+//! [`view`] reads through strides (transpose, slice, flip, broadcast, tile, repeat), [`spread`] writes through them (pad,
+//! the gradient of a slice), [`concatenate`] joins, [`gather`] follows indices, [`cast`] changes the type.
+
+pub mod cast;
+pub mod concatenate;
+pub mod gather;
+pub mod spread;
+pub mod view;
+
+/// Elements of one task, and what moving one weighs in multiply-adds.
+const TASK: usize = 16_384;
+const WORK: usize = 8;
+
+/// An index that points nowhere: its place in the array of indices, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadIndex {
+    pub position: usize,
+    pub value: i32,
+}
