@@ -8,15 +8,18 @@
 pub mod activation;
 pub mod broadcast;
 pub mod conv2d;
+pub mod cross_entropy;
 pub mod elementwise;
 pub mod gemm;
 pub mod layout;
+pub mod loss;
 pub mod optimizer;
 pub mod pool2d;
-pub mod rng;
 pub mod reduce;
+pub mod rng;
 pub mod scratch;
 pub mod simd;
+pub mod softmax;
 pub mod threads;
 
 pub use simd::Isa;
