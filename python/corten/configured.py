@@ -12,8 +12,8 @@ Self = TypeVar("Self", bound="Configured")
 
 
 @functools.cache
-def _signature(cls: type) -> inspect.Signature:
-    return inspect.signature(cls.__init__)  # type: ignore[misc]
+def _signature(cls: Any) -> inspect.Signature:
+    return inspect.signature(cls.__init__)
 
 
 class Configured:
@@ -30,7 +30,8 @@ class Configured:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
-        signature = _signature(cls)
+        key: Any = cls
+        signature = _signature(key)
         try:
             # Partial, for copies are made without arguments; what is missing is __init__'s to say.
             bound = signature.bind_partial(made, *args, **kwargs)

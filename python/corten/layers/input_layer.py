@@ -58,7 +58,9 @@ class InputLayer(Layer):
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
         if (shape is None) == (batch_shape is None):
-            raise ValueError(f"Input: give either shape or batch_shape, got shape={shape!r}, batch_shape={batch_shape!r}")
+            raise ValueError(
+                f"Input: give either shape or batch_shape, got shape={shape!r}, batch_shape={batch_shape!r}"
+            )
         sizes = (batch_size, *_sizes(shape)) if batch_shape is None else _sizes(batch_shape)
         for size in sizes:
             if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
@@ -95,5 +97,7 @@ def Input(
     >>> corten.Model(x, corten.layers.Dense(2)(x)).output_shape
     (None, 2)
     """
-    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name or auto_name("input"))
+    layer = InputLayer(
+        shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name or auto_name("input")
+    )
     return SymbolicTensor(layer.batch_shape, layer.kind, name=layer.name)

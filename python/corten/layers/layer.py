@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from corten import constraints, initializers, regularizers
+from corten.random import SeedGenerator
 from corten.tensor import (
     Array,
     Graph,
@@ -140,7 +141,9 @@ class Layer:
         batch_size: int | None = None,
     ) -> None:
         if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
-            raise ValueError(f"{type(self).__name__}: name must be 1 to 128 letters, digits, '_', '.' or '-', got {name!r}")
+            raise ValueError(
+                f"{type(self).__name__}: name must be 1 to 128 letters, digits, '_', '.' or '-', got {name!r}"
+            )
         if dtype not in (None, "float32"):
             raise ValueError(f"{type(self).__name__}: dtype must be 'float32', got {dtype!r}")
         self.name = name or auto_name(snake_case(type(self).__name__))
@@ -188,7 +191,10 @@ class Layer:
         found = {id(v): v for v in self._weights}
         for name, value in self._attributes.items():
             if name != "_weights":
-                found.update((id(item), item) for item in _leaves(value) if isinstance(item, Variable))
+                for item in _leaves(value):
+                    state = item.state if isinstance(item, SeedGenerator) else item
+                    if isinstance(state, Variable):
+                        found[id(state)] = state
         own = list(found.values())
         return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
 
@@ -260,7 +266,9 @@ class Layer:
     def count_params(self) -> int:
         """The number of floats in all weights."""
         if not self.built:
-            raise ValueError(f"count_params: {self.name!r} is not built yet; call it on data or build(input_shape) first")
+            raise ValueError(
+                f"count_params: {self.name!r} is not built yet; call it on data or build(input_shape) first"
+            )
         return sum(weight.size for weight in self.weights)
 
     # --- building ------------------------------------------------------------------------------------------------
@@ -290,7 +298,9 @@ class Layer:
             regularizers.get(regularizer),
             constraints.get(constraint),
         )
-        variable.path = "/".join([*_context.names, *([self.name] if self.name not in _context.names[-1:] else []), name])
+        variable.path = "/".join(
+            [*_context.names, *([self.name] if self.name not in _context.names[-1:] else []), name]
+        )
         self._weights.append(variable)
         return variable
 
@@ -496,6 +506,3 @@ def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return None if sizes is None else ((None, *sizes[1:]) if len(sizes) else ())
 
     return map_nested(shape, first)
-
-
-

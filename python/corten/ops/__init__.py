@@ -9,10 +9,38 @@ NumPy arrays, it runs at once and returns an array. Integers meet floats as floa
 array([[11.]], dtype=float32)
 """
 
-from corten.ops.nn import conv2d, dense
-from corten.ops.linear import matmul
+from corten.ops import activation, creation, linear, math, nn, reduction, shapes
+from corten.ops.activation import *  # noqa: F403
+from corten.ops.creation import *  # noqa: F403
+from corten.ops.dtypes import cast, shape
+from corten.ops.linear import *  # noqa: F403
+from corten.ops.math import *  # noqa: F403
+from corten.ops.nn import *  # noqa: F403
+from corten.ops.reduction import *  # noqa: F403
+from corten.ops.shapes import *  # noqa: F403
 from corten.tensor import Operand
 
-__all__ = ["conv2d", "dense", "matmul"]
+__all__ = ["cast", "shape"]
+__all__ += activation.__all__
+__all__ += creation.__all__
+__all__ += linear.__all__
+__all__ += math.__all__
+__all__ += nn.__all__
+__all__ += reduction.__all__
+__all__ += shapes.__all__
 
-Operand.operators.update(matmul=matmul)
+Operand.operators.update(
+    abs=math.abs,
+    add=math.add,
+    divide=math.divide,
+    getitem=shapes.getitem,
+    greater=math.greater,
+    greater_equal=math.greater_equal,
+    less=math.less,
+    less_equal=math.less_equal,
+    matmul=linear.matmul,
+    multiply=math.multiply,
+    negative=math.negative,
+    power=math.power,
+    subtract=math.subtract,
+)

@@ -15,7 +15,8 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False)
 
     Args:
         a: (..., m, k), or (..., k, m) where ``transpose_a``.
-        b: (..., k, n), or (..., n, k) where ``transpose_b``. Leading axes equal those of ``a``, or one operand has none.
+        b: (..., k, n), or (..., n, k) where ``transpose_b``. Leading axes equal those of ``a``, or one
+            operand has none.
 
     Returns:
         (..., m, n).

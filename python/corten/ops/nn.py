@@ -1,13 +1,16 @@
-"""Layers as functions: dense, convolution."""
+"""Layers as functions: dense, convolution, pooling, dropout."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from corten.ops.dtypes import cast, floats, shape
+from corten.ops.math import multiply
+from corten.ops.shapes import broadcast_to
 from corten.tensor import push, symbolic
 
-__all__ = ["conv2d", "dense", "pair"]
+__all__ = ["average_pool2d", "conv2d", "dense", "dropout", "max_pool2d"]
 
 
 def pair(value: int | Sequence[int], name: str) -> list[int]:
@@ -36,7 +39,7 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str = "linear") -> 
     >>> ops.dense(np.float32([[1, -2]]), np.float32([[1, 2], [3, 4]]), np.float32([7, 7]), activation="relu")
     array([[2., 1.]], dtype=float32)
     """
-    inputs = [x, kernel] if bias is None else [x, kernel, bias]
+    inputs = [floats(x), kernel] if bias is None else [floats(x), kernel, bias]
     return push("dense", inputs, activation=activation)[0]
 
 
@@ -76,7 +79,7 @@ def conv2d(
     >>> ops.conv2d(np.ones((1, 3, 3, 1), np.float32), np.ones((3, 3, 1, 1), np.float32)).ravel()
     array([9.], dtype=float32)
     """
-    inputs = [x, kernel] if bias is None else [x, kernel, bias]
+    inputs = [floats(x), kernel] if bias is None else [floats(x), kernel, bias]
     return push(
         "conv2d",
         inputs,
@@ -86,3 +89,93 @@ def conv2d(
         groups=groups,
         activation=activation,
     )[0]
+
+
+def _pool2d(name: str, x: Any, pool_size: Any, strides: Any, padding: str) -> Any:
+    pool = pair(pool_size, "pool_size")
+    return push(
+        name, [floats(x)], pool=pool, strides=pool if strides is None else pair(strides, "strides"), padding=padding
+    )[0]
+
+
+@symbolic
+def max_pool2d(
+    x: Any, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str = "valid"
+) -> Any:
+    """The largest of each window, for each channel. Of equal ones the first in row order gets the gradient.
+
+    Args:
+        x: (batch, height, width, channels).
+        pool_size: of the window, one int or (vertical, horizontal).
+        strides: from window to window; ``pool_size`` by default.
+        padding: ``"valid"`` or ``"same"``; cells outside the image never win.
+
+    Returns:
+        (batch, out height, out width, channels).
+
+    Raises:
+        ShapeError: not four axes, or the window is larger than the image.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.max_pool2d(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)).ravel()
+    array([ 5.,  7., 13., 15.], dtype=float32)
+    """
+    return _pool2d("max_pool2d", x, pool_size, strides, padding)
+
+
+@symbolic
+def average_pool2d(
+    x: Any, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str = "valid"
+) -> Any:
+    """The mean of each window, for each channel. Cells outside the image do not count.
+
+    Args:
+        x: (batch, height, width, channels).
+        pool_size: of the window, one int or (vertical, horizontal).
+        strides: from window to window; ``pool_size`` by default.
+        padding: ``"valid"`` or ``"same"``.
+
+    Returns:
+        (batch, out height, out width, channels).
+
+    Raises:
+        ShapeError: not four axes, or the window is larger than the image.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.average_pool2d(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)).ravel()
+    array([ 2.5,  4.5, 10.5, 12.5], dtype=float32)
+    """
+    return _pool2d("average_pool2d", x, pool_size, strides, padding)
+
+
+@symbolic
+def dropout(x: Any, rate: float, state: Any, noise_shape: Sequence[int | None] | None = None) -> Any:
+    """Zeroes each element with probability ``rate`` and divides the others by ``1 - rate`` (Srivastava et al. 2014).
+
+    Args:
+        x: any shape.
+        rate: in [0, 1).
+        state: int32 (seed, step); equal states give equal zeros, on any number of threads.
+        noise_shape: the shape of the zeros, broadcast over ``x``; ``None`` in it stands for the size of ``x``.
+
+    Returns:
+        The shape of ``x``.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> y = ops.dropout(np.ones(1000, np.float32), 0.5, [1, 0])
+    >>> np.unique(y), bool(400 < (y == 0).sum() < 600)
+    (array([0., 2.], dtype=float32), True)
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout: rate: expected 0 <= rate < 1, got {rate!r}")
+    x = floats(x)
+    state = cast(state, "int32")
+    if noise_shape is None:
+        return push("dropout", [x, state], rate=float(rate))[0]
+    if len(noise_shape) != len(shape(x)):
+        raise ValueError(f"dropout: noise_shape: expected {len(shape(x))} sizes, got {tuple(noise_shape)}")
+    sizes = [given if wanted is None else wanted for wanted, given in zip(noise_shape, shape(x))]
+    return multiply(x, push("dropout", [broadcast_to(1.0, sizes), state], rate=float(rate))[0])

@@ -1,0 +1,449 @@
+"""What weights hold before training: ``initializer(shape, dtype)`` gives a NumPy array.
+
+Random ones with a ``seed`` give the same numbers at every call; without one they draw a new seed each time from
+:mod:`corten.random`, so a model built after ``corten.utils.set_random_seed`` always begins the same.
+
+>>> import numpy as np
+>>> from corten import initializers
+>>> initializers.get("zeros")((2,))
+array([0., 0.], dtype=float32)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corten.configured import Configured
+from corten.lookup import find
+from corten.random import draw_seed
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+Array = NDArray[Any]
+
+#: The standard deviation of a standard normal distribution cut off at -2 and 2.
+_CUT_STDDEV = 0.87962566103423978
+
+
+class Initializer(Configured):
+    """The base of initializers: ``__call__(shape, dtype)`` gives an array."""
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        raise NotImplementedError(f"{type(self).__name__} does not define __call__()")
+
+
+# --- constant --------------------------------------------------------------------------------------------------------
+
+
+class Constant(Initializer):
+    """One number, or an array that is broadcast to the shape.
+
+    >>> from corten.initializers import Constant
+    >>> Constant(3)((2,))
+    array([3., 3.], dtype=float32)
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        return np.full(tuple(shape), self.value, dtype or "float32")
+
+
+class Zeros(Initializer):
+    """Zeros.
+
+    >>> from corten.initializers import Zeros
+    >>> Zeros()((2,))
+    array([0., 0.], dtype=float32)
+    """
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        return np.zeros(tuple(shape), dtype or "float32")
+
+
+class Ones(Initializer):
+    """Ones.
+
+    >>> from corten.initializers import Ones
+    >>> Ones()((2,))
+    array([1., 1.], dtype=float32)
+    """
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        return np.ones(tuple(shape), dtype or "float32")
+
+
+class Identity(Initializer):
+    """The identity matrix times ``gain``; ``ValueError`` for a shape without exactly two axes.
+
+    >>> from corten.initializers import Identity
+    >>> Identity(2)((2, 2))
+    array([[2., 0.],
+           [0., 2.]], dtype=float32)
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = _number(gain, "Identity", "gain")
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        if len(shape) != 2:
+            raise ValueError(f"Identity: expected a shape with two axes, got {tuple(shape)}")
+        return np.asarray(self.gain * np.eye(shape[0], shape[1]), dtype or "float32")
+
+
+# --- random ----------------------------------------------------------------------------------------------------------
+
+
+def _number(value: Any, what: str, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{what}: {name}: expected a number, got {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ValueError(f"{what}: {name}: expected a finite number, got {value}")
+    return value
+
+
+class _Random(Initializer):
+    """Draws from a generator that depends on the seed only."""
+
+    seed: int | None
+
+    def _seeded(self, seed: int | None) -> None:
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
+            raise TypeError(f"{type(self).__name__}: seed: expected an int or None, got {type(seed).__name__}")
+        if seed is not None and seed < 0:
+            raise ValueError(f"{type(self).__name__}: seed: expected an int >= 0, got {seed}")
+        self.seed = seed
+
+    def _generator(self) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64(draw_seed() if self.seed is None else self.seed))
+
+    def _normal(self, shape: Sequence[int], mean: float, stddev: float, dtype: str | None) -> Array:
+        drawn = self._generator().standard_normal(tuple(shape), np.float32)
+        return np.asarray(drawn * np.float32(stddev) + np.float32(mean), dtype or "float32")
+
+    def _truncated(self, shape: Sequence[int], mean: float, stddev: float, dtype: str | None) -> Array:
+        generator = self._generator()
+        drawn = generator.standard_normal(tuple(shape), np.float32)
+        while (outside := np.abs(drawn) > 2).any():
+            drawn[outside] = generator.standard_normal(int(outside.sum()), np.float32)
+        return np.asarray(drawn * np.float32(stddev) + np.float32(mean), dtype or "float32")
+
+    def _uniform(self, shape: Sequence[int], low: float, high: float, dtype: str | None) -> Array:
+        drawn = self._generator().random(tuple(shape), np.float32)
+        return np.asarray(drawn * np.float32(high - low) + np.float32(low), dtype or "float32")
+
+
+class RandomNormal(_Random):
+    """Normally distributed.
+
+    >>> from corten.initializers import RandomNormal
+    >>> RandomNormal(seed=1)((2, 3)).shape
+    (2, 3)
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = _number(mean, "RandomNormal", "mean")
+        self.stddev = _number(stddev, "RandomNormal", "stddev")
+        self._seeded(seed)
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        return self._normal(shape, self.mean, self.stddev, dtype)
+
+
+class TruncatedNormal(_Random):
+    """Normally distributed, what lies more than two standard deviations from the mean drawn again.
+
+    >>> from corten.initializers import TruncatedNormal
+    >>> bool(abs(TruncatedNormal(stddev=1.0, seed=1)((1000,))).max() <= 2)
+    True
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = _number(mean, "TruncatedNormal", "mean")
+        self.stddev = _number(stddev, "TruncatedNormal", "stddev")
+        self._seeded(seed)
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        return self._truncated(shape, self.mean, self.stddev, dtype)
+
+
+class RandomUniform(_Random):
+    """Uniformly distributed in [minval, maxval).
+
+    >>> from corten.initializers import RandomUniform
+    >>> bool(abs(RandomUniform(seed=1)((1000,))).max() <= 0.05)
+    True
+    """
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        self.minval = _number(minval, "RandomUniform", "minval")
+        self.maxval = _number(maxval, "RandomUniform", "maxval")
+        self._seeded(seed)
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        return self._uniform(shape, self.minval, self.maxval, dtype)
+
+
+class Orthogonal(_Random):
+    """A random matrix with orthonormal rows or columns, whichever are fewer, times ``gain`` (Saxe et al. 2014).
+
+    Leading axes are taken together as the rows. ``ValueError`` for fewer than two axes.
+
+    >>> import numpy as np
+    >>> from corten.initializers import Orthogonal
+    >>> w = Orthogonal(seed=1)((2, 3))
+    >>> bool(np.allclose(w @ w.T, np.eye(2), atol=1e-6))
+    True
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain = _number(gain, "Orthogonal", "gain")
+        self._seeded(seed)
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal: expected a shape with at least two axes, got {tuple(shape)}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        drawn = self._generator().standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(drawn)
+        # Without this the distribution would depend on how the factorisation chooses signs.
+        q *= np.where(np.diag(r) < 0, -1.0, 1.0)
+        return np.asarray(self.gain * (q.T if rows < columns else q).reshape(tuple(shape)), dtype or "float32")
+
+
+# --- scaled by the number of inputs and outputs ----------------------------------------------------------------------
+
+
+def fans(
+    shape: Sequence[int], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+) -> tuple[int, int]:
+    """How many inputs and outputs a weight of this shape connects: kernels have theirs on the last two axes."""
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[a] for a in input_axes), math.prod(shape[a] for a in output_axes)
+    if len(shape) < 2:
+        return (shape[0], shape[0]) if shape else (1, 1)
+    field = math.prod(shape[:-2])
+    return field * shape[-2], field * shape[-1]
+
+
+class VarianceScaling(_Random):
+    """Random with variance ``scale / n``: the size of signals survives a layer.
+
+    Args:
+        scale: above 0.
+        mode: n is the number of inputs (``"fan_in"``), of outputs (``"fan_out"``), or their mean (``"fan_avg"``).
+        distribution: ``"truncated_normal"``, ``"untruncated_normal"`` or ``"uniform"``.
+        seed: an int, or None.
+        input_axes: the axes of the inputs, where the shape is no kernel's (..., in, out).
+        output_axes: those of the outputs.
+
+    >>> from corten.initializers import VarianceScaling
+    >>> w = VarianceScaling(2.0, seed=1)((200, 100))
+    >>> bool(abs(w.std() - 0.1) < 0.002)
+    True
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        what = type(self).__name__
+        if not _number(scale, what, "scale") > 0:
+            raise ValueError(f"{what}: scale: expected a number > 0, got {scale}")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ValueError(f"{what}: mode: expected 'fan_in', 'fan_out' or 'fan_avg', got {mode!r}")
+        distribution = "truncated_normal" if distribution == "normal" else distribution
+        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
+            raise ValueError(
+                f"{what}: distribution: expected 'truncated_normal', 'untruncated_normal' or 'uniform', "
+                f"got {distribution!r}"
+            )
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+        self.input_axes = input_axes
+        self.output_axes = output_axes
+        self._seeded(seed)
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        fan_in, fan_out = fans(shape, self.input_axes, self.output_axes)
+        count = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, count)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return self._uniform(shape, -limit, limit, dtype)
+        if self.distribution == "untruncated_normal":
+            return self._normal(shape, 0.0, math.sqrt(variance), dtype)
+        return self._truncated(shape, 0.0, math.sqrt(variance) / _CUT_STDDEV, dtype)
+
+
+class GlorotUniform(VarianceScaling):
+    """Uniform in ±sqrt(6 / (in + out)) (Glorot and Bengio 2010, eq. 16): what kernels begin with by default.
+
+    >>> from corten.initializers import GlorotUniform
+    >>> bool(abs(GlorotUniform(seed=1)((4, 2))).max() <= 1)
+    True
+    """
+
+    def __init__(
+        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
+
+
+class GlorotNormal(VarianceScaling):
+    """Truncated normal with variance 2 / (in + out) (Glorot and Bengio 2010).
+
+    >>> from corten.initializers import GlorotNormal
+    >>> GlorotNormal(seed=1)((4, 2)).shape
+    (4, 2)
+    """
+
+    def __init__(
+        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
+
+
+class LecunNormal(VarianceScaling):
+    """Truncated normal with variance 1 / in (LeCun et al. 1998, section 4.6).
+
+    >>> from corten.initializers import LecunNormal
+    >>> LecunNormal(seed=1)((4, 2)).shape
+    (4, 2)
+    """
+
+    def __init__(
+        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
+
+
+class LecunUniform(VarianceScaling):
+    """Uniform in ±sqrt(3 / in) (LeCun et al. 1998, section 4.6).
+
+    >>> from corten.initializers import LecunUniform
+    >>> bool(abs(LecunUniform(seed=1)((3, 2))).max() <= 1)
+    True
+    """
+
+    def __init__(
+        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
+
+
+class HeNormal(VarianceScaling):
+    """Truncated normal with variance 2 / in, for layers with ReLU (He et al. 2015, eq. 10).
+
+    >>> from corten.initializers import HeNormal
+    >>> HeNormal(seed=1)((4, 2)).shape
+    (4, 2)
+    """
+
+    def __init__(
+        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
+
+
+class HeUniform(VarianceScaling):
+    """Uniform in ±sqrt(6 / in), for layers with ReLU (He et al. 2015).
+
+    >>> from corten.initializers import HeUniform
+    >>> bool(abs(HeUniform(seed=1)((6, 2))).max() <= 1)
+    True
+    """
+
+    def __init__(
+        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
+
+
+constant, zeros, ones, identity = Constant, Zeros, Ones, Identity
+random_normal, truncated_normal, random_uniform, orthogonal = RandomNormal, TruncatedNormal, RandomUniform, Orthogonal
+variance_scaling = VarianceScaling
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal
+he_uniform, he_normal = HeUniform, HeNormal
+
+_KNOWN: dict[str, Callable[..., Any]] = {
+    name: value
+    for name, value in globals().items()
+    if isinstance(value, type)
+    and issubclass(value, Initializer)
+    and not name.startswith("_")
+    and value is not Initializer
+}
+_KNOWN.update(normal=RandomNormal, uniform=RandomUniform, zero=Zeros, one=Ones)
+_KNOWN.update(IdentityInitializer=Identity, OrthogonalInitializer=Orthogonal)
+
+
+class _Given:
+    """An array that a weight begins with."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
+        if tuple(shape) != self.array.shape:
+            raise ValueError(f"initializer: expected an array of shape {tuple(shape)}, got {self.array.shape}")
+        return np.asarray(self.array, dtype or "float32")
+
+
+def get(identifier: Any) -> Any:
+    """The initializer that a name, a configuration, a class, a callable or an array stands for; ``None`` stays None.
+
+    Raises:
+        ValueError: an unknown name.
+        TypeError: none of these.
+
+    >>> from corten import initializers
+    >>> initializers.get("he_normal").scale
+    2.0
+    """
+    if identifier is None:
+        return None
+    return _Given(identifier) if isinstance(identifier, np.ndarray) else find(identifier, _KNOWN, "initializer")
+
+
+def serialize(initializer: Any) -> dict[str, Any]:
+    """The configuration :func:`get` understands."""
+    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+
+
+def deserialize(config: Any) -> Any:
+    """The initializer of a configuration."""
+    return get(config)

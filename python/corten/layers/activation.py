@@ -1,0 +1,163 @@
+"""Activation functions as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corten import activations, constraints, initializers, ops, regularizers
+from corten.errors import ShapeError
+from corten.layers.arguments import number
+from corten.layers.layer import Layer
+
+__all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+
+class Activation(Layer):
+    """Any activation function, by name or as a function.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Activation("relu")(np.float32([-1, 2]))
+    array([0., 2.], dtype=float32)
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
+
+
+class ReLU(Layer):
+    """The rectified linear unit: see :func:`corten.activations.relu`.
+
+    Args:
+        max_value: where the output is cut off, None for nowhere.
+        negative_slope: of the part below the threshold.
+        threshold: below which inputs count as negative.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.ReLU(max_value=6)(np.float32([-1, 2, 7]))
+    array([0., 2., 6.], dtype=float32)
+    """
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value = None if max_value is None else number(max_value, "ReLU: max_value", 0.0)
+        self.negative_slope = number(negative_slope, "ReLU: negative_slope", 0.0)
+        self.threshold = number(threshold, "ReLU: threshold", 0.0)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
+
+
+class LeakyReLU(Layer):
+    """``x`` above zero, ``negative_slope x`` below.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.LeakyReLU(0.5)(np.float32([-1, 2]))
+    array([-0.5,  2. ], dtype=float32)
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope", 0.0)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return ops.leaky_relu(inputs, self.negative_slope)
+
+
+class ELU(Layer):
+    """``x`` above zero, ``alpha (e^x - 1)`` below.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.ELU()(np.float32([-100, 2]))
+    array([-1.,  2.], dtype=float32)
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = number(alpha, "ELU: alpha")
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return ops.elu(inputs, self.alpha)
+
+
+class PReLU(Layer):
+    """``x`` above zero, ``alpha x`` below, with a learned alpha (He et al. 2015, eq. 1).
+
+    Args:
+        alpha_initializer: of alpha, whose shape is that of one input.
+        alpha_regularizer: its penalty in the loss.
+        alpha_constraint: applied to it after each step.
+        shared_axes: axes (from 1) along which one alpha serves: [1, 2] for one alpha a channel of an image.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.PReLU("ones")(np.float32([[-1, 2]]))
+    array([[-1.,  2.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else list(shared_axes or [])
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        sizes = [1 if axis in self.shared_axes else size for axis, size in enumerate(input_shape)][1:]
+        if None in sizes:
+            raise ShapeError(
+                f'PReLU "{self.name}": expected known sizes outside shared_axes={self.shared_axes}, '
+                f"got shape {input_shape}"
+            )
+        self.alpha = self.add_weight(
+            sizes,
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+            name="alpha",
+        )
+
+    def call(self, inputs: Any) -> Any:
+        below = ops.multiply(self.alpha, ops.relu(ops.negative(inputs)))
+        return ops.subtract(ops.relu(inputs), below)
+
+
+class Softmax(Layer):
+    """``e^x / sum(e^x)`` along an axis, over what a mask keeps.
+
+    Args:
+        axis: one axis, or several taken together.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Softmax()(np.float32([[0, 0]]))
+    array([[0.5, 0.5]], dtype=float32)
+    """
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return ops.softmax(inputs, self.axis)
+        kept = ops.greater(mask, 0.5)
+        # Not -inf: a row without any kept element shall give zeros, not NaN.
+        return ops.where(kept, ops.softmax(ops.where(kept, inputs, -1e9), self.axis), 0.0)

@@ -1,0 +1,78 @@
+"""What constructors of layers check: counts, pairs, data formats; wrong ones are refused where they are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from corten.errors import ShapeError
+
+__all__ = ["channels_last", "count", "expect_rank", "margins", "number", "only_default", "padding_name", "pair"]
+
+
+def count(value: Any, where: str, least: int = 1) -> int:
+    """An int of at least ``least``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{where}: expected an int, got {value!r}")
+    if int(value) < least:
+        raise ValueError(f"{where}: expected an int >= {least}, got {value}")
+    return int(value)
+
+
+def number(value: Any, where: str, low: float = -math.inf, below: float = math.inf) -> float:
+    """A number in [low, below)."""
+    if isinstance(value, bool) or not hasattr(value, "__float__") or isinstance(value, str):
+        raise TypeError(f"{where}: expected a number, got {value!r}")
+    if not low <= float(value) < below:
+        raise ValueError(f"{where}: expected a number in [{low}, {below}), got {value}")
+    return float(value)
+
+
+def pair(value: Any, where: str, least: int = 1) -> tuple[int, int]:
+    """One int for both directions, or two."""
+    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value, value]
+    if len(values) != 2:
+        raise ValueError(f"{where}: expected one int or two, got {value!r}")
+    return count(values[0], where, least), count(values[1], where, least)
+
+
+def margins(value: Any, where: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """((top, bottom), (left, right)) from one int, (vertical, horizontal), or all four."""
+    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value, value]
+    if len(values) != 2:
+        raise ValueError(f"{where}: expected an int, two ints or two pairs of ints, got {value!r}")
+    return pair(values[0], where, 0), pair(values[1], where, 0)
+
+
+def channels_last(data_format: Any, where: str) -> str:
+    """The one data format there is: (batch, height, width, channels)."""
+    if data_format not in (None, "channels_last"):
+        raise ValueError(
+            f"{where}: data_format: expected 'channels_last' (batch, height, width, channels), got {data_format!r}; "
+            "transpose the data once: np.moveaxis(x, 1, -1)"
+        )
+    return "channels_last"
+
+
+def padding_name(padding: Any, where: str) -> str:
+    """``"valid"`` or ``"same"``, in any case."""
+    name = padding.lower() if isinstance(padding, str) else padding
+    if name not in ("valid", "same"):
+        raise ValueError(f"{where}: padding: expected 'valid' or 'same', got {padding!r}")
+    return str(name)
+
+
+def only_default(value: Any, where: str) -> None:
+    """Refuses what Keras offers here and Corten does not."""
+    if value is not None:
+        raise ValueError(f"{where}: is not supported, expected None, got {value!r}")
+
+
+def expect_rank(shape: Any, rank: int, where: str, least: bool = False) -> None:
+    """Refuses an input with other than (or with fewer than) ``rank`` axes, the batch included."""
+    if not isinstance(shape, tuple) or any(isinstance(size, tuple) for size in shape):
+        raise ShapeError(f"{where}: expected one input, got shapes {shape}")
+    if len(shape) < rank or (len(shape) > rank and not least):
+        wanted = f"at least {rank}" if least else f"{rank}"
+        raise ShapeError(f"{where}: expected an input with {wanted} axes, the batch included, got shape {shape}")

@@ -1,0 +1,237 @@
+"""Layers that make one value of several."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from corten import ops
+from corten.errors import ShapeError
+from corten.layers.layer import Layer
+
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
+
+def _several(inputs: Any, where: str, exactly: int | None = None) -> list[Any]:
+    least = exactly or 1
+    if not isinstance(inputs, (list, tuple)) or len(inputs) < least or (exactly and len(inputs) != exactly):
+        wanted = f"a list of {exactly} inputs" if exactly else "a list of inputs"
+        raise ValueError(f"{where}: expected {wanted}, got {inputs!r}")
+    return list(inputs)
+
+
+class _Merge(Layer):
+    """Element by element; sizes of 1 are stretched, and missing axes are put after the batch."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    _inputs: int | None = None
+
+    def merge(self, values: list[Any]) -> Any:
+        raise NotImplementedError
+
+    def call(self, inputs: Any) -> Any:
+        values = _several(inputs, f'{type(self).__name__} "{self.name}"', self._inputs)
+        rank = max(len(value.shape) for value in values)
+        for i, value in enumerate(values):
+            missing = rank - len(value.shape)
+            if missing and value.shape:
+                values[i] = ops.expand_dims(value, list(range(1, 1 + missing)))
+        return self.merge(values)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Where any input counts; nothing is masked unless all inputs are."""
+        if not isinstance(previous_mask, (list, tuple)) or any(mask is None for mask in previous_mask):
+            return None
+        return functools.reduce(ops.logical_or, previous_mask)
+
+
+class Add(_Merge):
+    """The sum of the inputs.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Add()([np.float32([[1]]), np.float32([[2]])])
+    array([[3.]], dtype=float32)
+    """
+
+    def merge(self, values: list[Any]) -> Any:
+        return functools.reduce(ops.add, values)
+
+
+class Subtract(_Merge):
+    """The first of two inputs minus the second.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Subtract()([np.float32([[1]]), np.float32([[2]])])
+    array([[-1.]], dtype=float32)
+    """
+
+    _inputs = 2
+
+    def merge(self, values: list[Any]) -> Any:
+        return ops.subtract(*values)
+
+
+class Multiply(_Merge):
+    """The product of the inputs.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Multiply()([np.float32([[3]]), np.float32([[2]])])
+    array([[6.]], dtype=float32)
+    """
+
+    def merge(self, values: list[Any]) -> Any:
+        return functools.reduce(ops.multiply, values)
+
+
+class Average(_Merge):
+    """The mean of the inputs.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Average()([np.float32([[1]]), np.float32([[2]])])
+    array([[1.5]], dtype=float32)
+    """
+
+    def merge(self, values: list[Any]) -> Any:
+        return ops.divide(functools.reduce(ops.add, values), len(values))
+
+
+class Maximum(_Merge):
+    """The largest of the inputs.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Maximum()([np.float32([[1]]), np.float32([[2]])])
+    array([[2.]], dtype=float32)
+    """
+
+    def merge(self, values: list[Any]) -> Any:
+        return functools.reduce(ops.maximum, values)
+
+
+class Minimum(_Merge):
+    """The smallest of the inputs.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Minimum()([np.float32([[1]]), np.float32([[2]])])
+    array([[1.]], dtype=float32)
+    """
+
+    def merge(self, values: list[Any]) -> Any:
+        return functools.reduce(ops.minimum, values)
+
+
+class Concatenate(Layer):
+    """The inputs one after the other along an axis.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Concatenate()([np.float32([[1]]), np.float32([[2]])])
+    array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(axis, bool) or not isinstance(axis, int):
+            raise TypeError(f"Concatenate: axis: expected an int, got {axis!r}")
+        self.axis = axis
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return ops.concatenate(_several(inputs, f'Concatenate "{self.name}"'), self.axis)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The masks one after the other; an input without one counts as a whole."""
+        if not isinstance(previous_mask, (list, tuple)) or all(mask is None for mask in previous_mask):
+            return None
+        whole = []
+        for value, mask in zip(inputs, previous_mask):
+            given = ops.ones_like(value) if mask is None else ops.cast(mask, "float32")
+            while len(given.shape) < len(value.shape):
+                given = ops.expand_dims(given, -1)
+            whole.append(ops.broadcast_to(given, value.shape))
+        return ops.all(ops.concatenate(whole, self.axis), axis=-1)
+
+
+class Dot(Layer):
+    """Inner products of two inputs, sample by sample.
+
+    Args:
+        axes: the axis of each input that is summed over, one int for both or two; counted with the batch.
+        normalize: whether vectors along those axes are first scaled to length 1 (the cosine).
+
+    Input (batch, ...) twice; the output has the other axes of the first, then those of the second.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Dot(axes=1)([np.float32([[1, 2]]), np.float32([[3, 4]])])
+    array([[11.]], dtype=float32)
+    """
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        given = [axes, axes] if isinstance(axes, int) else list(axes) if isinstance(axes, (list, tuple)) else []
+        if len(given) != 2 or not all(isinstance(a, int) and not isinstance(a, bool) for a in given):
+            raise ValueError(f"Dot: axes: expected an int or two ints, got {axes!r}")
+        self.axes = axes
+        self.normalize = bool(normalize)
+        self._pair = (given[0], given[1])
+
+    def call(self, inputs: Any) -> Any:
+        where = f'Dot "{self.name}"'
+        rows = []
+        for value, axis in zip(_several(inputs, where, 2), self._pair):
+            rank = len(value.shape)
+            if rank < 2 or not -rank < axis < rank or axis == 0:
+                raise ShapeError(f"{where}: axis {axis} is no axis of a sample of shape {tuple(value.shape)}")
+            rows.append(ops.moveaxis(value, axis, -1))
+        a, b = rows
+        if a.shape[-1] != b.shape[-1]:
+            raise ShapeError(
+                f"{where}: expected equal sizes along axes {self._pair}, "
+                f"got {tuple(inputs[0].shape)} and {tuple(inputs[1].shape)}"
+            )
+        if self.normalize:
+            a, b = (ops.multiply(v, ops.rsqrt(ops.maximum(ops.sum(ops.square(v), -1, True), 1e-12))) for v in (a, b))
+        batch, size = a.shape[0], a.shape[-1]
+        left, right = a.shape[1:-1], b.shape[1:-1]
+        flat_a = ops.reshape(a, (batch, -1, size)) if size else a
+        flat_b = ops.reshape(b, (batch, -1, size)) if size else b
+        products = ops.matmul(flat_a, flat_b, transpose_b=True)
+        return ops.reshape(products, (batch, *(left + right or (1,))))
+
+
+def _function(layer: Callable[..., Layer], name: str) -> Callable[..., Any]:
+    def merged(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return layer(*args, **kwargs)(inputs)
+
+    merged.__name__ = merged.__qualname__ = name
+    merged.__doc__ = f"``{getattr(layer, '__name__', name)}(...)(inputs)``: the layer, made and applied at once."
+    return merged
+
+
+add = _function(Add, "add")
+subtract = _function(Subtract, "subtract")
+multiply = _function(Multiply, "multiply")
+average = _function(Average, "average")
+maximum = _function(Maximum, "maximum")
+minimum = _function(Minimum, "minimum")
+concatenate = _function(Concatenate, "concatenate")
+dot = _function(Dot, "dot")

@@ -1,0 +1,32 @@
+"""Rescaling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import ops
+from corten.layers.layer import Layer
+
+__all__ = ["Rescaling"]
+
+
+class Rescaling(Layer):
+    """``x scale + offset``; ``Rescaling(1 / 255)`` brings the pixels of images to 0..1.
+
+    Args:
+        scale: a number, or one for each channel.
+        offset: likewise.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Rescaling(1 / 127.5, offset=-1)(np.uint8([0, 255]))
+    array([-1.,  1.], dtype=float32)
+    """
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.offset = offset
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return ops.add(ops.multiply(inputs, self.scale), self.offset)

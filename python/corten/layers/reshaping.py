@@ -1,0 +1,168 @@
+"""Layers that only move elements: other shapes, orders, margins."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from corten import ops
+from corten.errors import ShapeError
+from corten.layers.arguments import channels_last, count, expect_rank, margins
+from corten.layers.layer import Layer
+
+__all__ = ["Cropping2D", "Flatten", "Identity", "Permute", "RepeatVector", "Reshape", "ZeroPadding2D"]
+
+
+class Flatten(Layer):
+    """Each sample as one row: (batch, ...) becomes (batch, size).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Flatten()(np.ones((2, 3, 4), np.float32)).shape
+    (2, 12)
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = channels_last(data_format, "Flatten")
+
+    def call(self, inputs: Any) -> Any:
+        size = 1
+        for n in inputs.shape[1:]:
+            size *= n
+        return ops.reshape(inputs, (inputs.shape[0], size))
+
+
+class Reshape(Layer):
+    """Each sample in another shape.
+
+    Args:
+        target_shape: without the batch; one size may be -1: what is left.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Reshape((2, -1))(np.ones((5, 6), np.float32)).shape
+    (5, 2, 3)
+    """
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        sizes = [target_shape] if isinstance(target_shape, int) else target_shape
+        self.target_shape = tuple(operator.index(size) for size in sizes)
+        if self.target_shape.count(-1) > 1 or min(self.target_shape, default=0) < -1:
+            raise ValueError(f"Reshape: target_shape: expected sizes >= 0 and at most one -1, got {target_shape!r}")
+
+    def call(self, inputs: Any) -> Any:
+        return ops.reshape(inputs, (inputs.shape[0], *self.target_shape))
+
+
+class Permute(Layer):
+    """The axes of each sample in another order.
+
+    Args:
+        dims: the axes, counted from 1, in their new order.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Permute((2, 1))(np.ones((5, 6, 7), np.float32)).shape
+    (5, 7, 6)
+    """
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(operator.index(axis) for axis in dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"Permute: dims: expected each axis from 1 to {len(self.dims)} once, got {dims!r}")
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, len(self.dims) + 1, f'Permute "{self.name}"')
+
+    def call(self, inputs: Any) -> Any:
+        return ops.transpose(inputs, (0, *self.dims))
+
+
+class RepeatVector(Layer):
+    """Each sample ``n`` times: (batch, size) becomes (batch, n, size).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.RepeatVector(3)(np.ones((5, 6), np.float32)).shape
+    (5, 3, 6)
+    """
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = count(n, "RepeatVector: n")
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, 2, f'RepeatVector "{self.name}"')
+
+    def call(self, inputs: Any) -> Any:
+        return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
+
+
+class ZeroPadding2D(Layer):
+    """Zeros around images.
+
+    Args:
+        padding: one int, (vertical, horizontal), or ((top, bottom), (left, right)).
+        data_format: ``"channels_last"`` only.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.ZeroPadding2D(((1, 0), (2, 3)))(np.ones((5, 6, 7, 1), np.float32)).shape
+    (5, 7, 12, 1)
+    """
+
+    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.padding = margins(padding, "ZeroPadding2D: padding")
+        self.data_format = channels_last(data_format, "ZeroPadding2D")
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, 4, f'ZeroPadding2D "{self.name}"')
+
+    def call(self, inputs: Any) -> Any:
+        return ops.pad(inputs, ((0, 0), *self.padding, (0, 0)))
+
+
+class Cropping2D(Layer):
+    """Images without their margins.
+
+    Args:
+        cropping: one int, (vertical, horizontal), or ((top, bottom), (left, right)).
+        data_format: ``"channels_last"`` only.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Cropping2D(((1, 0), (2, 3)))(np.ones((5, 6, 7, 1), np.float32)).shape
+    (5, 5, 2, 1)
+    """
+
+    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cropping = margins(cropping, "Cropping2D: cropping")
+        self.data_format = channels_last(data_format, "Cropping2D")
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, 4, f'Cropping2D "{self.name}"')
+
+    def call(self, inputs: Any) -> Any:
+        (top, bottom), (left, right) = self.cropping
+        height, width = inputs.shape[1:3]
+        if top + bottom >= height or left + right >= width:
+            raise ShapeError(
+                f'Cropping2D "{self.name}": cropping {self.cropping} leaves nothing of an input of shape {inputs.shape}'
+            )
+        return inputs[:, top : height - bottom, left : width - right]
+
+
+class Identity(Layer):
+    """The input itself.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Identity()(np.float32([1, 2]))
+    array([1., 2.], dtype=float32)
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs

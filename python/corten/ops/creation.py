@@ -1,0 +1,99 @@
+"""Values that depend on no input: inside a model they are constants, elsewhere arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from corten.ops.dtypes import kind
+from corten.ops.dtypes import shape as shape_of
+from corten.tensor import as_array, current_graph, symbolic
+
+__all__ = ["arange", "constant", "eye", "full", "ones", "ones_like", "zeros", "zeros_like"]
+
+
+def constant(value: Any) -> Any:
+    """An array as a value of the model being traced; outside one, the array as float32, int32 or uint8.
+
+    >>> from corten import ops
+    >>> ops.constant([1.5, 2.5])
+    array([1.5, 2.5], dtype=float32)
+    """
+    graph = current_graph()
+    return as_array(value) if graph is None else graph.constant(value)
+
+
+def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32") -> Any:
+    """A constant of one number.
+
+    >>> from corten import ops
+    >>> ops.full(2, 7)
+    array([7., 7.], dtype=float32)
+    """
+    return constant(np.full(shape, fill_value, kind(dtype)))
+
+
+def zeros(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
+    """A constant of zeros.
+
+    >>> from corten import ops
+    >>> ops.zeros(2)
+    array([0., 0.], dtype=float32)
+    """
+    return full(shape, 0, dtype)
+
+
+def ones(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
+    """A constant of ones.
+
+    >>> from corten import ops
+    >>> ops.ones(2)
+    array([1., 1.], dtype=float32)
+    """
+    return full(shape, 1, dtype)
+
+
+@symbolic
+def zeros_like(x: Any, dtype: Any = "float32") -> Any:
+    """A constant of zeros in the shape of ``x``.
+
+    >>> from corten import ops
+    >>> ops.zeros_like([3, 4])
+    array([0., 0.], dtype=float32)
+    """
+    return full(shape_of(x), 0, dtype)
+
+
+@symbolic
+def ones_like(x: Any, dtype: Any = "float32") -> Any:
+    """A constant of ones in the shape of ``x``.
+
+    >>> from corten import ops
+    >>> ops.ones_like([3, 4])
+    array([1., 1.], dtype=float32)
+    """
+    return full(shape_of(x), 1, dtype)
+
+
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Any:
+    """The numbers ``start, start + step, ...`` below ``stop``; of int32 where all three are ints.
+
+    >>> from corten import ops
+    >>> ops.arange(3)
+    array([0, 1, 2], dtype=int32)
+    """
+    values = np.arange(start, stop, step) if stop is not None else np.arange(0, start, step)
+    return constant(values if dtype is None else values.astype(kind(dtype)))
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Any:  # noqa: N803
+    """Ones on the ``k``-th diagonal of an N x M (N x N) matrix of zeros.
+
+    >>> from corten import ops
+    >>> ops.eye(2)
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
+    """
+    return constant(np.eye(N, M, k, kind(dtype)))

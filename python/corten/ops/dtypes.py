@@ -1,0 +1,75 @@
+"""Types of elements: float32, int32 and uint8 are all there are."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from corten.tensor import Operand, as_array, push, symbolic
+
+__all__ = ["cast", "dtype_of", "floats", "shape"]
+
+
+def kind(dtype: Any) -> str:
+    """The engine's type for a dtype the caller names: floats are float32, integers int32, bool and uint8 uint8."""
+    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    if name in ("float32", "float64", "float16", "bfloat16"):
+        return "float32"
+    if name in ("bool", "uint8"):
+        return "uint8"
+    if name in ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"):
+        return "int32"
+    raise TypeError(f"dtype: expected a float, integer or bool type, got {dtype!r}")
+
+
+def shape(x: Any) -> tuple[int, ...]:
+    """The sizes of the axes.
+
+    >>> from corten import ops
+    >>> ops.shape([[1, 2, 3]])
+    (1, 3)
+    """
+    return tuple(x.shape) if hasattr(x, "shape") else as_array(x).shape
+
+
+def dtype_of(x: Any) -> str:
+    """``"float32"``, ``"int32"`` or ``"uint8"``; a Python number is a float."""
+    if isinstance(x, Operand):
+        return x.dtype
+    return "float32" if isinstance(x, numbers.Number) else as_array(x).dtype.name
+
+
+def floats(x: Any) -> Any:
+    """``x`` as float32: what arithmetic works on."""
+    if isinstance(x, Operand):
+        return x if x.dtype == "float32" else push("cast", [x], dtype="float32")[0]
+    if isinstance(x, numbers.Number):
+        return np.asarray(x, np.float32)
+    array = as_array(x)
+    return array if array.dtype == np.float32 else push("cast", [array], dtype="float32")[0]
+
+
+@symbolic
+def cast(x: Any, dtype: Any) -> Any:
+    """``x`` with another element type: float32, int32 or uint8 (other floats, integers and bool mean these).
+
+    Args:
+        x: any shape.
+        dtype: the type wanted. To an integer type only whole numbers within its range can be cast.
+
+    Returns:
+        The shape of ``x``.
+
+    Raises:
+        IndexError: a number is not whole, is NaN, or is outside the range of the integer type.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.cast(np.array([1, 2]), "float32")
+    array([1., 2.], dtype=float32)
+    """
+    wanted = kind(dtype)
+    given = x if isinstance(x, Operand) else as_array(x)
+    return given if str(given.dtype) == wanted else push("cast", [given], dtype=wanted)[0]

@@ -1,0 +1,514 @@
+"""Arithmetic, comparisons and elementary functions, element by element, in float32.
+
+Operands of two shapes are broadcast as in NumPy: aligned at their last axes, sizes of 1 stretched. Integers and Python
+numbers count as float32. Comparisons give 1.0 and 0.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from corten.ops.dtypes import floats
+from corten.tensor import push, symbolic
+
+__all__ = [
+    "abs",
+    "absolute",
+    "add",
+    "ceil",
+    "clip",
+    "cos",
+    "divide",
+    "equal",
+    "erf",
+    "exp",
+    "expm1",
+    "floor",
+    "greater",
+    "greater_equal",
+    "identity",
+    "isfinite",
+    "isnan",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+    "stop_gradient",
+    "subtract",
+    "true_divide",
+    "where",
+]
+
+
+def _binary(name: str, a: Any, b: Any) -> Any:
+    return push(name, [floats(a), floats(b)])[0]
+
+
+def _unary(name: str, x: Any) -> Any:
+    return push(name, [floats(x)])[0]
+
+
+# --- two operands ----------------------------------------------------------------------------------------------------
+
+
+@symbolic
+def add(x1: Any, x2: Any) -> Any:
+    """``x1 + x2``.
+
+    >>> from corten import ops
+    >>> ops.add([[1, 2], [3, 4]], [10, 20])
+    array([[11., 22.],
+           [13., 24.]], dtype=float32)
+    """
+    return _binary("add", x1, x2)
+
+
+@symbolic
+def subtract(x1: Any, x2: Any) -> Any:
+    """``x1 - x2``.
+
+    >>> from corten import ops
+    >>> ops.subtract([3, 4], 1)
+    array([2., 3.], dtype=float32)
+    """
+    return _binary("subtract", x1, x2)
+
+
+@symbolic
+def multiply(x1: Any, x2: Any) -> Any:
+    """``x1 x2``.
+
+    >>> from corten import ops
+    >>> ops.multiply([3, 4], [2, 0.5])
+    array([6., 2.], dtype=float32)
+    """
+    return _binary("multiply", x1, x2)
+
+
+@symbolic
+def divide(x1: Any, x2: Any) -> Any:
+    """``x1 / x2``; infinite or NaN where ``x2`` is zero.
+
+    >>> from corten import ops
+    >>> ops.divide([3, 4], 2)
+    array([1.5, 2. ], dtype=float32)
+    """
+    return _binary("divide", x1, x2)
+
+
+@symbolic
+def power(x1: Any, x2: Any) -> Any:
+    """``x1`` to the power ``x2``; NaN where ``x1`` is negative and ``x2`` no whole number.
+
+    >>> from corten import ops
+    >>> ops.power([2, 3], 2)
+    array([4., 9.], dtype=float32)
+    """
+    # Squares are what powers mostly are, and a square has a cheaper and everywhere finite gradient.
+    if isinstance(x2, (int, float)) and x2 == 2:
+        return _unary("square", x1)
+    return _binary("power", x1, x2)
+
+
+@symbolic
+def maximum(x1: Any, x2: Any) -> Any:
+    """The larger of two; NaN where either is NaN.
+
+    >>> from corten import ops
+    >>> ops.maximum([1, 5], [3, 4])
+    array([3., 5.], dtype=float32)
+    """
+    return _binary("maximum", x1, x2)
+
+
+@symbolic
+def minimum(x1: Any, x2: Any) -> Any:
+    """The smaller of two; NaN where either is NaN.
+
+    >>> from corten import ops
+    >>> ops.minimum([1, 5], [3, 4])
+    array([1., 4.], dtype=float32)
+    """
+    return _binary("minimum", x1, x2)
+
+
+@symbolic
+def equal(x1: Any, x2: Any) -> Any:
+    """1 where ``x1 == x2``, else 0.
+
+    >>> from corten import ops
+    >>> ops.equal([1, 2], [1, 3])
+    array([1., 0.], dtype=float32)
+    """
+    return _binary("equal", x1, x2)
+
+
+@symbolic
+def not_equal(x1: Any, x2: Any) -> Any:
+    """1 where ``x1 != x2``, else 0.
+
+    >>> from corten import ops
+    >>> ops.not_equal([1, 2], [1, 3])
+    array([0., 1.], dtype=float32)
+    """
+    return _binary("not_equal", x1, x2)
+
+
+@symbolic
+def less(x1: Any, x2: Any) -> Any:
+    """1 where ``x1 < x2``, else 0.
+
+    >>> from corten import ops
+    >>> ops.less([1, 3], [2, 3])
+    array([1., 0.], dtype=float32)
+    """
+    return _binary("less", x1, x2)
+
+
+@symbolic
+def less_equal(x1: Any, x2: Any) -> Any:
+    """1 where ``x1 <= x2``, else 0.
+
+    >>> from corten import ops
+    >>> ops.less_equal([1, 3], [2, 3])
+    array([1., 1.], dtype=float32)
+    """
+    return _binary("less_equal", x1, x2)
+
+
+@symbolic
+def greater(x1: Any, x2: Any) -> Any:
+    """1 where ``x1 > x2``, else 0.
+
+    >>> from corten import ops
+    >>> ops.greater([4, 3], [2, 3])
+    array([1., 0.], dtype=float32)
+    """
+    return _binary("greater", x1, x2)
+
+
+@symbolic
+def greater_equal(x1: Any, x2: Any) -> Any:
+    """1 where ``x1 >= x2``, else 0.
+
+    >>> from corten import ops
+    >>> ops.greater_equal([4, 3], [2, 3])
+    array([1., 1.], dtype=float32)
+    """
+    return _binary("greater_equal", x1, x2)
+
+
+@symbolic
+def logical_and(x1: Any, x2: Any) -> Any:
+    """1 where neither is zero, else 0.
+
+    >>> from corten import ops
+    >>> ops.logical_and([1, 1], [0, 2])
+    array([0., 1.], dtype=float32)
+    """
+    return minimum(not_equal(x1, 0), not_equal(x2, 0))
+
+
+@symbolic
+def logical_or(x1: Any, x2: Any) -> Any:
+    """1 where at least one is not zero, else 0.
+
+    >>> from corten import ops
+    >>> ops.logical_or([1, 0], [0, 0])
+    array([1., 0.], dtype=float32)
+    """
+    return maximum(not_equal(x1, 0), not_equal(x2, 0))
+
+
+@symbolic
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    """``x1`` where ``condition`` is not zero, else ``x2``; the three are broadcast together.
+
+    >>> from corten import ops
+    >>> ops.where([1, 0], [2, 3], -1)
+    array([ 2., -1.], dtype=float32)
+    """
+    return push("where", [floats(condition), floats(x1), floats(x2)])[0]
+
+
+@symbolic
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """``x`` with everything below ``x_min`` raised to it, and everything above ``x_max`` lowered to it.
+
+    >>> from corten import ops
+    >>> ops.clip([-1, 0.5, 2], 0, 1)
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    return minimum(maximum(x, x_min), x_max)
+
+
+# --- one operand -----------------------------------------------------------------------------------------------------
+
+
+@symbolic
+def negative(x: Any) -> Any:
+    """``-x``.
+
+    >>> from corten import ops
+    >>> ops.negative([1, -2])
+    array([-1.,  2.], dtype=float32)
+    """
+    return _unary("negative", x)
+
+
+@symbolic
+def abs(x: Any) -> Any:
+    """``|x|``; its gradient at 0 is 0.
+
+    >>> from corten import ops
+    >>> ops.abs([1, -2])
+    array([1., 2.], dtype=float32)
+    """
+    return _unary("abs", x)
+
+
+@symbolic
+def sign(x: Any) -> Any:
+    """-1, 0 or 1.
+
+    >>> from corten import ops
+    >>> ops.sign([-3, 0, 5])
+    array([-1.,  0.,  1.], dtype=float32)
+    """
+    return _unary("sign", x)
+
+
+@symbolic
+def square(x: Any) -> Any:
+    """``x x``.
+
+    >>> from corten import ops
+    >>> ops.square([3, -4])
+    array([ 9., 16.], dtype=float32)
+    """
+    return _unary("square", x)
+
+
+@symbolic
+def sqrt(x: Any) -> Any:
+    """The square root; NaN below zero.
+
+    >>> from corten import ops
+    >>> ops.sqrt([4, 9])
+    array([2., 3.], dtype=float32)
+    """
+    return _unary("sqrt", x)
+
+
+@symbolic
+def rsqrt(x: Any) -> Any:
+    """``1 / sqrt(x)``.
+
+    >>> from corten import ops
+    >>> ops.rsqrt([4, 16])
+    array([0.5 , 0.25], dtype=float32)
+    """
+    return _unary("rsqrt", x)
+
+
+@symbolic
+def reciprocal(x: Any) -> Any:
+    """``1 / x``.
+
+    >>> from corten import ops
+    >>> ops.reciprocal([4, -2])
+    array([ 0.25, -0.5 ], dtype=float32)
+    """
+    return _unary("reciprocal", x)
+
+
+@symbolic
+def exp(x: Any) -> Any:
+    """``e^x``.
+
+    >>> from corten import ops
+    >>> ops.exp([0, -1000])
+    array([1., 0.], dtype=float32)
+    """
+    return _unary("exp", x)
+
+
+@symbolic
+def expm1(x: Any) -> Any:
+    """``e^x - 1``, exact near 0.
+
+    >>> from corten import ops
+    >>> ops.expm1([0, 1e-10])
+    array([0.e+00, 1.e-10], dtype=float32)
+    """
+    return _unary("expm1", x)
+
+
+@symbolic
+def log(x: Any) -> Any:
+    """The natural logarithm; -inf at 0, NaN below.
+
+    >>> from corten import ops
+    >>> ops.log([1, 0])
+    array([  0., -inf], dtype=float32)
+    """
+    return _unary("log", x)
+
+
+@symbolic
+def log1p(x: Any) -> Any:
+    """``log(1 + x)``, exact near 0.
+
+    >>> from corten import ops
+    >>> ops.log1p([0, 1e-10])
+    array([0.e+00, 1.e-10], dtype=float32)
+    """
+    return _unary("log1p", x)
+
+
+@symbolic
+def sin(x: Any) -> Any:
+    """The sine of an angle in radians.
+
+    >>> from corten import ops
+    >>> ops.sin([0, 0])
+    array([0., 0.], dtype=float32)
+    """
+    return _unary("sin", x)
+
+
+@symbolic
+def cos(x: Any) -> Any:
+    """The cosine of an angle in radians.
+
+    >>> from corten import ops
+    >>> ops.cos([0, 0])
+    array([1., 1.], dtype=float32)
+    """
+    return _unary("cos", x)
+
+
+@symbolic
+def erf(x: Any) -> Any:
+    """The error function ``2 / sqrt(pi) integral_0^x e^(-t t) dt``.
+
+    >>> from corten import ops
+    >>> ops.erf([0, 100])
+    array([0., 1.], dtype=float32)
+    """
+    return _unary("erf", x)
+
+
+@symbolic
+def floor(x: Any) -> Any:
+    """The largest whole number not above ``x``; no gradient passes.
+
+    >>> from corten import ops
+    >>> ops.floor([1.5, -1.5])
+    array([ 1., -2.], dtype=float32)
+    """
+    return _unary("floor", x)
+
+
+@symbolic
+def ceil(x: Any) -> Any:
+    """The smallest whole number not below ``x``; no gradient passes.
+
+    >>> from corten import ops
+    >>> ops.ceil([1.5, -1.5])
+    array([ 2., -1.], dtype=float32)
+    """
+    return _unary("ceil", x)
+
+
+@symbolic
+def round(x: Any) -> Any:
+    """The nearest whole number, halves to the even one; no gradient passes.
+
+    >>> from corten import ops
+    >>> ops.round([0.5, 1.5, -1.2])
+    array([ 0.,  2., -1.], dtype=float32)
+    """
+    return _unary("round", x)
+
+
+@symbolic
+def logical_not(x: Any) -> Any:
+    """1 where ``x`` is zero, else 0.
+
+    >>> from corten import ops
+    >>> ops.logical_not([0, 3])
+    array([1., 0.], dtype=float32)
+    """
+    return equal(x, 0)
+
+
+@symbolic
+def isnan(x: Any) -> Any:
+    """1 where ``x`` is NaN, else 0.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.isnan([1, np.nan])
+    array([0., 1.], dtype=float32)
+    """
+    given = floats(x)
+    return not_equal(given, given)
+
+
+@symbolic
+def isfinite(x: Any) -> Any:
+    """1 where ``x`` is neither infinite nor NaN, else 0.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.isfinite([1, np.nan, np.inf])
+    array([1., 0., 0.], dtype=float32)
+    """
+    return less(abs(x), np.inf)
+
+
+@symbolic
+def identity(x: Any) -> Any:
+    """``x`` itself, as a value of its own.
+
+    >>> from corten import ops
+    >>> ops.identity([1.5])
+    array([1.5], dtype=float32)
+    """
+    return push("identity", [x])[0]
+
+
+@symbolic
+def stop_gradient(variable: Any) -> Any:
+    """``variable`` as a constant: no gradient passes.
+
+    >>> import numpy as np, corten
+    >>> x = corten.Input((1,))
+    >>> y = corten.ops.stop_gradient(x) * x
+    >>> corten.Model(x, corten.gradients(y, x)).predict(np.float32([[3]]), verbose=0)
+    array([[3.]], dtype=float32)
+    """
+    return push("stop_gradient", [variable])[0]
+
+
+absolute = abs
+true_divide = divide

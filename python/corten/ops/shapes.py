@@ -1,0 +1,459 @@
+"""Moving elements: other shapes, other orders, parts, joins. Every function works on float32, int32 and uint8 alike."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from corten.errors import ShapeError
+from corten.ops.axes import axes_of, axis_of
+from corten.ops.dtypes import cast, shape
+from corten.tensor import Operand, as_array, push, symbolic
+
+__all__ = [
+    "broadcast_to",
+    "concatenate",
+    "expand_dims",
+    "flip",
+    "getitem",
+    "moveaxis",
+    "one_hot",
+    "pad",
+    "ravel",
+    "repeat",
+    "reshape",
+    "slice",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "take",
+    "tile",
+    "transpose",
+    "unstack",
+]
+
+_slice = slice
+
+
+def _given(x: Any) -> Any:
+    return x if isinstance(x, Operand) else as_array(x)
+
+
+# --- the same elements in the same order -----------------------------------------------------------------------------
+
+
+@symbolic
+def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
+    """The same elements in the same order under another shape; one size may be -1: what is left. Costs nothing.
+
+    >>> from corten import ops
+    >>> ops.reshape([1., 2., 3., 4.], (2, -1))
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
+    sizes = [newshape] if isinstance(newshape, int) else newshape
+    return push("reshape", [_given(x)], shape=[operator.index(size) for size in sizes])[0]
+
+
+@symbolic
+def ravel(x: Any) -> Any:
+    """All elements along one axis.
+
+    >>> from corten import ops
+    >>> ops.ravel([[1., 2.], [3., 4.]])
+    array([1., 2., 3., 4.], dtype=float32)
+    """
+    return reshape(x, [-1])
+
+
+@symbolic
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+    """A new axis of size 1 at ``axis`` of the result.
+
+    >>> from corten import ops
+    >>> ops.expand_dims([1., 2.], -1).shape
+    (2, 1)
+    """
+    x = _given(x)
+    rank = len(x.shape) + (1 if isinstance(axis, int) else len(axis))
+    new = axes_of(axis, rank, "expand_dims")
+    old = iter(x.shape)
+    return reshape(x, [1 if a in new else next(old) for a in range(rank)])
+
+
+@symbolic
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """Without the axes of size 1, or without those given, which must have size 1 (``ShapeError``).
+
+    >>> from corten import ops
+    >>> ops.squeeze([[[1., 2.]]], axis=0).shape
+    (1, 2)
+    """
+    x = _given(x)
+    sizes = x.shape
+    gone = [a for a, n in enumerate(sizes) if n == 1] if axis is None else axes_of(axis, len(sizes), "squeeze")
+    if any(sizes[a] != 1 for a in gone):
+        raise ShapeError(f"squeeze: expected size 1 along axis {axis!r}, got shape {tuple(sizes)}")
+    return reshape(x, [n for a, n in enumerate(sizes) if a not in gone])
+
+
+# --- another order ---------------------------------------------------------------------------------------------------
+
+
+@symbolic
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+    """Axis ``i`` of the result is axis ``axes[i]`` of ``x``; by default all in reverse.
+
+    >>> from corten import ops
+    >>> ops.transpose([[1., 2.], [3., 4.]])
+    array([[1., 3.],
+           [2., 4.]], dtype=float32)
+    """
+    x = _given(x)
+    rank = len(x.shape)
+    order = [axis_of(a, rank, "transpose") for a in (range(rank)[::-1] if axes is None else axes)]
+    if sorted(order) != list(range(rank)):
+        raise ValueError(f"transpose: axes: expected each of {rank} axes once, got {axes!r}")
+    return x if order == sorted(order) else push("transpose", [x], axes=order)[0]
+
+
+@symbolic
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Two axes change places.
+
+    >>> from corten import ops
+    >>> ops.swapaxes([[[1., 2.]]], 0, 2).shape
+    (2, 1, 1)
+    """
+    x = _given(x)
+    rank = len(x.shape)
+    first, second = axis_of(axis1, rank, "swapaxes"), axis_of(axis2, rank, "swapaxes")
+    order = list(range(rank))
+    order[first], order[second] = second, first
+    return transpose(x, order)
+
+
+@symbolic
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Axes ``source`` go to the places ``destination``; the others keep their order.
+
+    >>> from corten import ops
+    >>> ops.moveaxis([[[1., 2.]]], -1, 0).shape
+    (2, 1, 1)
+    """
+    x = _given(x)
+    rank = len(x.shape)
+    sources, places = (
+        [axis_of(a, rank, "moveaxis") for a in ([given] if isinstance(given, int) else given)]
+        for given in (source, destination)
+    )
+    if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
+        raise ValueError(f"moveaxis: expected as many places as axes, each once, got {source!r} to {destination!r}")
+    order = [a for a in range(rank) if a not in sources]
+    for place, axis in sorted(zip(places, sources)):
+        order.insert(place, axis)
+    return transpose(x, order)
+
+
+@symbolic
+def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """The reverse order along axes; along all of them by default.
+
+    >>> from corten import ops
+    >>> ops.flip([1., 2., 3.])
+    array([3., 2., 1.], dtype=float32)
+    """
+    x = _given(x)
+    flipped = axes_of(axis, len(x.shape), "flip")
+    return getitem(x, tuple(_slice(None, None, -1 if a in flipped else None) for a in range(len(x.shape))))
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+@symbolic
+def getitem(x: Any, key: Any) -> Any:
+    """``x[key]`` as in NumPy, for ints, slices with any step, ``...`` and ``None``; what ``tensor[key]`` calls.
+
+    Raises:
+        IndexError: an int is outside its axis, or there are more of them than axes.
+        TypeError: the key is an array or a tensor; :func:`take` picks by those.
+
+    >>> from corten import ops
+    >>> ops.getitem([[1., 2., 3.], [4., 5., 6.]], (..., slice(None, None, -2)))
+    array([[3., 1.],
+           [6., 4.]], dtype=float32)
+    """
+    x = _given(x)
+    keys = list(key) if isinstance(key, tuple) else [key]
+    used = sum(k is not None and k is not Ellipsis for k in keys)
+    rank = len(x.shape)
+    if used > rank or sum(k is Ellipsis for k in keys) > 1:
+        raise IndexError(f"getitem: {key!r} has too many indices for shape {tuple(x.shape)}")
+    whole = [_slice(None)] * (rank - used)
+    place = next((i for i, k in enumerate(keys) if k is Ellipsis), None)
+    keys = [*keys, *whole] if place is None else [*keys[:place], *whole, *keys[place + 1 :]]
+    begin: list[int] = []
+    size: list[int] = []
+    step: list[int] = []
+    kept: list[int] = []
+    for k in keys:
+        if k is None:
+            kept.append(1)
+            continue
+        axis = len(begin)
+        extent = x.shape[axis]
+        if isinstance(k, _slice):
+            span = range(*k.indices(extent))
+            begin.append(span.start if len(span) else 0)
+            size.append(len(span))
+            step.append(span.step)
+            kept.append(len(span))
+            continue
+        if isinstance(k, bool) or not hasattr(k, "__index__") or isinstance(k, Operand):
+            raise TypeError(
+                f"getitem: expected ints, slices, None or ..., got {type(k).__name__}; see ops.take, ops.where"
+            )
+        index = operator.index(k)
+        if not -extent <= index < extent:
+            raise IndexError(f"getitem: index {index} is outside axis {axis} of size {extent}")
+        begin.append(index % extent)
+        size.append(1)
+        step.append(1)
+    if size != list(x.shape) or any(s != 1 for s in step):
+        x = push("slice", [x], begin=begin, size=size, step=step)[0]
+    return x if kept == list(x.shape) else reshape(x, kept)
+
+
+@symbolic
+def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
+    """The part of size ``shape`` that begins at ``start_indices``.
+
+    >>> from corten import ops
+    >>> ops.slice([[1., 2., 3.], [4., 5., 6.]], (0, 1), (2, 2))
+    array([[2., 3.],
+           [5., 6.]], dtype=float32)
+    """
+    inputs = _given(inputs)
+    begin, size = [operator.index(b) for b in start_indices], [operator.index(s) for s in shape]
+    fits = len(begin) == len(size) == len(inputs.shape)
+    if not fits or any(b < 0 or s < 0 or b + s > n for b, s, n in zip(begin, size, inputs.shape)):
+        raise ShapeError(f"slice: size {size} from {begin} does not fit into shape {tuple(inputs.shape)}")
+    return push("slice", [inputs], begin=begin, size=size, step=[1] * len(size))[0]
+
+
+@symbolic
+def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+    """Parts along an axis: so many equal ones, or cut before each of the given positions.
+
+    >>> from corten import ops
+    >>> ops.split([1., 2., 3., 4.], 2)
+    [array([1., 2.], dtype=float32), array([3., 4.], dtype=float32)]
+    """
+    x = _given(x)
+    axis = axis_of(axis, len(x.shape), "split")
+    extent = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        if indices_or_sections < 1 or extent % indices_or_sections:
+            raise ShapeError(
+                f"split: axis {axis} of size {extent} does not split into {indices_or_sections} equal parts"
+            )
+        cuts = list(range(0, extent, max(1, extent // indices_or_sections)))[1:] if extent else []
+    else:
+        cuts = [operator.index(cut) for cut in indices_or_sections]
+    before: tuple[Any, ...] = (_slice(None),) * axis
+    return [getitem(x, (*before, _slice(a, b))) for a, b in zip([0, *cuts], [*cuts, extent])]
+
+
+@symbolic
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The slices along an axis, without it.
+
+    >>> from corten import ops
+    >>> ops.unstack([[1., 2.], [3., 4.]])
+    [array([1., 2.], dtype=float32), array([3., 4.], dtype=float32)]
+    """
+    x = _given(x)
+    axis = axis_of(axis, len(x.shape), "unstack")
+    if num is not None and num != x.shape[axis]:
+        raise ShapeError(f"unstack: expected {num} slices along axis {axis}, got shape {tuple(x.shape)}")
+    before: tuple[Any, ...] = (_slice(None),) * axis
+    return [getitem(x, (*before, i)) for i in range(x.shape[axis])]
+
+
+@symbolic
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """The slices of ``x`` at ``indices`` along an axis (without one, of the flattened ``x``).
+
+    Args:
+        x: any shape.
+        indices: integers from 0, any shape.
+        axis: where to pick.
+
+    Returns:
+        The shape of ``x`` with ``axis`` replaced by the shape of ``indices``.
+
+    Raises:
+        IndexError: an index is negative or not smaller than the size of the axis.
+
+    >>> from corten import ops
+    >>> ops.take([[1., 2.], [3., 4.], [5., 6.]], [2, 0], axis=0)
+    array([[5., 6.],
+           [1., 2.]], dtype=float32)
+    """
+    x, indices = _given(x), cast(indices, "int32")
+    if axis is None:
+        x, axis = reshape(x, [-1]), 0
+    axis = axis_of(axis, len(x.shape), "take")
+    if axis == 0:
+        return push("gather", [x, indices])[0]
+    found = push("gather", [moveaxis(x, axis, 0), indices])[0]
+    count = len(shape(indices))
+    return moveaxis(found, list(range(count)), list(range(axis, axis + count)))
+
+
+# --- joins and copies ------------------------------------------------------------------------------------------------
+
+
+@symbolic
+def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
+    """Values one after the other along an axis; their other sizes are equal. Mixed types become float32.
+
+    >>> from corten import ops
+    >>> ops.concatenate([[[1., 2.]], [[3.]]])
+    array([[1., 2., 3.]], dtype=float32)
+    """
+    given = [_given(x) for x in xs]
+    if not given:
+        raise ValueError("concatenate: expected at least one value, got none")
+    axis = axis_of(axis, len(given[0].shape), "concatenate")
+    if len({str(x.dtype) for x in given}) > 1:
+        given = [cast(x, "float32") for x in given]
+    return given[0] if len(given) == 1 else push("concatenate", given, axis=axis)[0]
+
+
+@symbolic
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
+    """Values of one shape along a new axis.
+
+    >>> from corten import ops
+    >>> ops.stack([[1., 2.], [3., 4.]], axis=1)
+    array([[1., 3.],
+           [2., 4.]], dtype=float32)
+    """
+    if not len(x):
+        raise ValueError("stack: expected at least one value, got none")
+    shapes = {tuple(shape(value)) for value in x}
+    if len(shapes) > 1:
+        raise ShapeError(f"stack: expected values of one shape, got {sorted(shapes)}")
+    axis = axis_of(axis, len(shape(x[0])) + 1, "stack")
+    return concatenate([expand_dims(value, axis) for value in x], axis)
+
+
+@symbolic
+def pad(x: Any, pad_width: int | Sequence[Any], mode: str = "constant", constant_values: float | None = None) -> Any:
+    """``x`` with cells of a constant (0 by default) around it.
+
+    Args:
+        x: any shape.
+        pad_width: (before, after) for each axis, or one pair or one int for all.
+        mode: ``"constant"``.
+        constant_values: what the new cells hold.
+
+    >>> from corten import ops
+    >>> ops.pad([1., 2.], (1, 2), constant_values=9)
+    array([9., 1., 2., 9., 9.], dtype=float32)
+    """
+    if mode != "constant":
+        raise ValueError(f"pad: mode: expected 'constant', got {mode!r}")
+    x = _given(x)
+    rank = len(x.shape)
+    widths = [pad_width] * 2 if isinstance(pad_width, int) else list(pad_width)
+    pairs = (
+        [widths] * rank
+        if all(isinstance(w, int) for w in widths)
+        else [[w, w] if isinstance(w, int) else w for w in widths]
+    )
+    if len(pairs) == 1:
+        pairs = pairs * rank
+    if len(pairs) != rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        raise ValueError(f"pad: pad_width: expected two ints >= 0 for each of {rank} axes, got {pad_width!r}")
+    low, high = [operator.index(pair[0]) for pair in pairs], [operator.index(pair[1]) for pair in pairs]
+    return push("pad", [x], low=low, high=high, value=float(constant_values or 0.0))[0]
+
+
+@symbolic
+def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+    """``x`` repeated along new leading axes and axes of size 1.
+
+    >>> from corten import ops
+    >>> ops.broadcast_to([1., 2.], (2, 2))
+    array([[1., 2.],
+           [1., 2.]], dtype=float32)
+    """
+    x = _given(x)
+    sizes = [operator.index(size) for size in shape]
+    return x if sizes == list(x.shape) else push("broadcast_to", [x], shape=sizes)[0]
+
+
+@symbolic
+def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+    """Each element (each slice along ``axis``) so many times in a row.
+
+    >>> from corten import ops
+    >>> ops.repeat([1., 2.], 2)
+    array([1., 1., 2., 2.], dtype=float32)
+    """
+    if isinstance(repeats, bool) or not hasattr(repeats, "__index__") or operator.index(repeats) < 0:
+        raise ValueError(f"repeat: repeats: expected an int >= 0, got {repeats!r}")
+    x = _given(x)
+    if axis is None:
+        x, axis = reshape(x, [-1]), 0
+    axis = axis_of(axis, len(x.shape), "repeat")
+    before, after = list(x.shape[: axis + 1]), list(x.shape[axis + 1 :])
+    wide = broadcast_to(reshape(x, [*before, 1, *after]), [*before, repeats, *after])
+    return reshape(wide, [*before[:-1], before[-1] * repeats, *after])
+
+
+@symbolic
+def tile(x: Any, repeats: int | Sequence[int]) -> Any:
+    """The whole of ``x`` so many times along each axis.
+
+    >>> from corten import ops
+    >>> ops.tile([1., 2.], 2)
+    array([1., 2., 1., 2.], dtype=float32)
+    """
+    x = _given(x)
+    counts = [repeats] if isinstance(repeats, int) else list(repeats)
+    rank = max(len(counts), len(x.shape))
+    counts = [1] * (rank - len(counts)) + [operator.index(count) for count in counts]
+    sizes = [1] * (rank - len(x.shape)) + list(x.shape)
+    narrow = reshape(x, [n for size in sizes for n in (1, size)])
+    wide = broadcast_to(narrow, [n for pair in zip(counts, sizes) for n in pair])
+    return reshape(wide, [count * size for count, size in zip(counts, sizes)])
+
+
+@symbolic
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -> Any:
+    """For each label a vector of zeros with a one at the label's place.
+
+    Args:
+        x: integers from 0 to ``num_classes - 1``, any shape.
+        num_classes: the length of the vectors.
+        axis: where in the result the vectors lie.
+        dtype: of the result.
+
+    Raises:
+        IndexError: a label is outside its range.
+
+    >>> from corten import ops
+    >>> ops.one_hot([2, 0], 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
+        raise ValueError(f"one_hot: num_classes: expected an int >= 1, got {num_classes!r}")
+    hot = push("one_hot", [cast(x, "int32")], classes=num_classes)[0]
+    return cast(moveaxis(hot, -1, axis), dtype)

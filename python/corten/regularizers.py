@@ -1,0 +1,166 @@
+"""Penalties on weights or outputs, added to the loss that training minimises.
+
+A regularizer is any function of a tensor that gives a scalar; a layer takes one, or its name.
+
+>>> from corten import regularizers
+>>> float(regularizers.get("l2")([[1.0, 2.0]]))  # 0.01 (1 + 4)
+0.05000000074505806
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from corten import ops
+from corten.configured import Configured
+from corten.errors import ShapeError
+from corten.lookup import find
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
+
+
+def _factor(value: Any, default: float, name: str) -> float:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name}: expected a finite number >= 0, got {value}")
+    return float(value)
+
+
+class Regularizer(Configured):
+    """The base of regularizers: ``__call__`` gives the penalty of a tensor as a scalar."""
+
+    def __call__(self, x: Any) -> Any:
+        return ops.multiply(ops.sum(x), 0.0)
+
+
+class L1L2(Regularizer):
+    """``l1 sum |x| + l2 sum x^2``.
+
+    >>> from corten.regularizers import L1L2
+    >>> float(L1L2(l1=1, l2=2)([1.0, -2.0]))
+    13.0
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = _factor(l1, 0.0, "l1")
+        self.l2 = _factor(l2, 0.0, "l2")
+
+    def __call__(self, x: Any) -> Any:
+        first, second = ops.sum(ops.abs(x)), ops.sum(ops.square(x))
+        return ops.add(ops.multiply(first, self.l1), ops.multiply(second, self.l2))
+
+
+class L1(Regularizer):
+    """``l1 sum |x|``.
+
+    >>> from corten.regularizers import L1
+    >>> float(L1(0.5)([1.0, -2.0]))
+    1.5
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _factor(l1, 0.01, "l1")
+
+    def __call__(self, x: Any) -> Any:
+        return ops.multiply(ops.sum(ops.abs(x)), self.l1)
+
+
+class L2(Regularizer):
+    """``l2 sum x^2``.
+
+    >>> from corten.regularizers import L2
+    >>> float(L2(0.5)([1.0, -2.0]))
+    2.5
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _factor(l2, 0.01, "l2")
+
+    def __call__(self, x: Any) -> Any:
+        return ops.multiply(ops.sum(ops.square(x)), self.l2)
+
+
+class OrthogonalRegularizer(Regularizer):
+    """``factor`` times the mean ``|cosine|`` between different rows (or columns) of a matrix.
+
+    >>> from corten.regularizers import OrthogonalRegularizer
+    >>> float(OrthogonalRegularizer(1.0)([[2.0, 0.0], [0.0, 3.0]]))
+    0.0
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _factor(factor, 0.01, "factor")
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"OrthogonalRegularizer: mode: expected 'rows' or 'columns', got {mode!r}")
+        self.mode = mode
+
+    def __call__(self, inputs: Any) -> Any:
+        sizes = ops.shape(inputs)
+        if len(sizes) != 2:
+            raise ShapeError(f"OrthogonalRegularizer: expected a matrix, got shape {sizes}")
+        rows = inputs if self.mode == "rows" else ops.transpose(inputs)
+        count = ops.shape(rows)[0]
+        squares = ops.sum(ops.square(rows), axis=1, keepdims=True)
+        unit = ops.multiply(rows, ops.rsqrt(ops.maximum(squares, 1e-12)))
+        cosines = ops.multiply(ops.matmul(unit, unit, transpose_b=True), ops.subtract(1.0, ops.eye(count)))
+        # Each pair is counted twice.
+        return ops.multiply(ops.sum(ops.abs(cosines)), self.factor / max(1, count * (count - 1)))
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+
+_KNOWN: dict[str, Any] = {
+    "L1": L1,
+    "L2": L2,
+    "L1L2": L1L2,
+    "OrthogonalRegularizer": OrthogonalRegularizer,
+    "l1": L1,
+    "l2": L2,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+}
+
+
+def get(identifier: Any) -> Any:
+    """The regularizer that a name, a configuration, a class or a callable stands for; ``None`` stays ``None``.
+
+    Raises:
+        ValueError: an unknown name.
+        TypeError: none of these.
+
+    >>> from corten import regularizers
+    >>> regularizers.get("l1").l1
+    0.01
+    """
+    if identifier is None:
+        return None
+    if identifier in ("l1_l2", "l1l2"):
+        return L1L2(0.01, 0.01)  # Keras: penalties by default only where it is named by a string.
+    return find(identifier, _KNOWN, "regularizer")
+
+
+def serialize(regularizer: Any) -> dict[str, Any]:
+    """The configuration :func:`get` understands."""
+    return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+
+
+def deserialize(config: Any) -> Any:
+    """The regularizer of a configuration."""
+    return get(config)
