@@ -4,11 +4,12 @@ use crate::data::{Slice, SliceMut};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::spec::Spec;
+use std::any::Any;
 use std::fmt::Debug;
 
 /// One operation: its shape rule, its run, its gradient rule. An op holds its attributes and nothing that changes;
 /// what the backward needs from the forward (an argmax, a mean) is a further output.
-pub trait Op: Debug + Send + Sync {
+pub trait Op: Any + Debug + Send + Sync {
     /// The name in the registry, in `corten.ops` and in error messages.
     fn name(&self) -> &'static str;
 

@@ -5,8 +5,10 @@ use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
+use crate::ops::pool2d::MaxPool2dGradient;
 use crate::spec::{Dims, Spec};
 use corten_kernels::conv2d as kernel;
+use std::any::Any;
 use std::sync::Arc;
 
 /// What all three share: how the window moves.
@@ -100,7 +102,7 @@ impl Op for Conv2d {
     }
     fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, kernel) = (at.inputs[0], at.inputs[1]);
-        let dz = super::relu_gradient(graph, self.relu, at.outputs[0], at.dy()?)?;
+        let dz = self.dz(graph, at.outputs[0], at.dy()?)?;
         let mut found = vec![None; at.inputs.len()];
         if at.want[0] {
             let size = [graph.spec(x).shape[1], graph.spec(x).shape[2]];
@@ -119,6 +121,21 @@ impl Op for Conv2d {
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         self.window.of(&inputs[0].shape, &inputs[1].shape).map_or(0, |p| multiply_adds(&p))
+    }
+}
+
+impl Conv2d {
+    /// The gradient before the activation. Where it came through a max pooling of this very output, ReLU's part is done on
+    /// the pooled gradient, a quarter of the size: a maximum is positive where its place is.
+    fn dz(&self, graph: &mut Graph, y: Value, dy: Value) -> Result<Value> {
+        if let Some(node) = graph.producer(dy).filter(|_| self.relu).cloned()
+            && let Some(pooling) = (&*node.op as &dyn Any).downcast_ref::<MaxPool2dGradient>()
+            && pooling.input == y
+        {
+            let masked = super::relu_gradient(graph, true, pooling.maxima, node.inputs[0])?;
+            return graph.apply1(pooling.clone(), &[masked, node.inputs[1]]);
+        }
+        super::relu_gradient(graph, self.relu, y, dy)
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod elementwise;
 pub(crate) mod identity;
 pub(crate) mod increment;
 pub(crate) mod matmul;
+pub(crate) mod pool2d;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
 
