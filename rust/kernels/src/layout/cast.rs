@@ -55,12 +55,41 @@ pub fn float_to_integer<U: Send>(
 where
     f32: Cast<U>,
 {
-    let good = |v: f32| v.trunc() >= range[0] && v.trunc() <= range[1] && (!exact || v.trunc() == v);
-    if let Some(position) = x.iter().position(|&v| !good(v)) {
+    if let Some(position) = isa.run(FirstBad { x, exact, range }) {
         return Err(BadNumber { position, value: x[position] });
     }
     cast(isa, x, y);
     Ok(())
+}
+
+struct FirstBad<'a> {
+    x: &'a [f32],
+    exact: bool,
+    range: [f32; 2],
+}
+
+impl Kernel for FirstBad<'_> {
+    type Output = Option<usize>;
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Option<usize> {
+        const BLOCK: usize = 1024;
+        for (i, x) in self.x.chunks(BLOCK).enumerate() {
+            // Counting without an early exit, the compiler takes whole vectors.
+            let bad: u32 = x.iter().map(|&v| u32::from(self.bad(v))).sum();
+            if bad > 0 {
+                return x.iter().position(|&v| self.bad(v)).map(|k| i * BLOCK + k);
+            }
+        }
+        None
+    }
+}
+
+impl FirstBad<'_> {
+    #[inline(always)]
+    fn bad(&self, v: f32) -> bool {
+        let whole = v.trunc();
+        !((whole >= self.range[0]) & (whole <= self.range[1])) | (self.exact & (whole != v))
+    }
 }
 
 /// The floats that fit: 2^31 - 1 is none.
