@@ -7,6 +7,7 @@ use sweep::Sweep;
 mod kernel_gradient;
 pub mod reference;
 mod sweep;
+mod winograd;
 
 #[cfg(test)]
 mod tests;

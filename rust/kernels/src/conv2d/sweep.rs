@@ -1,6 +1,7 @@
 //! The sweep of a kernel over images that forward and input gradient share. A tile's rows are output pixels; their
 //! inputs are read where they lie in the image, for in NHWC the inputs under one row of the kernel are neighbours.
 
+use super::winograd;
 use crate::gemm::pack::{self, Matrix};
 use crate::gemm::tile::{self, Left, Product, Right, Start};
 use crate::threads::Shared;
@@ -63,6 +64,9 @@ impl Sweep {
         let &Sweep { out: [height, width], groups, channels, filters, .. } = self;
         if self.batch * height * width * groups * filters == 0 {
             return;
+        }
+        if winograd::gains(isa, self) {
+            return winograd::run(self, isa, x, taps, bias, relu, y);
         }
         let count = self.taps[0] * self.taps[1];
         let size = pack::len(isa, count * channels, filters);

@@ -109,6 +109,34 @@ fn small_and_large_images_and_batches_equal_the_reference() {
 }
 
 #[test]
+fn three_by_three_on_many_channels_equals_the_reference() {
+    for isa in Isa::available() {
+        for (height, width, padding) in [(11, 12, 0), (8, 8, 1), (13, 10, 2), (16, 7, 1)] {
+            let p = Conv2d { batch: 5, height, width, channels: 32, filters: 48, padding: [[padding; 2]; 2], ..PLAIN };
+            check(isa, &p);
+            check(isa, &Conv2d { channels: 64, filters: 32, padding: [[2, 0], [0, 1]], ..p });
+        }
+    }
+}
+
+#[test]
+fn the_error_is_that_of_float32() {
+    let noise = |len: usize, seed: u32| -> Vec<f32> {
+        (0..len as u32).map(|i| ((i ^ seed).wrapping_mul(2654435761) >> 8) as f32 / 8.4e6 - 1.0).collect()
+    };
+    let p = Conv2d { batch: 4, height: 12, width: 12, channels: 64, filters: 64, padding: [[1; 2]; 2], ..PLAIN };
+    let [x, kernel, y] = sizes(&p);
+    let (x, kernel, mut want, mut got) = (noise(x, 1), noise(kernel, 2), vec![0.0; y], vec![0.0; y]);
+    reference::forward(&p, &x, &kernel, None, false, &mut want);
+    let scale = (want.iter().map(|v| v * v).sum::<f32>() / y as f32).sqrt();
+    for isa in Isa::available() {
+        forward(isa, &p, &x, &kernel, None, false, &mut got);
+        let worst = want.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale;
+        assert!(worst < 4e-6, "{isa:?} {worst}");
+    }
+}
+
+#[test]
 fn a_nan_reaches_the_outputs_it_touches_and_no_other() {
     let p = Conv2d { batch: 1, height: 6, width: 6, channels: 2, filters: 37, ..PLAIN };
     let [x, kernel, y] = sizes(&p);
@@ -129,22 +157,24 @@ fn the_bits_do_not_depend_on_the_threads() {
     let noise = |len: usize, seed: u32| -> Vec<f32> {
         (0..len as u32).map(|i| ((i ^ seed).wrapping_mul(2654435761) >> 8) as f32 / 1e7 - 0.8).collect()
     };
-    let p = Conv2d { batch: 21, height: 17, width: 15, channels: 6, filters: 20, padding: [[1; 2]; 2], ..PLAIN };
-    let [x, kernel, y] = sizes(&p);
-    let (x, kernel, dy) = (noise(x, 1), noise(kernel, 2), noise(y, 3));
-    for isa in Isa::available() {
-        let bits: Vec<Vec<u32>> = [1, 2, 3, 5]
-            .map(|count| {
-                threads::set_count(count);
-                let (mut y, mut dx, mut dk) = (dy.clone(), x.clone(), kernel.clone());
-                let mut db = vec![0.0; p.filters];
-                forward(isa, &p, &x, &kernel, None, false, &mut y);
-                input_gradient(isa, &p, &dy, &kernel, &mut dx);
-                kernel_gradient(isa, &p, &x, &dy, &mut dk, Some(&mut db));
-                [y, dx, dk, db].concat().iter().map(|v| v.to_bits()).collect()
-            })
-            .into();
-        threads::set_count(0);
-        assert!(bits.iter().all(|other| other == &bits[0]), "{isa:?}");
+    let small = Conv2d { batch: 21, height: 17, width: 15, channels: 6, filters: 20, padding: [[1; 2]; 2], ..PLAIN };
+    for p in [small, Conv2d { channels: 32, filters: 32, ..small }] {
+        let [x, kernel, y] = sizes(&p);
+        let (x, kernel, dy) = (noise(x, 1), noise(kernel, 2), noise(y, 3));
+        for isa in Isa::available() {
+            let bits: Vec<Vec<u32>> = [1, 2, 3, 5]
+                .map(|count| {
+                    threads::set_count(count);
+                    let (mut y, mut dx, mut dk) = (dy.clone(), x.clone(), kernel.clone());
+                    let mut db = vec![0.0; p.filters];
+                    forward(isa, &p, &x, &kernel, None, false, &mut y);
+                    input_gradient(isa, &p, &dy, &kernel, &mut dx);
+                    kernel_gradient(isa, &p, &x, &dy, &mut dk, Some(&mut db));
+                    [y, dx, dk, db].concat().iter().map(|v| v.to_bits()).collect()
+                })
+                .into();
+            threads::set_count(0);
+            assert!(bits.iter().all(|other| other == &bits[0]), "{isa:?}");
+        }
     }
 }

@@ -60,7 +60,7 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
     let in_place = !p.transpose_b && p.n % isa.lanes() == 0 && (p.m <= 2 * tile_rows || p.k * p.n <= SMALL);
     // Enough tasks for every thread to have several, none so small that handing it over costs more than it does.
     let rows = tile_rows * (p.m / (tile_rows * 16)).clamp(1, MOST_ROWS / tile_rows);
-    let columns = width * if p.m > 4 * tile_rows { 8 } else { (p.n / (width * 16)).clamp(1, 8) };
+    let columns = width * if p.m > 4 * tile_rows { 16 } else { (p.n / (width * 16)).clamp(1, 8) };
     let (down, across) = (p.m.div_ceil(rows), p.n.div_ceil(columns));
     for from in (0..p.k.max(1)).step_by(DEPTH) {
         let depth = DEPTH.min(p.k - from);
@@ -72,7 +72,8 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
         let last = from + depth == p.k;
         let compute = |b: &[f32], step: usize, panel: usize| {
             threads::for_each(down * across, tile::work(rows * columns.min(p.n) * depth), |task| {
-                let (i, j) = (task / across * rows, task % across * columns);
+                // Neighbouring tasks share columns, so that their part of B stays in the second cache.
+                let (i, j) = (task % down * rows, task / down * columns);
                 let block = Block { p, from, depth, i, rows: rows.min(p.m - i), j, columns: columns.min(p.n - j) };
                 let right = Right { data: b.get(j / width * panel..).unwrap_or(&[]), step, skip: 0, panel };
                 block.run(isa, a, right, start, relu && last, c);
@@ -114,34 +115,39 @@ impl Block<'_> {
         for r in 0..rows {
             targets[r] = r * p.n;
         }
-        let mut product = |data: &[f32], across: usize, step: usize| {
-            for r in 0..rows {
-                sources[r] = r * across;
-            }
+        let mut product = |data: &[f32], source: &dyn Fn(usize) -> usize, step: usize| {
+            (0..rows).for_each(|r| sources[r] = source(r));
             let left = Left { data, rows: &sources[..rows], segments: &[0], len: depth, step };
             isa.run(Product { left, right, start, relu, target: c, base, rows: &targets[..rows], columns });
         };
-        // Rows a page apart share the same few places of the first cache, and many lines of a transposed A are
-        // half used: both are copied together first, where enough columns follow to pay for it.
-        if p.transpose_a && p.m > rows && columns > tile::size(isa).1 {
-            scratch::with(rows * depth, |copy| {
-                for (k, row) in copy.chunks_exact_mut(rows).enumerate() {
-                    row.copy_from_slice(&a[(from + k) * p.m + i..][..rows]);
+        let (tile_rows, width) = tile::size(isa);
+        // Rows a page apart share the same few places of the first cache, and of a transposed A every line is used in
+        // part: both are copied together first, where enough columns follow to pay for it.
+        if p.transpose_a && p.m > tile_rows && columns > width {
+            let step = tile_rows.next_multiple_of(isa.lanes());
+            let tiles = rows.div_ceil(tile_rows);
+            scratch::with(tiles * depth * step, |copy| {
+                let matrix = Matrix { data: &a[from * p.m..], stride: p.m, transposed: false };
+                let mut starts = [0; MOST_ROWS];
+                for (t, tile) in tile::cut(rows, tile_rows).enumerate() {
+                    let out = &mut copy[t * depth * step..][..depth * step];
+                    pack::panel(isa, matrix, i + tile.start, tile.len(), step, out);
+                    tile.clone().for_each(|r| starts[r] = t * depth * step + r - tile.start);
                 }
-                product(copy, 1, rows);
+                product(copy, &|r| starts[r], step);
             });
         } else if p.transpose_a {
-            product(a.get(from * p.m + i..).unwrap_or(&[]), 1, p.m);
-        } else if p.k % 1024 == 0 && depth == DEPTH && columns > tile::size(isa).1 {
+            product(a.get(from * p.m + i..).unwrap_or(&[]), &|r| r, p.m);
+        } else if p.k.is_multiple_of(1024) && depth == DEPTH && columns > width {
             let stride = DEPTH + 16;
             scratch::with(rows * stride, |copy| {
                 for (r, row) in copy.chunks_exact_mut(stride).enumerate() {
                     row[..depth].copy_from_slice(&a[(i + r) * p.k + from..][..depth]);
                 }
-                product(copy, stride, 1);
+                product(copy, &|r| r * stride, 1);
             });
         } else {
-            product(a.get(i * p.k + from..).unwrap_or(&[]), p.k, 1);
+            product(a.get(i * p.k + from..).unwrap_or(&[]), &|r| r * p.k, 1);
         }
     }
 }

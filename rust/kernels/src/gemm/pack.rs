@@ -29,6 +29,11 @@ pub fn pack(isa: Isa, matrices: &[Matrix], k: usize, columns: usize, packed: &mu
     });
 }
 
+/// Packs one panel: columns `left..left + columns`, `width` floats to a k, which is `out.len() / width` deep.
+pub fn panel(isa: Isa, matrix: Matrix, left: usize, columns: usize, width: usize, out: &mut [f32]) {
+    isa.run(Panel { matrix, left, columns, width, out });
+}
+
 struct Panel<'a> {
     matrix: Matrix<'a>,
     left: usize,

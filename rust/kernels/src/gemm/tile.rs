@@ -3,6 +3,7 @@
 
 use crate::simd::{Isa, Kernel, Simd};
 use crate::threads::Shared;
+use std::ops::Range;
 
 /// The left operand: element (row, segment, k) is `data[rows[row] + segments[segment] + k * step]`.
 #[derive(Clone, Copy)]
@@ -65,6 +66,13 @@ pub fn work(multiply_adds: usize) -> usize {
     multiply_adds / 8
 }
 
+/// The tiles that `rows` are cut into, as even as can be: 26 rows are better 13 + 13 than 14 + 12.
+#[inline(always)]
+pub fn cut(rows: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let tiles = rows.div_ceil(most);
+    (0..tiles).map(move |tile| rows * tile / tiles..rows * (tile + 1) / tiles)
+}
+
 /// How the left operand is walked. Along k, from a pointer per row:
 const ALONG: u8 = 0;
 /// Across: the rows of one k are neighbours.
@@ -104,11 +112,7 @@ impl Kernel for Product<'_> {
         }
         let width = S::TILE_VECTORS * S::LANES;
         self.check(S::LANES, width);
-        let tiles = self.rows.len().div_ceil(S::TILE_ROWS);
-        let mut from = 0;
-        for tile in 0..tiles {
-            // Even tiles: 26 rows are better 13 + 13 than 14 + 12.
-            let to = self.rows.len() * (tile + 1) / tiles;
+        for Range { start: from, end: to } in cut(self.rows.len(), S::TILE_ROWS) {
             let rows = &self.left.rows[from..to];
             let kind = if self.left.step == 1 {
                 ALONG
@@ -128,7 +132,6 @@ impl Kernel for Product<'_> {
                 }
                 panel += 1;
             }
-            from = to;
         }
     }
 }
