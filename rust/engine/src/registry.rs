@@ -72,6 +72,16 @@ const OPS: &[(&str, Make)] = &[
     ("prod", ops::reduce::make_prod),
     ("argmax", ops::reduce::make_argmax),
     ("argmin", ops::reduce::make_argmin),
+    // softmax and losses
+    ("softmax", ops::softmax::make_softmax),
+    ("log_softmax", ops::softmax::make_log_softmax),
+    ("softmax_cross_entropy", ops::cross_entropy::make_softmax_cross_entropy),
+    ("cross_entropy", ops::cross_entropy::make_cross_entropy),
+    ("binary_cross_entropy", ops::loss::make_binary_cross_entropy),
+    ("sigmoid_cross_entropy", ops::loss::make_sigmoid_cross_entropy),
+    ("mean_squared_error", ops::loss::make_mean_squared_error),
+    ("mean_absolute_error", ops::loss::make_mean_absolute_error),
+    ("huber", ops::loss::make_huber),
     // states
     ("increment", ops::increment::make),
     // shapes

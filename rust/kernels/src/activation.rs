@@ -131,6 +131,19 @@ fn gelu_argument<S: Simd>(s: S, x: S::F) -> S::F {
     s.mul_add(s.mul(scaled, s.splat(GELU_CUBIC)), s.mul(x, x), scaled)
 }
 
+// Functions of their own, for `apply` must not call itself: what calls itself is not inlined.
+
+#[inline(always)]
+fn hard_sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
+    s.div(clamp(s, s.add(x, s.splat(3.0)), 0.0, 6.0), s.splat(6.0))
+}
+
+#[inline(always)]
+fn sign<S: Simd>(s: S, x: S::F) -> S::F {
+    let zero = s.splat(0.0);
+    s.select(s.lt(zero, x), s.splat(1.0), s.select(s.lt(x, zero), s.splat(-1.0), x))
+}
+
 impl Lane1 for Unary {
     #[inline(always)]
     fn apply<S: Simd>(self, s: S, x: S::F) -> S::F {
@@ -150,9 +163,9 @@ impl Lane1 for Unary {
             Unary::Gelu => s.mul(floored, math::normal_cdf(s, x)),
             Unary::GeluTanh => s.mul(floored, math::sigmoid(s, gelu_argument(s, x))),
             Unary::Silu => s.mul(floored, math::sigmoid(s, x)),
-            Unary::HardSilu => s.mul(x, Unary::HardSigmoid.apply(s, x)),
+            Unary::HardSilu => s.mul(x, hard_sigmoid(s, x)),
             Unary::Sigmoid => math::sigmoid(s, x),
-            Unary::HardSigmoid => s.div(clamp(s, s.add(x, s.splat(3.0)), 0.0, 6.0), s.splat(6.0)),
+            Unary::HardSigmoid => hard_sigmoid(s, x),
             Unary::Tanh => math::tanh(s, x),
             Unary::Softplus => math::softplus(s, x),
             Unary::Softsign => s.div(x, s.add(one, s.abs(x))),
@@ -166,7 +179,7 @@ impl Lane1 for Unary {
             Unary::Reciprocal => s.div(one, x),
             Unary::Abs => s.abs(x),
             Unary::Negative => s.neg(x),
-            Unary::Sign => s.select(s.lt(zero, x), one, s.select(s.lt(x, zero), s.splat(-1.0), x)),
+            Unary::Sign => sign(s, x),
             Unary::Floor => {
                 let near = s.round(x);
                 s.select(s.lt(x, near), s.sub(near, one), near)
@@ -247,7 +260,7 @@ impl Lane2 for Gradient {
             Unary::Rsqrt => s.mul(s.mul(dy, s.splat(-0.5)), s.mul(v, s.mul(v, v))),
             Unary::Square => s.mul(dy, s.add(v, v)),
             Unary::Reciprocal => s.neg(s.mul(dy, s.mul(v, v))),
-            Unary::Abs => s.mul(dy, Unary::Sign.apply(s, v)),
+            Unary::Abs => s.mul(dy, sign(s, v)),
             Unary::Negative => s.neg(dy),
             Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => zero,
             Unary::Sin => s.mul(dy, each_lane(s, v, f32::cos)),

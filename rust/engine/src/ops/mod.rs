@@ -2,14 +2,17 @@
 
 pub(crate) mod activation;
 pub(crate) mod conv2d;
+pub(crate) mod cross_entropy;
 pub(crate) mod dense;
 pub(crate) mod elementwise;
 pub(crate) mod identity;
 pub(crate) mod increment;
+pub(crate) mod loss;
 pub(crate) mod matmul;
 pub(crate) mod pool2d;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
+pub(crate) mod softmax;
 
 use crate::attributes::{Attribute, Attributes};
 use crate::error::{Error, Result};
