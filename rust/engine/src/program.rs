@@ -173,6 +173,14 @@ impl Step {
     }
 }
 
+/// What one call of `run_many` was asked for.
+struct Batches<'a> {
+    dataset: &'a Dataset<'a>,
+    order: &'a Order<'a>,
+    watch: Option<usize>,
+    budget: Duration,
+}
+
 /// The locks of one run, in the order of the variables' ids.
 enum Lock<'v> {
     Read(RwLockReadGuard<'v, Data>),
@@ -219,13 +227,30 @@ impl Program {
             Some(arena) => arena,
             None => Arena::new(&self.plan)?,
         };
+        // Locked here and not on the pool: a worker that waits for its half of a kernel may begin another run, and a lock
+        // that this run holds would then stop the very thread that has to release it.
+        let mut locks: Vec<Lock<'_>> = self
+            .plan
+            .variables
+            .iter()
+            .map(|(variable, written)| match written {
+                true => Lock::Write(variable.write()),
+                false => Lock::Read(variable.read()),
+            })
+            .collect();
+        let mut slots: Vec<Slot<'_>> = locks
+            .iter_mut()
+            .map(|lock| match lock {
+                Lock::Read(data) => Slot::Read(data.slice()),
+                Lock::Write(data) => Slot::Write(data),
+            })
+            .collect();
+        let batches = Batches { dataset, order, watch, budget };
         // A small step is done before another thread would have woken.
         let result = if self.plan.work < 4 * threads::GRAIN {
-            threads::with_flush(|| self.steps_of(&mut arena, dataset, order, outputs, watch, budget, None))
+            threads::with_flush(|| self.steps_of(&mut arena, &mut slots, &batches, outputs, None))
         } else {
-            threads::drive(cancelled, |flag| {
-                self.steps_of(&mut arena, dataset, order, outputs, watch, budget, Some(flag))
-            })
+            threads::drive(cancelled, |flag| self.steps_of(&mut arena, &mut slots, &batches, outputs, Some(flag)))
         };
         idle().push(arena);
         result
@@ -247,34 +272,16 @@ impl Program {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn steps_of(
         &self,
         arena: &mut Arena,
-        dataset: &Dataset<'_>,
-        order: &Order<'_>,
+        slots: &mut [Slot<'_>],
+        batches: &Batches<'_>,
         outputs: &mut [SliceMut<'_>],
-        watch: Option<usize>,
-        budget: Duration,
         cancel: Option<&AtomicBool>,
     ) -> Result<usize> {
         let began = Instant::now();
-        let mut locks: Vec<Lock<'_>> = self
-            .plan
-            .variables
-            .iter()
-            .map(|(variable, written)| match written {
-                true => Lock::Write(variable.write()),
-                false => Lock::Read(variable.read()),
-            })
-            .collect();
-        let mut slots: Vec<Slot<'_>> = locks
-            .iter_mut()
-            .map(|lock| match lock {
-                Lock::Read(data) => Slot::Read(data.slice()),
-                Lock::Write(data) => Slot::Write(data),
-            })
-            .collect();
+        let Batches { dataset, order, watch, budget } = *batches;
         let mut staged: Vec<Option<Data>> = std::mem::take(&mut arena.batch);
         staged.resize(self.plan.feeds.len(), None);
         let mut done = 0;
@@ -302,7 +309,7 @@ impl Program {
                         self.direct(dataset, index, rows).or(ours).unwrap_or(Slice::F32(&[]))
                     })
                     .collect();
-                self.step(arena, &mut slots, &feeds, outputs, done, cancel)?;
+                self.step(arena, slots, &feeds, outputs, done, cancel)?;
                 done += 1;
                 let bad = watch.is_some_and(|index| match &outputs[index] {
                     SliceMut::F32(values) => !values[done - 1].is_finite(),

@@ -241,6 +241,40 @@ fn a_cancelled_run_changes_nothing() {
 }
 
 #[test]
+fn runs_of_several_threads_take_turns_with_the_variables_they_share() {
+    // A worker that waits for half of one run's kernel may take up the other run: nothing may be locked there.
+    corten_kernels::threads::set_count(2);
+    let w = variable(&[128, 128], 1);
+    let flags = |a| with(&[("transpose_a", Attribute::Bool(a)), ("transpose_b", Attribute::Bool(false))]);
+    let program = |writes: bool| {
+        let mut graph = Graph::new(false);
+        let x = graph.input(Spec::f32(&[1024, 128]).unwrap(), None).unwrap();
+        let old = graph.variable(&w);
+        let mut y = graph.push("matmul", &[x, old], flags(false)).unwrap()[0];
+        for _ in 0..3 {
+            y = graph.push("matmul", &[y, old], flags(false)).unwrap()[0];
+        }
+        if writes {
+            let new = graph.push("matmul", &[y, y], flags(true)).unwrap()[0];
+            graph.update(&w, new).unwrap();
+        }
+        Program::compile(&graph, &[x], &[y]).unwrap()
+    };
+    let (trains, predicts) = (program(true), program(false));
+    let (x, (_, other)) = (f32s(&[1024, 128], 2), f32s(&[128, 128], 3));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..40).for_each(|_| drop(run(&predicts, &[x.clone()], 1).unwrap())));
+        }
+        for _ in 0..40 {
+            run(&trains, &[x.clone()], 1).unwrap();
+            *w.write() = other.clone();
+        }
+    });
+    corten_kernels::threads::set_count(0);
+}
+
+#[test]
 fn absurd_shapes_are_errors() {
     assert!(matches!(Spec::f32(&[usize::MAX, 2]), Err(Error::Memory(_))));
     assert!(matches!(Spec::f32(&[1; 9]), Err(Error::Shape(_))));
