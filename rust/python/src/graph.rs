@@ -125,14 +125,14 @@ impl Graph {
     }
     /// Appends the gradients of a loss; None where it does not depend on the value.
     fn gradients(&self, py: Python<'_>, loss: usize, wrt: Vec<usize>) -> PyResult<Vec<Option<usize>>> {
-        self.known(wrt.iter().copied().fold(loss, usize::max))?;
+        drop(self.known(wrt.iter().copied().fold(loss, usize::max))?);
         let wrt: Vec<Value> = wrt.into_iter().map(Value).collect();
         let found = guarded(py, || self.lock().gradients(Value(loss), &wrt))?;
         Ok(found.into_iter().map(|value| value.map(|v| v.0)).collect())
     }
     /// Asks that a variable hold a value when the run ends.
     fn update(&self, py: Python<'_>, variable: &Variable, value: usize) -> PyResult<()> {
-        self.known(value)?;
+        drop(self.known(value)?);
         let variable: Arc<engine::Variable> = variable.0.clone();
         guarded(py, || self.lock().update(&variable, Value(value)))
     }
@@ -163,7 +163,7 @@ impl Graph {
     }
     /// Compiles what `outputs` and the updates need, fed by `inputs`.
     fn compile(&self, py: Python<'_>, inputs: Vec<usize>, outputs: Vec<usize>) -> PyResult<Program> {
-        self.known(inputs.iter().chain(&outputs).copied().max().unwrap_or(0))?;
+        drop(self.known(inputs.iter().chain(&outputs).copied().max().unwrap_or(0))?);
         let values = |ids: Vec<usize>| ids.into_iter().map(Value).collect::<Vec<_>>();
         let (inputs, outputs) = (values(inputs), values(outputs));
         guarded(py, || engine::Program::compile(&self.lock(), &inputs, &outputs)).map(Program)
