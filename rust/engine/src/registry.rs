@@ -82,7 +82,17 @@ const OPS: &[(&str, Make)] = &[
     ("mean_squared_error", ops::loss::make_mean_squared_error),
     ("mean_absolute_error", ops::loss::make_mean_absolute_error),
     ("huber", ops::loss::make_huber),
-    // states
+    // optimizers
+    ("sgd", ops::optimizer::make_sgd),
+    ("rmsprop", ops::optimizer::make_rmsprop),
+    ("adam", ops::optimizer::make_adam),
+    ("nadam", ops::optimizer::make_nadam),
+    ("adamax", ops::optimizer::make_adamax),
+    ("adagrad", ops::optimizer::make_adagrad),
+    ("adadelta", ops::optimizer::make_adadelta),
+    ("lion", ops::optimizer::make_lion),
+    // states and random numbers
+    ("dropout", ops::dropout::make),
     ("increment", ops::increment::make),
     // shapes
     ("identity", ops::identity::make),
