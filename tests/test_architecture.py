@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,19 +12,21 @@ from pathlib import Path
 
 import pytest
 
-import corten
-
-PACKAGE = Path(corten.__file__).parent
+# Found, not imported: what is read here may be what keeps the package from being imported.
+SPEC = importlib.util.find_spec("corten")
+assert SPEC is not None and SPEC.origin is not None, "corten is not installed"
+PACKAGE = Path(SPEC.origin).parent
 
 # A module may import from rooms below its own, and from its own. A new room is put here, by decision.
 FLOORS = [
-    {"errors"},
+    {"configured", "errors", "lookup"},
     {"_core"},
-    {"tensor"},
+    {"config", "tensor"},
     {"ops"},
     {"random"},
     {"activations", "constraints", "initializers", "regularizers", "schedules", "saving", "datasets"},
-    {"layers", "losses", "metrics", "optimizers"},
+    {"layers", "losses", "optimizers"},
+    {"metrics"},
     {"callbacks"},
     {"models"},
     {"explain", "utils"},
