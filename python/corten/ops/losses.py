@@ -1,0 +1,140 @@
+"""Losses of predictions against targets, fused and stable; :mod:`corten.losses` has them with Keras's reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten.ops.dtypes import cast, dtype_of, floats, shape
+from corten.tensor import push, symbolic
+
+__all__ = [
+    "binary_cross_entropy",
+    "cross_entropy",
+    "huber",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "sigmoid_cross_entropy",
+    "softmax_cross_entropy",
+]
+
+
+def _classes(name: str, target: Any, output: Any, ignore_class: int | None) -> Any:
+    # Labels have one axis less than scores; where they are not of an integer type, the cast checks that they are whole.
+    sparse = dtype_of(target) != "float32" and len(shape(target)) == len(shape(output)) - 1
+    given = cast(target, "int32") if sparse else floats(target)
+    return push(name, [given, floats(output)], ignore_class=[] if ignore_class is None else [int(ignore_class)])[0]
+
+
+@symbolic
+def softmax_cross_entropy(target: Any, logits: Any, ignore_class: int | None = None) -> Any:
+    """``-sum(target log(softmax(logits)))`` over the last axis, by log-sum-exp: exact for logits of any size.
+
+    Args:
+        target: integer labels (...), or float distributions (..., classes).
+        logits: (..., classes).
+        ignore_class: rows with this label have loss 0.
+
+    Returns:
+        (...): the loss of each row.
+
+    Raises:
+        IndexError: a label is no class; with its position and value.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.softmax_cross_entropy(np.array([1]), np.float32([[1000, 0]]))
+    array([1000.], dtype=float32)
+    """
+    return _classes("softmax_cross_entropy", target, logits, ignore_class)
+
+
+@symbolic
+def cross_entropy(target: Any, probabilities: Any, ignore_class: int | None = None) -> Any:
+    """``-sum(target log(p))`` over the last axis; p is divided by its sum and held within [1e-7, 1 - 1e-7].
+
+    Args:
+        target: integer labels (...), or float distributions (..., classes).
+        probabilities: (..., classes).
+        ignore_class: rows with this label have loss 0.
+
+    Returns:
+        (...): the loss of each row.
+
+    Raises:
+        IndexError: a label is no class; with its position and value.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.cross_entropy(np.array([1]), np.float32([[0.5, 0.5]])).round(4)
+    array([0.6931], dtype=float32)
+    """
+    return _classes("cross_entropy", target, probabilities, ignore_class)
+
+
+@symbolic
+def binary_cross_entropy(target: Any, probabilities: Any) -> Any:
+    """``-(t log(p) + (1 - t) log(1 - p))`` of each element; p is held within [1e-7, 1 - 1e-7].
+
+    Args:
+        target: labels from 0 to 1.
+        probabilities: the same shape.
+
+    Returns:
+        The same shape.
+
+    >>> from corten import ops
+    >>> ops.binary_cross_entropy([1.0, 0.0], [0.5, 0.5]).round(4)
+    array([0.6931, 0.6931], dtype=float32)
+    """
+    return push("binary_cross_entropy", [floats(target), floats(probabilities)])[0]
+
+
+@symbolic
+def sigmoid_cross_entropy(target: Any, logits: Any) -> Any:
+    """:func:`binary_cross_entropy` of ``sigmoid(logits)``, exact for logits of any size.
+
+    Args:
+        target: labels from 0 to 1.
+        logits: the same shape.
+
+    Returns:
+        The same shape.
+
+    >>> from corten import ops
+    >>> ops.sigmoid_cross_entropy([1.0, 0.0], [-200.0, -200.0])
+    array([200.,   0.], dtype=float32)
+    """
+    return push("sigmoid_cross_entropy", [floats(target), floats(logits)])[0]
+
+
+@symbolic
+def mean_squared_error(target: Any, output: Any) -> Any:
+    """The mean of ``(output - target)^2`` over the last axis.
+
+    >>> from corten import ops
+    >>> ops.mean_squared_error([[1.0, 2.0]], [[2.0, 5.0]])
+    array([5.], dtype=float32)
+    """
+    return push("mean_squared_error", [floats(target), floats(output)])[0]
+
+
+@symbolic
+def mean_absolute_error(target: Any, output: Any) -> Any:
+    """The mean of ``|output - target|`` over the last axis.
+
+    >>> from corten import ops
+    >>> ops.mean_absolute_error([[1.0, 2.0]], [[2.0, 5.0]])
+    array([2.], dtype=float32)
+    """
+    return push("mean_absolute_error", [floats(target), floats(output)])[0]
+
+
+@symbolic
+def huber(target: Any, output: Any, delta: float = 1.0) -> Any:
+    """The mean over the last axis of ``d^2 / 2`` up to ``|d| = delta``, ``delta (|d| - delta / 2)`` beyond (Huber 1964).
+
+    >>> from corten import ops
+    >>> ops.huber([[0.0, 0.0]], [[1.0, 3.0]])
+    array([1.5], dtype=float32)
+    """
+    return push("huber", [floats(target), floats(output)], delta=float(delta))[0]

@@ -1,0 +1,154 @@
+"""Every layer, one line each: what Keras computes, the same bits eager and compiled, its configuration, its shapes.
+
+A line is ``case(class name, {constructor's arguments}, the shapes of the inputs without the batch)``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.ways import run
+
+import corten
+from corten import layers
+from corten.tensor import Graph, Tensor, Variable, flatten
+
+LAYERS: list[tuple[str, dict[str, Any], list[tuple[int, ...]]]] = [
+    ("Dense", {"units": 7}, [(5,)]),
+    ("Dense", {"units": 7, "activation": "relu"}, [(5,)]),
+    ("Dense", {"units": 3, "activation": "softmax", "use_bias": False}, [(4, 5)]),
+    ("Dense", {"units": 3, "bias_initializer": "ones", "kernel_initializer": "he_normal"}, [(5,)]),
+    ("Conv2D", {"filters": 4, "kernel_size": 3}, [(7, 6, 3)]),
+    ("Conv2D", {"filters": 4, "kernel_size": (2, 3), "strides": (2, 1), "padding": "same", "activation": "relu"}, [(7, 6, 3)]),
+    ("Conv2D", {"filters": 6, "kernel_size": 3, "dilation_rate": 2, "groups": 2, "use_bias": False}, [(7, 8, 4)]),
+    ("Conv2D", {"filters": 4, "kernel_size": 5, "activation": "tanh", "padding": "same"}, [(7, 6, 1)]),
+    ("MaxPooling2D", {}, [(7, 6, 3)]),
+    ("MaxPooling2D", {"pool_size": 3, "strides": 2, "padding": "same"}, [(7, 6, 3)]),
+    ("AveragePooling2D", {}, [(7, 6, 3)]),
+    ("AveragePooling2D", {"pool_size": (3, 2), "strides": 1, "padding": "same"}, [(7, 6, 3)]),
+    ("GlobalMaxPooling2D", {}, [(7, 6, 3)]),
+    ("GlobalMaxPooling2D", {"keepdims": True}, [(7, 6, 3)]),
+    ("GlobalAveragePooling2D", {}, [(7, 6, 3)]),
+    ("GlobalAveragePooling2D", {"keepdims": True}, [(7, 6, 3)]),
+    ("Flatten", {}, [(3, 4, 5)]),
+    ("Reshape", {"target_shape": (2, -1)}, [(3, 4)]),
+    ("Permute", {"dims": (3, 1, 2)}, [(3, 4, 5)]),
+    ("RepeatVector", {"n": 3}, [(5,)]),
+    ("ZeroPadding2D", {}, [(3, 4, 2)]),
+    ("ZeroPadding2D", {"padding": ((1, 0), (2, 3))}, [(3, 4, 2)]),
+    ("Cropping2D", {"cropping": ((1, 0), (1, 2))}, [(5, 6, 2)]),
+    ("Identity", {}, [(5,)]),
+    ("Activation", {"activation": "gelu"}, [(5,)]),
+    ("ReLU", {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}, [(5,)]),
+    ("ReLU", {}, [(5,)]),
+    ("LeakyReLU", {}, [(5,)]),
+    ("ELU", {"alpha": 0.5}, [(5,)]),
+    ("PReLU", {"alpha_initializer": "ones", "shared_axes": [1]}, [(4, 5)]),
+    ("Softmax", {}, [(5,)]),
+    ("Softmax", {"axis": 1}, [(4, 5)]),
+    ("Dropout", {"rate": 0.5}, [(5,)]),
+    ("Rescaling", {"scale": 0.1, "offset": -1.0}, [(5,)]),
+    ("Add", {}, [(4, 5), (4, 5), (4, 1)]),
+    ("Subtract", {}, [(4, 5), (4, 5)]),
+    ("Multiply", {}, [(4, 5), (5,)]),
+    ("Average", {}, [(4, 5), (4, 5), (4, 5)]),
+    ("Maximum", {}, [(4, 5), (4, 5)]),
+    ("Minimum", {}, [(4, 5), (4, 5)]),
+    ("Concatenate", {}, [(4, 5), (4, 2)]),
+    ("Concatenate", {"axis": 1}, [(4, 5), (2, 5)]),
+    ("Dot", {"axes": 1}, [(5,), (5,)]),
+    ("Dot", {"axes": (2, 1), "normalize": True}, [(3, 5), (5, 2)]),
+]  # fmt: skip
+
+each = pytest.mark.parametrize(
+    ("name", "options", "shapes"), LAYERS, ids=[f"{name}({','.join(options)})" for name, options, _ in LAYERS]
+)
+BATCH = 3
+
+
+def inputs(shapes: list[tuple[int, ...]], batch: int = BATCH) -> Any:
+    rng = np.random.default_rng(1)
+    arrays = [rng.standard_normal((batch, *shape)).astype(np.float32) for shape in shapes]
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    os.environ.setdefault("KERAS_BACKEND", "numpy")
+    return pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+
+
+@each
+def test_computes_what_keras_computes(name: str, options: dict[str, Any], shapes: list[tuple[int, ...]], keras: Any) -> None:
+    x = inputs(shapes)
+    layer, oracle = getattr(layers, name)(**options), getattr(keras.layers, name)(**options)
+    oracle(x)
+    y = layer(x)
+    rng = np.random.default_rng(2)
+    weights = [rng.standard_normal(w.shape).astype(np.float32) for w in oracle.get_weights()]
+    assert [w.shape for w in layer.get_weights()] == [w.shape for w in weights]
+    layer.set_weights(weights)
+    oracle.set_weights(weights)
+    y, wanted = layer(x), np.asarray(oracle(x))
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y, wanted, rtol=2e-5, atol=2e-5)
+    assert [w.name for w in layer.weights] == [w.name for w in oracle.weights]
+
+
+@each
+def test_same_bits_eager_and_compiled(name: str, options: dict[str, Any], shapes: list[tuple[int, ...]]) -> None:
+    x = inputs(shapes)
+    layer = getattr(layers, name)(**options)
+    y = layer(x)
+    graph = Graph()
+    given = x if isinstance(x, list) else [x]
+    with graph:
+        tensors = [graph.variable(Variable(array)) for array in given]
+        out = layer(tensors if isinstance(x, list) else tensors[0])
+    assert run(graph, [out])[0].tobytes() == y.tobytes()
+
+
+@each
+def test_makes_itself_again_from_its_configuration(name: str, options: dict[str, Any], shapes: list[tuple[int, ...]]) -> None:
+    x = inputs(shapes)
+    layer = getattr(layers, name)(**options)
+    y = layer(x)
+    config = layer.get_config()
+    again = type(layer).from_config(config)
+    assert again.get_config() == config
+    assert again.name == layer.name
+    again(x)
+    again.set_weights(layer.get_weights())
+    assert np.asarray(again(x)).tobytes() == np.asarray(y).tobytes()
+
+
+@each
+def test_says_its_output_shape(name: str, options: dict[str, Any], shapes: list[tuple[int, ...]]) -> None:
+    symbolic = [(None, *shape) for shape in shapes]
+    layer = getattr(layers, name)(**options)
+    said = layer.compute_output_shape(symbolic if len(symbolic) > 1 else symbolic[0])
+    for batch in (1, 4):
+        assert tuple(said) == (None, *layer(inputs(shapes, batch)).shape[1:])
+        assert layer(inputs(shapes, batch)).shape[0] == batch
+
+
+@each
+def test_gradient_by_inputs_and_weights_is_finite(name: str, options: dict[str, Any], shapes: list[tuple[int, ...]]) -> None:
+    x = inputs(shapes)
+    layer = getattr(layers, name)(**options)
+    with Graph(eager=True) as graph:
+        tensors = [graph.constant(array) for array in (x if isinstance(x, list) else [x])]
+        y = layer(tensors if isinstance(x, list) else tensors[0], training=True)
+        found: list[Tensor] = corten.gradients(corten.ops.sum(y), [*tensors, *layer.trainable_variables])
+        shapes_found = [g.shape for g in flatten(found)]
+        assert all(np.isfinite(g.numpy()).all() for g in flatten(found))
+    assert shapes_found == [t.shape for t in tensors] + [v.shape for v in layer.trainable_variables]
+
+
+def test_every_layer_has_a_line() -> None:
+    known = {cls.__name__ for cls in vars(layers).values() if inspect.isclass(cls) and issubclass(cls, layers.Layer)}
+    assert known - {name for name, _, _ in LAYERS} - {"Layer", "InputLayer"} == set()

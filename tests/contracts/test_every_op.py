@@ -1,0 +1,415 @@
+"""Every op, one line each: what it gives, the same bits however and on however many threads it runs, its gradient.
+
+A line is ``Op(function, reference in float64, the arrays' shapes or makers, keyword arguments)``. The letter ``N`` in a
+shape is a small odd size where gradients are checked, and one large enough for several threads where bits are.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.ways import central_differences, compiled, eagerly, on_arrays, pulled_back
+
+from corten import _core, activations, ops
+
+SMALL, LARGE = 3, 10_007
+N = -1
+THREADS = (1, 2, 3, 5)
+
+Maker = Callable[[np.random.Generator, Callable[[tuple[int, ...]], tuple[int, ...]]], Any]
+
+
+def normal(*shape: int, scale: float = 1.0) -> Maker:
+    return lambda rng, size: (rng.standard_normal(size(shape)) * scale).astype(np.float32)
+
+
+def between(low: float, high: float, *shape: int) -> Maker:
+    return lambda rng, size: rng.uniform(low, high, size(shape)).astype(np.float32)
+
+
+def apart(*shape: int) -> Maker:
+    """Numbers no two of which are close, none close to 0, 1/2 or a whole number: away from every kink."""
+
+    def make(rng: np.random.Generator, size: Any) -> Any:
+        count = int(np.prod(size(shape)))
+        values = (rng.permutation(count) - count // 2 + 0.27) * (6.1 / max(count, 16))
+        values = np.where(np.abs(values * 2 - np.round(values * 2)) < 0.02, values + 0.03, values)
+        return values.astype(np.float32).reshape(size(shape))
+
+    return make
+
+
+def ints(high: int, *shape: int) -> Maker:
+    return lambda rng, size: rng.integers(0, high, size(shape)).astype(np.int32)
+
+
+def signs(*shape: int) -> Maker:
+    """Zeros and ones."""
+    return lambda rng, size: rng.integers(0, 2, size(shape)).astype(np.float32)
+
+
+def chances(*shape: int) -> Maker:
+    """Rows that sum to 1."""
+
+    def make(rng: np.random.Generator, size: Any) -> Any:
+        x = rng.uniform(0.2, 1.0, size(shape))
+        return (x / x.sum(-1, keepdims=True)).astype(np.float32)
+
+    return make
+
+
+@dataclass
+class Op:
+    function: Callable[..., Any]
+    reference: Callable[..., Any]
+    inputs: list[Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    #: Whether the gradient is checked: not of what is flat, or gives integers.
+    smooth: bool = True
+    #: How many of the first arrays are targets, by which nothing is differentiated.
+    targets: int = 0
+    rtol: float = 2e-6
+    atol: float = 2e-6
+
+    @property
+    def name(self) -> str:
+        options = ",".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.function.__name__}({options})".replace(" ", "")
+
+    def arrays(self, n: int) -> list[Any]:
+        rng = np.random.default_rng(zlib.crc32(self.name.encode()))
+        makers = [normal(*maker) if isinstance(maker, tuple) else maker for maker in self.inputs]
+        return [maker(rng, lambda shape: tuple(n if d == N else d for d in shape)) for maker in makers]
+
+    def call(self, *values: Any) -> Any:
+        return self.function(*values, **self.options)
+
+
+# --- references that NumPy has no name for ---------------------------------------------------------------------------
+
+
+def erf64(x: Any) -> Any:
+    import math
+
+    return np.vectorize(math.erf, otypes=[np.float64])(x)
+
+
+def softmax64(x: Any, axis: Any = -1) -> Any:
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def conv2d64(x: Any, k: Any, b: Any = 0.0, stride: int = 1, same: bool = False, dilation: int = 1, groups: int = 1) -> Any:
+    kh, kw, cin, cout = k.shape
+    pads = [(0, 0), (0, 0)]
+    for axis, size in enumerate((kh, kw)):
+        extent = (size - 1) * dilation + 1
+        total = max((-(-x.shape[1 + axis] // stride) - 1) * stride + extent - x.shape[1 + axis], 0) if same else 0
+        pads[axis] = (total // 2, total - total // 2)
+    x = np.pad(x, ((0, 0), *pads, (0, 0)))
+    oh = (x.shape[1] - (kh - 1) * dilation - 1) // stride + 1
+    ow = (x.shape[2] - (kw - 1) * dilation - 1) // stride + 1
+    y = np.zeros((x.shape[0], oh, ow, cout))
+    per = cout // groups
+    for g in range(groups):
+        for i in range(kh):
+            for j in range(kw):
+                top, left = i * dilation, j * dilation
+                part = x[:, top : top + oh * stride : stride, left : left + ow * stride : stride, g * cin : (g + 1) * cin]
+                y[..., g * per : (g + 1) * per] += part @ k[i, j, :, g * per : (g + 1) * per]
+    return y + b
+
+
+def pool64(x: Any, size: tuple[int, int], stride: tuple[int, int], same: bool, reduce: Any) -> Any:
+    pads, outs = [], []
+    for axis in range(2):
+        n = x.shape[1 + axis]
+        out = -(-n // stride[axis]) if same else (n - size[axis]) // stride[axis] + 1
+        total = max((out - 1) * stride[axis] + size[axis] - n, 0) if same else 0
+        pads.append((total // 2, total - total // 2))
+        outs.append(out)
+    x = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=np.nan)
+    y = np.zeros((x.shape[0], *outs, x.shape[3]))
+    for i in range(outs[0]):
+        for j in range(outs[1]):
+            top, left = i * stride[0], j * stride[1]
+            y[:, i, j] = reduce(x[:, top : top + size[0], left : left + size[1]], axis=(1, 2))
+    return y
+
+
+def sparsemax64(x: Any) -> Any:
+    z = -np.sort(-x, axis=-1)
+    k = np.arange(1, x.shape[-1] + 1)
+    total = z.cumsum(-1)
+    support = (1 + k * z > total).sum(-1, keepdims=True)
+    tau = (np.take_along_axis(total, support - 1, -1) - 1) / support
+    return np.maximum(x - tau, 0)
+
+
+def pick(table: Any, labels: Any) -> Any:
+    return np.take_along_axis(table, labels[..., None], -1)[..., 0]
+
+
+def xent64(labels: Any, p: Any) -> Any:
+    p = np.clip(p / p.sum(-1, keepdims=True), 1e-7, 1 - 1e-7)
+    return -pick(np.log(p), labels) if labels.dtype.kind == "i" else -(labels * np.log(p)).sum(-1)
+
+
+def lse64(x: Any, axis: Any = -1, keepdims: bool = False) -> Any:
+    return np.log(np.exp(x).sum(axis=axis, keepdims=keepdims))
+
+
+def sigmoid64(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def selu64(x: Any) -> Any:
+    return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+
+
+def relu_family64(x: Any, negative_slope: float, max_value: float, threshold: float) -> Any:
+    above = np.where(x > threshold, np.minimum(x, max_value), 0)
+    return np.where(x > threshold, above, negative_slope * (x - threshold))
+
+
+OPS = [
+    # arithmetic
+    Op(ops.add, np.add, [(N, 5), (5,)]),
+    Op(ops.subtract, np.subtract, [(N, 1), (1, 7)]),
+    Op(ops.multiply, np.multiply, [(N, 3, 5), (3, 1)]),
+    Op(ops.divide, np.divide, [(N, 5), between(0.5, 2, N, 5)]),
+    Op(ops.power, np.power, [between(0.2, 2, N, 5), (5,)], rtol=2e-5),
+    Op(ops.power, lambda x, x2: x**2, [(N, 5)], {"x2": 2}),
+    Op(ops.maximum, np.maximum, [apart(N, 5), apart(5)]),
+    Op(ops.minimum, np.minimum, [apart(N, 5), apart(5)]),
+    Op(ops.clip, lambda x, x_min, x_max: np.clip(x, x_min, x_max), [apart(N, 5)], {"x_min": -0.5, "x_max": 0.9}),
+    Op(ops.equal, np.equal, [ints(3, N, 5), ints(3, 5)], smooth=False),
+    Op(ops.not_equal, np.not_equal, [ints(3, N, 5), ints(3, 5)], smooth=False),
+    Op(ops.less, np.less, [(N, 5), (5,)], smooth=False),
+    Op(ops.less_equal, np.less_equal, [ints(3, N, 5), ints(3, 5)], smooth=False),
+    Op(ops.greater, np.greater, [(N, 5), (5,)], smooth=False),
+    Op(ops.greater_equal, np.greater_equal, [ints(3, N, 5), ints(3, 5)], smooth=False),
+    Op(ops.logical_and, np.logical_and, [signs(N, 5), signs(5)], smooth=False),
+    Op(ops.logical_or, np.logical_or, [signs(N, 5), signs(5)], smooth=False),
+    Op(ops.logical_not, np.logical_not, [signs(N, 5)], smooth=False),
+    Op(ops.where, lambda c, a, b: np.where(c != 0, a, b), [lambda r, s: r.integers(0, 2, s((N, 1))), (N, 5), (5,)]),
+    # functions of one number
+    Op(ops.negative, np.negative, [(N, 5)]),
+    Op(ops.abs, np.abs, [apart(N, 5)]),
+    Op(ops.sign, np.sign, [apart(N, 5)]),
+    Op(ops.square, np.square, [(N, 5)]),
+    Op(ops.sqrt, np.sqrt, [between(0.3, 4, N, 5)]),
+    Op(ops.rsqrt, lambda x: 1 / np.sqrt(x), [between(0.3, 4, N, 5)]),
+    Op(ops.reciprocal, np.reciprocal, [between(0.3, 4, N, 5)]),
+    Op(ops.exp, np.exp, [(N, 5)]),
+    Op(ops.expm1, np.expm1, [(N, 5)]),
+    Op(ops.log, np.log, [between(0.1, 9, N, 5)]),
+    Op(ops.log1p, np.log1p, [between(-0.8, 9, N, 5)]),
+    Op(ops.sin, np.sin, [(N, 5)]),
+    Op(ops.cos, np.cos, [(N, 5)]),
+    Op(ops.erf, erf64, [(N, 5)]),
+    Op(ops.floor, np.floor, [apart(N, 5)]),
+    Op(ops.ceil, np.ceil, [apart(N, 5)]),
+    Op(ops.round, np.round, [apart(N, 5)]),
+    Op(ops.isnan, np.isnan, [(N, 5)], smooth=False),
+    Op(ops.isfinite, np.isfinite, [(N, 5)], smooth=False),
+    Op(ops.identity, lambda x: x, [(N, 5)]),
+    # activations
+    Op(ops.relu, lambda x: np.maximum(x, 0), [apart(N, 5)]),
+    Op(ops.relu6, lambda x: np.clip(x, 0, 6), [lambda r, s: apart(N, 5)(r, s) * 3]),
+    Op(ops.leaky_relu, lambda x, negative_slope: np.where(x > 0, x, negative_slope * x), [apart(N, 5)], {"negative_slope": 0.3}),
+    Op(ops.leaky_relu, lambda x, negative_slope: np.where(x > 0, x, negative_slope * x), [apart(N, 5)], {"negative_slope": -0.3}),
+    Op(ops.elu, lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), [apart(N, 5)], {"alpha": 0.7}),
+    Op(ops.selu, selu64, [apart(N, 5)]),
+    Op(ops.celu, lambda x, alpha: np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / alpha), [apart(N, 5)], {"alpha": 0.7}),
+    Op(ops.gelu, lambda x, approximate: x / 2 * (1 + erf64(x / np.sqrt(2))), [(N, 5)], {"approximate": False}),
+    Op(ops.gelu, lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))), [(N, 5)]),
+    Op(ops.silu, lambda x: x * sigmoid64(x), [(N, 5)]),
+    Op(ops.hard_silu, lambda x: x * np.clip(x / 6 + 0.5, 0, 1), [lambda r, s: apart(N, 5)(r, s) * 1.7]),
+    Op(ops.sigmoid, sigmoid64, [(N, 5)]),
+    Op(ops.hard_sigmoid, lambda x: np.clip(x / 6 + 0.5, 0, 1), [lambda r, s: apart(N, 5)(r, s) * 1.7]),
+    Op(ops.tanh, np.tanh, [(N, 5)]),
+    Op(ops.softplus, lambda x: np.log1p(np.exp(x)), [(N, 5)]),
+    Op(ops.softsign, lambda x: x / (1 + np.abs(x)), [apart(N, 5)]),
+    Op(ops.softmax, softmax64, [(N, 7)]),
+    Op(ops.softmax, softmax64, [(N, 7, 2)], {"axis": 1}),
+    Op(ops.softmax, softmax64, [(N, 3, 2)], {"axis": (0, 2)}, atol=2e-8),
+    Op(ops.log_softmax, lambda x: np.log(softmax64(x)), [(N, 7)]),
+    Op(ops.log_softmax, lambda x, axis: np.log(softmax64(x, axis)), [(N, 7, 2)], {"axis": 1}),
+    Op(ops.glu, lambda x: x[:, :3] * sigmoid64(x[:, 3:]), [(N, 6)]),
+    Op(ops.hard_tanh, lambda x: np.clip(x, -1, 1), [apart(N, 5)]),
+    Op(ops.hard_shrink, lambda x: np.where(np.abs(x) > 0.5, x, 0), [apart(N, 5)]),
+    Op(ops.soft_shrink, lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0), [apart(N, 5)]),
+    Op(ops.tanh_shrink, lambda x: x - np.tanh(x), [(N, 5)]),
+    Op(ops.threshold, lambda x, threshold, default_value: np.where(x > 0.3, x, -2), [apart(N, 5)], {"threshold": 0.3, "default_value": -2.0}),
+    Op(ops.log_sigmoid, lambda x: np.log(sigmoid64(x)), [(N, 5)]),
+    Op(ops.mish, lambda x: x * np.tanh(np.log1p(np.exp(x))), [(N, 5)]),
+    Op(ops.squareplus, lambda x: (x + np.sqrt(x * x + 4)) / 2, [(N, 5)]),
+    Op(ops.sparse_plus, lambda x: np.where(x <= -1, 0, np.where(x < 1, (x + 1) ** 2 / 4, x)), [apart(N, 5)]),
+    Op(ops.sparse_sigmoid, lambda x: np.clip((x + 1) / 2, 0, 1), [apart(N, 5)]),
+    Op(ops.sparsemax, sparsemax64, [apart(N, 5)]),
+    Op(activations.relu, relu_family64, [lambda r, s: apart(N, 5)(r, s) * 2], {"negative_slope": 0.25, "max_value": 4.3, "threshold": 0.7}),
+    # reductions
+    Op(ops.sum, np.sum, [(N, 5)], rtol=1e-5, atol=1e-5),
+    Op(ops.sum, np.sum, [(N, 5, 3)], {"axis": (0, -1), "keepdims": True}, rtol=1e-5, atol=1e-4),
+    Op(ops.mean, np.mean, [(3, N, 5)], {"axis": 1}),
+    Op(ops.mean, np.mean, [(N, 5)], {"axis": -1}),
+    Op(ops.max, np.max, [apart(N, 5)], {"axis": 1}),
+    Op(ops.min, np.min, [apart(N, 5)], {"axis": 0, "keepdims": True}),
+    Op(ops.prod, np.prod, [between(0.5, 1.5, N, 5)], {"axis": 1}),
+    Op(ops.var, np.var, [(N, 5)], {"axis": 1}, rtol=1e-5),
+    Op(ops.std, np.std, [(N, 5)], {"axis": 1}, rtol=1e-5),
+    Op(ops.any, np.any, [signs(N, 2)], {"axis": 1}, smooth=False),
+    Op(ops.all, np.all, [signs(N, 2)], {"axis": 1}, smooth=False),
+    Op(ops.logsumexp, lse64, [(N, 5)], {"axis": 1, "keepdims": True}),
+    Op(ops.argmax, np.argmax, [apart(N, 5)], {"axis": 1}, smooth=False),
+    Op(ops.argmax, np.argmax, [apart(N, 5)], smooth=False),
+    Op(ops.argmin, np.argmin, [apart(5, N, 3)], {"axis": 0, "keepdims": True}, smooth=False),
+    # moving elements
+    Op(ops.reshape, np.reshape, [(N, 6)], {"newshape": (2, -1)}),
+    Op(ops.ravel, np.ravel, [(N, 6)]),
+    Op(ops.expand_dims, np.expand_dims, [(N, 5)], {"axis": (1, -1)}),
+    Op(ops.squeeze, np.squeeze, [(N, 1, 5)], {"axis": 1}),
+    Op(ops.transpose, np.transpose, [(N, 5)]),
+    Op(ops.transpose, np.transpose, [(N, 3, 5, 2)], {"axes": (2, 0, 3, 1)}),
+    Op(ops.swapaxes, np.swapaxes, [(N, 3, 5)], {"axis1": 0, "axis2": -1}),
+    Op(ops.moveaxis, np.moveaxis, [(N, 3, 5)], {"source": 0, "destination": -1}),
+    Op(ops.flip, np.flip, [(N, 5)], {"axis": 1}),
+    Op(ops.getitem, lambda x, key: x[key], [(N, 5, 4)], {"key": (slice(None, None, 2), None, ..., slice(3, 0, -1))}),
+    Op(ops.getitem, lambda x, key: x[key], [(N, 5, 4)], {"key": (-1, slice(1, 4))}),
+    Op(ops.slice, lambda x, start_indices, shape: x[1:3, 2:5], [(N, 5)], {"start_indices": (1, 2), "shape": (2, 3)}),
+    Op(ops.split, lambda x, indices_or_sections, axis: np.split(x, 3, 1), [(N, 6)], {"indices_or_sections": 3, "axis": 1}),
+    Op(ops.split, np.split, [(5, N)], {"indices_or_sections": [1, 4]}),
+    Op(ops.unstack, lambda x, axis: list(np.moveaxis(x, 1, 0)), [(N, 3)], {"axis": 1}),
+    Op(ops.take, np.take, [(7, 5), ints(7, N, 2)], {"axis": 0}),
+    Op(ops.take, np.take, [(N, 5, 2), ints(5, 4)], {"axis": 1}),
+    Op(lambda a, b: ops.concatenate([a, b], axis=1), lambda a, b: np.concatenate([a, b], 1), [(N, 5, 2), (N, 3, 2)]),
+    Op(lambda a, b: ops.concatenate([a, b], axis=0), lambda a, b: np.concatenate([a, b], 0), [(N, 5), (2, 5)]),
+    Op(lambda a, b: ops.stack([a, b], axis=1), lambda a, b: np.stack([a, b], 1), [(N, 5), (N, 5)]),
+    Op(ops.pad, lambda x, pad_width: np.pad(x, pad_width), [(N, 5)], {"pad_width": ((1, 2), (0, 3))}),
+    Op(ops.pad, lambda x, pad_width, constant_values: np.pad(x, 1, constant_values=7), [(N, 5)], {"pad_width": 1, "constant_values": 7}),
+    Op(lambda x: ops.broadcast_to(x, (2, *x.shape[:1], 5)), lambda x: np.broadcast_to(x, (2, x.shape[0], 5)), [(N, 1)]),
+    Op(ops.repeat, np.repeat, [(N, 5)], {"repeats": 3, "axis": 1}),
+    Op(ops.tile, np.tile, [(N, 5)], {"repeats": (2, 1, 3)}),
+    Op(ops.one_hot, lambda x, num_classes: np.eye(num_classes)[x], [ints(5, N, 2)], {"num_classes": 5}, smooth=False),
+    Op(ops.one_hot, lambda x, num_classes, axis: np.moveaxis(np.eye(5)[x], -1, 1), [ints(5, N, 2)], {"num_classes": 5, "axis": 1}, smooth=False),
+    Op(ops.cast, lambda x, dtype: x.astype(dtype), [ints(5, N, 2)], {"dtype": "float32"}, smooth=False),
+    # products
+    Op(ops.matmul, np.matmul, [(N, 5), (5, 7)]),
+    Op(ops.matmul, lambda a, b, transpose_a, transpose_b: np.swapaxes(a, -1, -2) @ np.swapaxes(b, -1, -2), [(2, 5, N), (2, 7, 5)], {"transpose_a": True, "transpose_b": True}),
+    Op(ops.dense, lambda x, k, b: x @ k + b, [(N, 5), (5, 7), (7,)]),
+    Op(ops.dense, lambda x, k, b, activation: np.maximum(x @ k + b, 0), [(N, 3, 5), (5, 7), (7,)], {"activation": "relu"}),
+    Op(ops.conv2d, conv2d64, [(N, 6, 5, 3), (3, 2, 3, 4), (4,)], atol=1e-5),
+    Op(ops.conv2d, lambda x, k, b, strides, padding: conv2d64(x, k, b, 2, True), [(N, 6, 5, 3), (3, 3, 3, 4), (4,)], {"strides": 2, "padding": "same"}, atol=1e-5),
+    Op(ops.conv2d, lambda x, k, groups, dilation: conv2d64(x, k, dilation=2, groups=2), [(N, 6, 7, 4), (2, 3, 2, 6)], {"groups": 2, "dilation": 2}, atol=1e-5),
+    Op(ops.conv2d, lambda x, k, b, activation: np.maximum(conv2d64(x, k, b), 0), [(N, 5, 5, 1), (3, 3, 1, 4), (4,)], {"activation": "relu"}, atol=1e-5),
+    # pooling
+    Op(ops.max_pool2d, lambda x: pool64(x, (2, 2), (2, 2), False, np.nanmax), [apart(N, 5, 4, 3)]),
+    Op(ops.max_pool2d, lambda x, **_: pool64(x, (3, 2), (2, 1), True, np.nanmax), [apart(N, 5, 4, 3)], {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}),
+    Op(ops.average_pool2d, lambda x: pool64(x, (2, 2), (2, 2), False, np.nanmean), [(N, 5, 4, 3)]),
+    Op(ops.average_pool2d, lambda x, **_: pool64(x, (3, 3), (2, 2), True, np.nanmean), [(N, 5, 4, 3)], {"pool_size": 3, "strides": 2, "padding": "same"}),
+    # losses
+    Op(ops.softmax_cross_entropy, lambda t, x: -pick(np.log(softmax64(x)), t), [ints(7, N), (N, 7)]),
+    Op(ops.softmax_cross_entropy, lambda t, x: -(t * np.log(softmax64(x))).sum(-1), [chances(N, 7), (N, 7)], targets=1),
+    Op(ops.cross_entropy, xent64, [ints(7, N), chances(N, 7)]),
+    Op(ops.cross_entropy, xent64, [chances(N, 7), chances(N, 7)], targets=1),
+    Op(ops.binary_cross_entropy, lambda t, p: -(t * np.log(p) + (1 - t) * np.log(1 - p)), [between(0, 1, N, 5), between(0.1, 0.9, N, 5)], targets=1),
+    Op(ops.sigmoid_cross_entropy, lambda t, x: np.log1p(np.exp(x)) - t * x, [between(0, 1, N, 5), (N, 5)], targets=1),
+    Op(ops.mean_squared_error, lambda t, y: ((y - t) ** 2).mean(-1), [(N, 5), (N, 5)], targets=1),
+    Op(ops.mean_absolute_error, lambda t, y: np.abs(y - t).mean(-1), [apart(N, 5), normal(N, 5, scale=9)], targets=1),
+    Op(ops.huber, lambda t, y, delta: np.where(np.abs(y - t) <= delta, (y - t) ** 2 / 2, delta * (np.abs(y - t) - delta / 2)).mean(-1), [(N, 5), (N, 5)], {"delta": 0.8}, targets=1),
+    # random
+    Op(ops.dropout, lambda x, state, **_: x, [lambda r, s: np.zeros(s((N, 5)), np.float32), lambda r, s: np.int32([3, 4])], {"rate": 0.5}),
+]  # fmt: skip
+
+each = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+
+
+def values(op: Op, reference: Any, arrays: list[Any]) -> list[Any]:
+    exact = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in arrays]
+    found = reference(*exact, **op.options)
+    return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+def close(op: Op, got: list[Any], wanted: list[Any], loose: float = 1.0) -> None:
+    assert len(got) == len(wanted)
+    for a, b in zip(got, wanted):
+        assert a.shape == np.shape(b)
+        scale = max(1.0, float(np.max(np.abs(b), initial=0.0)))
+        np.testing.assert_allclose(a, b, rtol=op.rtol * loose, atol=op.atol * loose * scale)
+
+
+def same(a: list[Any], b: list[Any]) -> None:
+    for x, y in zip(a, b, strict=True):
+        assert x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+
+
+@each
+@pytest.mark.parametrize("n", [1, SMALL, 33])
+def test_value(op: Op, n: int) -> None:
+    if "slice" in op.name or "newshape" in op.name:
+        n = max(n, SMALL)
+    arrays = op.arrays(n)
+    close(op, on_arrays(op.call, arrays), values(op, op.reference, arrays))
+
+
+@each
+def test_same_bits_on_arrays_eager_and_compiled(op: Op) -> None:
+    arrays = op.arrays(33)
+    first = on_arrays(op.call, arrays)
+    same(first, eagerly(op.call, arrays))
+    same(first, compiled(op.call, arrays))
+
+
+@each
+def test_same_bits_on_any_number_of_threads(op: Op) -> None:
+    arrays = op.arrays(LARGE)
+    found, gradients = [], []
+    try:
+        for threads in THREADS:
+            _core.set_threads(threads)
+            found.append(on_arrays(op.call, arrays))
+            gradients.append(pulled_back(op.call, arrays, False, op.targets) if op.smooth else [])
+    finally:
+        _core.set_threads(0)
+    close(op, found[0], values(op, op.reference, arrays))
+    for other in range(1, len(THREADS)):
+        same(found[0], found[other])
+        same(gradients[0], gradients[other])
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if op.smooth], ids=lambda op: op.name)
+def test_gradient(op: Op) -> None:
+    arrays = op.arrays(SMALL)
+    eager, program = (pulled_back(op.call, arrays, mode, op.targets) for mode in (True, False))
+    same(eager, program)
+    wanted = central_differences(lambda *xs: op.reference(*xs, **op.options), arrays, op.targets)
+    close(op, eager, wanted, loose=20)
+
+
+def test_every_op_of_the_engine_is_reached() -> None:
+    """A new op needs a line above; gradients and optimizer steps are reached through those of others."""
+    reached = set()
+    for op in OPS:
+        for forward in (compiled, pulled_back):
+            reached |= names_in(op, gradient=forward is pulled_back)
+    inner = {"stop_gradient", "increment", "sgd", "rmsprop", "adam"}
+    missing = set(_core.ops()) - reached - inner
+    assert not missing, f"ops without a contract: {sorted(missing)}"
+
+
+def names_in(op: Op, gradient: bool) -> set[str]:
+    import corten
+    from corten.tensor import Graph, Variable, flatten
+
+    with Graph() as graph:
+        inputs = [graph.variable(Variable(x, dtype="float32" if x.dtype.kind == "f" else "int32")) for x in op.arrays(SMALL)]
+        y = flatten(op.call(*inputs))[0]
+        if gradient and op.smooth:
+            corten.gradients(y, [x for x in inputs if x.dtype == "float32"])
+        return {node[0] for node in graph.core.nodes()}
