@@ -9,8 +9,8 @@ use crate::plan::{Place, Plan, Region, Step, arena_of};
 use crate::spec::{DType, Spec};
 use corten_kernels::threads;
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// A compiled graph. Runs from several threads at once each take an arena of their own.
@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 pub struct Program {
     plan: Plan,
     idle: Mutex<Vec<Arena>>,
+    /// Nanoseconds spent in each step since [`Program::profile`] was asked for.
+    spent: OnceLock<Vec<AtomicU64>>,
 }
 
 /// Which batches of a dataset to run: `steps` batches of `batch` rows each, the first of them beginning at `start` of
@@ -190,7 +192,7 @@ enum Lock<'v> {
 impl Program {
     /// Compiles what `outputs` and the graph's updates need, fed by `inputs`.
     pub fn compile(graph: &Graph, inputs: &[Value], outputs: &[Value]) -> Result<Program> {
-        Ok(Program { plan: Plan::new(graph, inputs, outputs)?, idle: Mutex::new(Vec::new()) })
+        Ok(Program { plan: Plan::new(graph, inputs, outputs)?, idle: Mutex::new(Vec::new()), spent: OnceLock::new() })
     }
     pub fn feeds(&self) -> &[Spec] {
         &self.plan.feeds
@@ -201,6 +203,12 @@ impl Program {
     /// Bytes of the arena that each concurrent run takes.
     pub fn arena_bytes(&self) -> usize {
         self.plan.arena[0] * 4 + self.plan.arena[1] * 4 + self.plan.arena[2]
+    }
+    /// Each op in running order, its layer, and the time spent in it since the first call of this function.
+    pub fn profile(&self) -> Vec<(&str, Duration)> {
+        let spent = self.spent.get_or_init(|| self.plan.steps.iter().map(|_| AtomicU64::new(0)).collect());
+        let times = spent.iter().map(|nanos| Duration::from_nanos(nanos.load(Ordering::Relaxed)));
+        self.plan.steps.iter().map(|step| step.place.as_str()).zip(times).collect()
     }
     /// The op names in running order.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
@@ -345,7 +353,13 @@ impl Program {
             if position < self.plan.commit && cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                 return Err(Error::Interrupted);
             }
+            let Some(spent) = self.spent.get() else {
+                step.run(&self.plan, arena, slots, feeds)?;
+                continue;
+            };
+            let began = Instant::now();
             step.run(&self.plan, arena, slots, feeds)?;
+            spent[position].fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
         }
         for (output, (spec, place)) in outputs.iter_mut().zip(&self.plan.outputs) {
             let (len, from) = (spec.len(), self.read(arena, slots, feeds, spec, *place)?);

@@ -29,6 +29,10 @@ impl Program {
     fn steps(&self) -> Vec<String> {
         self.0.steps().map(str::to_string).collect()
     }
+    /// (op and layer, seconds spent in it since the first call of this function) in running order.
+    fn profile(&self) -> Vec<(String, f64)> {
+        self.0.profile().into_iter().map(|(place, time)| (place.to_string(), time.as_secs_f64())).collect()
+    }
     /// Runs `steps` batches of `batch` rows, the first beginning at `start` of `rows` (or of the arrays themselves),
     /// until done or `budget` seconds are spent; returns how many were run. Output `o` of step `s` goes to the `s`-th
     /// part of `outputs[o]`. A non-finite output `watch` ends the loop.
