@@ -1,7 +1,7 @@
 //! `run`: one op on NumPy arrays, without a graph.
 
 use crate::arrays::{Source, Target, zeros};
-use crate::errors::{guarded, raise};
+use crate::errors::{caught, guarded};
 use crate::graph::attributes;
 use corten_engine::{Call, Slice, SliceMut, Spec};
 use pyo3::prelude::*;
@@ -19,8 +19,7 @@ pub fn run<'py>(
     let sources = arrays.iter().map(Source::new).collect::<PyResult<Vec<_>>>()?;
     let inputs = sources.iter().map(Source::slice).collect::<PyResult<Vec<Slice<'_>>>>()?;
     let specs = sources.iter().zip(&inputs).map(|(source, data)| Spec::new(data.dtype(), source.shape()));
-    let make = || Call::new(name, &given, specs.collect::<corten_engine::Result<Vec<_>>>()?);
-    let call = make().map_err(|error| raise(py, error))?;
+    let call = caught(py, || Call::new(name, &given, specs.collect::<corten_engine::Result<Vec<_>>>()?))?;
     let outputs = call.outputs().iter().map(|spec| zeros(py, spec)).collect::<PyResult<Vec<_>>>()?;
     let mut targets = outputs.iter().map(Target::new).collect::<PyResult<Vec<_>>>()?;
     let places = targets.iter_mut().map(Target::slice_mut).collect::<PyResult<Vec<SliceMut<'_>>>>()?;

@@ -12,6 +12,12 @@ pub fn guarded<R: Send>(py: Python<'_>, f: impl FnOnce() -> Result<R> + Send) ->
     outcome.unwrap_or_else(|panic| Err(of_panic(&*panic))).map_err(|error| raise(py, error))
 }
 
+/// Runs `f`, which takes no time worth releasing the GIL for.
+pub fn caught<R>(py: Python<'_>, f: impl FnOnce() -> Result<R>) -> PyResult<R> {
+    let outcome = catch_unwind(AssertUnwindSafe(f));
+    outcome.unwrap_or_else(|panic| Err(of_panic(&*panic))).map_err(|error| raise(py, error))
+}
+
 fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
     if let Some(memory) = panic.downcast_ref::<OutOfMemory>() {
         return Error::Memory(format!("{} bytes of scratch could not be allocated", memory.bytes));
