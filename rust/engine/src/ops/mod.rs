@@ -72,11 +72,15 @@ pub(crate) fn is_same(attributes: &Attributes) -> Result<bool> {
 }
 
 /// Zeros before and after one axis. "same" gives ceil(size / stride) outputs; the odd cell goes after (TensorFlow's rule).
-pub(crate) fn pad(size: usize, kernel: usize, stride: usize, dilation: usize, same: bool) -> [usize; 2] {
+pub(crate) fn pad(size: usize, kernel: usize, stride: usize, dilation: usize, same: bool) -> Result<[usize; 2]> {
     if !same || kernel == 0 || size == 0 {
-        return [0, 0];
+        return Ok([0, 0]);
     }
     let extent = (kernel - 1).saturating_mul(dilation).saturating_add(1);
-    let total = ((size - 1) / stride * stride).saturating_add(extent).saturating_sub(size);
-    [total / 2, total - total / 2]
+    // What follows computes with positions in the padded image.
+    if extent > i32::MAX as usize {
+        return Err(Error::Value(format!("a window of {kernel} cells, {dilation} apart, is larger than any image")));
+    }
+    let total = ((size - 1) / stride * stride + extent).saturating_sub(size);
+    Ok([total / 2, total - total / 2])
 }
