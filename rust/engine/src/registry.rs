@@ -98,6 +98,14 @@ const OPS: &[(&str, Make)] = &[
     ("identity", ops::identity::make),
     ("stop_gradient", ops::identity::make_stop_gradient),
     ("reshape", ops::reshape::make),
+    ("transpose", ops::view::make_transpose),
+    ("slice", ops::view::make_slice),
+    ("broadcast_to", ops::view::make_broadcast_to),
+    ("pad", ops::spread::make_pad),
+    ("concatenate", ops::concatenate::make),
+    ("gather", ops::gather::make),
+    ("one_hot", ops::gather::make_one_hot),
+    ("cast", ops::cast::make),
 ];
 
 pub(crate) fn make(name: &str, attributes: &Attributes) -> Result<Arc<dyn Op>> {

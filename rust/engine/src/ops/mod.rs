@@ -1,11 +1,14 @@
 //! The ops: one file for each operation or close family.
 
 pub(crate) mod activation;
+pub(crate) mod cast;
+pub(crate) mod concatenate;
 pub(crate) mod conv2d;
 pub(crate) mod cross_entropy;
 pub(crate) mod dense;
 pub(crate) mod dropout;
 pub(crate) mod elementwise;
+pub(crate) mod gather;
 pub(crate) mod identity;
 pub(crate) mod increment;
 pub(crate) mod loss;
@@ -15,6 +18,8 @@ pub(crate) mod pool2d;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod softmax;
+pub(crate) mod spread;
+pub(crate) mod view;
 
 use crate::attributes::{Attribute, Attributes};
 use crate::error::{Error, Result};
