@@ -1,0 +1,218 @@
+"""The loss: from the values of samples to the one number that training minimises."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+from corten import ops
+from corten.configured import Configured
+from corten.errors import ShapeError
+from corten.tensor import Graph, Tensor, current_graph, has_symbolic, record
+
+__all__ = [
+    "Loss",
+    "LossFunctionWrapper",
+    "align",
+    "apply_mask",
+    "expect_same",
+    "fit_weights",
+    "loss_function",
+    "on_tensors",
+    "safe_divide",
+]
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+
+
+def on_tensors(function: Callable[..., Any], *values: Any) -> Any:
+    """``function`` of tensors applied to any values: traced, recorded, or run at once on arrays."""
+    if has_symbolic(values):
+        return record(on_tensors, (function, *values), {})
+    graph = current_graph()
+    if graph is not None:
+        return function(*(None if value is None else graph.tensor(value) for value in values))
+    with Graph(eager=True) as graph:
+        result = function(*(None if value is None else graph.tensor(value) for value in values))
+        array = result.numpy() if isinstance(result, Tensor) else result
+        graph.finish()
+    return array
+
+
+def loss_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets a function (y_true, y_pred, options) of tensors be applied to any values."""
+
+    @functools.wraps(function)
+    def wrapper(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+        return on_tensors(lambda true, pred: function(true, pred, *args, **kwargs), y_true, y_pred)
+
+    return wrapper
+
+
+def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Gives both the same rank where one has a last axis of size 1 more, as Keras does: (n,) and (n, 1)."""
+    if y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
+        return (y_true, ops.expand_dims(y_pred, -1)) if y_pred.ndim == 1 else (ops.squeeze(y_true, -1), y_pred)
+    if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
+        return (ops.expand_dims(y_true, -1), y_pred) if y_true.ndim == 1 else (y_true, ops.squeeze(y_pred, -1))
+    return y_true, y_pred
+
+
+def expect_same(name: str, y_true: Any, y_pred: Any, hint: str = "") -> tuple[Any, Any]:
+    """Both of the same rank and shape; nothing is broadcast silently.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    true, pred = align(y_true, y_pred)
+    if true.shape != pred.shape:
+        raise ShapeError(f"{name}: y_true {y_true.shape} and y_pred {y_pred.shape} must have the same shape{hint}")
+    return true, pred
+
+
+def safe_divide(a: Any, b: Any) -> Any:
+    """``a / b``, and 0 where ``b`` is 0."""
+    empty = ops.equal(b, 0.0)
+    return ops.where(empty, 0.0, ops.divide(a, ops.where(empty, 1.0, b)))
+
+
+def fit_weights(name: str, weights: Any, values: Any) -> Any:
+    """``weights`` in a shape that broadcasts against ``values`` from the left: one for each sample, or for each step.
+
+    Raises:
+        ShapeError: they do not fit.
+    """
+    weights = ops.cast(weights, "float32")
+    given = weights.shape
+    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, -1)
+    if 0 < weights.ndim < values.ndim:
+        weights = ops.reshape(weights, (*weights.shape, *([1] * (values.ndim - weights.ndim))))
+    fits = weights.ndim == 0 or (
+        weights.ndim == values.ndim and all(w in (1, v) for w, v in zip(weights.shape, values.shape, strict=True))
+    )
+    if not fits:
+        raise ShapeError(f"{name}: sample_weight {given} does not fit the losses {values.shape}")
+    return weights
+
+
+def apply_mask(weights: Any, mask: Any, reduction: str | None) -> Any:
+    """Weights that leave out what is masked; a mean then is over what is left."""
+    factor = ops.cast(mask, "float32")
+    if reduction in ("mean", "sum_over_batch_size"):
+        factor = ops.multiply(factor, safe_divide(float(_size(mask.shape)), ops.sum(factor)))
+    if weights is None:
+        return factor
+    if weights.ndim == factor.ndim + 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, -1)
+    if 0 < weights.ndim < factor.ndim:
+        weights = ops.reshape(weights, (*weights.shape, *([1] * (factor.ndim - weights.ndim))))
+    return ops.multiply(ops.cast(weights, "float32"), factor)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for count in shape:
+        size *= count
+    return size
+
+
+class Loss(Configured):
+    """What training minimises: ``call(y_true, y_pred)`` gives a value for each sample, calling the loss reduces them.
+
+    Args:
+        name: shown in messages; the class name in snake case unless given.
+        reduction: ``"sum_over_batch_size"`` or ``"mean"``: the sum of the weighted values divided by their number
+            (not by the sum of the weights); ``"mean_with_sample_weight"``: divided by the sum of the weights, 0 where
+            that is 0; ``"sum"``; ``"none"`` or None: the weighted values themselves.
+        dtype: must be ``"float32"`` or None.
+
+    Raises:
+        ValueError: unknown reduction or dtype.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> from corten.losses import Loss
+    >>> class Cubed(Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return ops.mean(ops.abs(y_pred - y_true) ** 3, axis=-1)
+    >>> float(Cubed()(np.zeros((2, 1)), np.float32([[1], [2]])))
+    4.5
+    >>> float(Cubed()(np.zeros((2, 1)), np.float32([[1], [2]]), sample_weight=np.float32([1, 0])))
+    0.5
+    """
+
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
+        kind = type(self).__name__
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"{kind}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
+        if dtype not in (None, "float32"):
+            raise ValueError(f"{kind}: dtype must be 'float32', got {dtype!r}")
+        self.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind).lower()
+        self.reduction = reduction
+        self.dtype = "float32"
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The values of the samples: y_pred's shape without its last axis."""
+        raise NotImplementedError(f"{type(self).__name__} does not define call()")
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss.
+
+        Args:
+            y_true: the targets.
+            y_pred: the predictions; what its mask excludes does not count.
+            sample_weight: a factor for each sample (or each step of each sample).
+
+        Raises:
+            ShapeError: the shapes do not fit.
+        """
+        return on_tensors(self._reduced, y_true, y_pred, sample_weight)
+
+    def _reduced(self, y_true: Any, y_pred: Any, weights: Any) -> Any:
+        if weights is not None and y_true.ndim == y_pred.ndim == 1:
+            # Predictions without an axis of their own: each still is a sample with a weight.
+            y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
+        values = self.call(y_true, y_pred)
+        for mask in (getattr(y_pred, "mask", None), getattr(values, "mask", None)):
+            if mask is not None:
+                weights = apply_mask(weights, mask, self.reduction)
+        if weights is not None:
+            weights = fit_weights(self.name, weights, values)
+            values = ops.multiply(values, weights)
+        if self.reduction in ("none", None) or values.ndim == 0:
+            return values
+        if self.reduction == "sum":
+            return ops.sum(values)
+        if self.reduction == "mean_with_sample_weight" and weights is not None:
+            return safe_divide(ops.sum(values), ops.sum(weights))
+        return ops.mean(values)
+
+
+class LossFunctionWrapper(Loss):
+    """A function ``fn(y_true, y_pred, **kwargs)``, giving a value for each sample, as a loss.
+
+    >>> import numpy as np
+    >>> from corten.losses import LossFunctionWrapper, mean_squared_error
+    >>> float(LossFunctionWrapper(mean_squared_error)(np.zeros((2, 1)), np.ones((2, 1))))
+    1.0
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name or getattr(fn, "__name__", None), reduction, dtype)
+        self.fn = fn
+        self.kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.fn(y_true, y_pred, **self.kwargs)

@@ -1,0 +1,151 @@
+"""The metric: numbers gathered over batches, and what they come to."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from corten import initializers
+from corten.configured import Configured
+from corten.tensor import Graph, Tensor, Variable, current_graph
+
+__all__ = ["Metric"]
+
+_counts: dict[str, int] = {}
+
+
+def _name(kind: str) -> str:
+    """``SquaredError`` -> ``squared_error``, then ``squared_error_1``."""
+    base = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
+    count = _counts.get(base, 0)
+    _counts[base] = count + 1
+    return base if count == 0 else f"{base}_{count}"
+
+
+def _in_a_step(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets a method of tensors be called outside any graph: it is an eager step of its own, arrays in, numbers out."""
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        graph = current_graph()
+        if graph is not None:
+            return method(self, *(_tensor(graph, v) for v in args), **{k: _tensor(graph, v) for k, v in kwargs.items()})
+        with Graph(eager=True) as graph:
+            result = wrapper(self, *args, **kwargs)
+            number = _number(result)
+            graph.finish()
+        return number
+
+    return wrapper
+
+
+def _tensor(graph: Graph, value: Any) -> Any:
+    return graph.tensor(value) if isinstance(value, (np.ndarray, list, tuple, Variable)) else value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _number(item) for key, item in value.items()}
+    if isinstance(value, Tensor):
+        array = value.numpy()
+        return float(array) if array.ndim == 0 else array
+    return value
+
+
+class Metric(Configured):
+    """A quantity watched during training. Its state are variables, so metrics run inside compiled steps.
+
+    Subclasses create their state with :meth:`add_variable`, change it in ``update_state(y_true, y_pred,
+    sample_weight=None)`` with ``variable.assign``, and compute in ``result()`` what it comes to; both are made of ops,
+    read a variable as ``variable.value``, and may as well be called on arrays.
+
+    Args:
+        dtype: must be ``"float32"`` or None.
+        name: the key in the logs; the class name in snake case unless given.
+
+    Raises:
+        ValueError: another dtype.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> from corten.metrics import Metric
+    >>> class Largest(Metric):
+    ...     def __init__(self, name="largest", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.seen = self.add_variable((), "zeros", name="seen")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.seen.assign(ops.maximum(self.seen.value, ops.max(y_pred)))
+    ...     def result(self):
+    ...         return self.seen.value
+    >>> largest = Largest()
+    >>> largest.update_state(None, np.float32([1, 5, 2]))
+    >>> largest.result()
+    5.0
+    """
+
+    #: Whether more is better: "up" or "down", for callbacks in mode "auto".
+    _direction: str | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("update_state", "result"):
+            if name in cls.__dict__:
+                setattr(cls, name, _in_a_step(cls.__dict__[name]))
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        if dtype not in (None, "float32"):
+            raise ValueError(f"{type(self).__name__}: dtype must be 'float32', got {dtype!r}")
+        self.name = name or _name(type(self).__name__)
+        self.dtype = "float32"
+        self._variables: list[Variable] = []
+
+    def add_variable(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """A new float32 variable of the state. ``aggregation`` says how processes would join theirs."""
+        variable = Variable(initializers.get(initializer), shape, "float32", trainable=False, name=name or "variable")
+        variable.path = f"{self.name}/{variable.name}"
+        self._variables.append(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """The older name of :meth:`add_variable`."""
+        return self.add_variable(shape, initializer or "zeros", dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state, that of metrics set as attributes included."""
+        inner = [value for value in self.__dict__.values() if isinstance(value, Metric)]
+        return [*self._variables, *(variable for metric in inner for variable in metric.variables)]
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Takes a batch into account."""
+        raise NotImplementedError(f"{type(self).__name__} does not define update_state()")
+
+    def result(self) -> Any:
+        """What the state comes to: a tensor within a step, else a float, an array or a dict of them."""
+        raise NotImplementedError(f"{type(self).__name__} does not define result()")
+
+    def reset_state(self) -> None:
+        """Forgets all batches."""
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes a batch into account and gives the result over all batches."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name!r}>"

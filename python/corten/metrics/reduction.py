@@ -1,0 +1,138 @@
+"""Sums and means over all samples, and means of a function of target and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from corten import ops
+from corten.errors import ShapeError
+from corten.losses.loss import apply_mask, safe_divide
+from corten.metrics.metric import Metric
+
+__all__ = ["Averaged", "Mean", "MeanMetricWrapper", "Sum"]
+
+
+def _rest(x: Any, first: int) -> list[int]:
+    return list(range(first, x.ndim))
+
+
+def per_sample(values: Any, weights: Any, reduce: Callable[..., Any], name: str) -> tuple[Any, Any]:
+    """Weighted values, one for each sample, and the weights (None where there are none), as Keras reduces them.
+
+    Raises:
+        ShapeError: the weights do not fit.
+    """
+    if weights is not None:
+        given = values.shape, weights.shape
+        if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+            weights = ops.squeeze(weights, -1)
+        if values.ndim == 2 and values.shape[-1] == 1 and weights.ndim == 1:
+            weights = ops.expand_dims(weights, -1)
+        if values.ndim > weights.ndim:
+            values = reduce(values, axis=_rest(values, weights.ndim))
+        fits = zip(weights.shape, values.shape, strict=False)
+        if weights.ndim > values.ndim or not all(w in (1, v) for w, v in fits):
+            raise ShapeError(f"metric {name!r}: sample_weight {given[1]} does not fit the values {given[0]}")
+        if weights.shape != values.shape:
+            weights = ops.broadcast_to(weights, values.shape)
+        values = ops.multiply(values, weights)
+        if weights.ndim > 1:
+            weights = reduce(weights, axis=_rest(weights, 1))
+    if values.ndim > 1:
+        values = reduce(values, axis=_rest(values, 1))
+    return values, weights
+
+
+class Sum(Metric):
+    """The weighted sum of all values.
+
+    >>> import numpy as np
+    >>> from corten.metrics import Sum
+    >>> total = Sum()
+    >>> total.update_state(np.float32([1, 2, 3]), sample_weight=np.float32([1, 1, 0]))
+    >>> total.result()
+    3.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        weights = None if sample_weight is None else _floats(sample_weight)
+        values, _ = per_sample(_floats(values), weights, ops.sum, self.name)
+        self.total.assign(ops.add(self.total.value, ops.sum(values)))
+
+    def result(self) -> Any:
+        return self.total.value
+
+
+class Averaged(Metric):
+    """The weighted mean of values, 0 where there are none; subclasses say of what."""
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable((), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def gather(self, values: Any, sample_weight: Any) -> None:
+        """Takes values, a float for each sample, into account."""
+        values = _floats(values)
+        weights = None if sample_weight is None else _floats(sample_weight)
+        values, weights = per_sample(values, weights, ops.mean, self.name)
+        if weights is not None:
+            count = ops.sum(weights) if weights.ndim else weights
+        else:
+            count = float(values.shape[0]) if values.ndim else 1.0
+        self.total.assign(ops.add(self.total.value, ops.sum(values) if values.ndim else values))
+        self.count.assign(ops.add(self.count.value, count))
+
+    def result(self) -> Any:
+        return safe_divide(self.total.value, self.count.value)
+
+
+class Mean(Averaged):
+    """The weighted mean of all values; 0 where there are none.
+
+    >>> import numpy as np
+    >>> from corten.metrics import Mean
+    >>> mean = Mean()
+    >>> mean.update_state(np.float32([1, 3]))
+    >>> mean.update_state(np.float32([8]), sample_weight=np.float32([2]))
+    >>> mean.result()
+    5.0
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        self.gather(values, sample_weight)
+
+
+def _floats(value: Any) -> Any:
+    """A number or a tensor as a float32 tensor."""
+    return ops.cast(value, "float32") if hasattr(value, "shape") else ops.constant(float(value))
+
+
+class MeanMetricWrapper(Averaged):
+    """The mean of ``fn(y_true, y_pred, **kwargs)`` over all samples; what a mask excludes does not count.
+
+    >>> import numpy as np
+    >>> from corten.losses import mean_absolute_error
+    >>> from corten.metrics import MeanMetricWrapper
+    >>> metric = MeanMetricWrapper(mean_absolute_error, name="error")
+    >>> metric(np.zeros((2, 1), np.float32), np.float32([[1], [2]]))
+    1.5
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(name, dtype)
+        self._fn = fn
+        self._kwargs = kwargs
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        mask = getattr(y_pred, "mask", None)
+        weights = sample_weight if mask is None else apply_mask(sample_weight, mask, "sum")
+        self.gather(self._fn(y_true, y_pred, **self._kwargs), weights)
