@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::attributes::Attributes;
-use crate::data::{Slice, SliceMut};
+use crate::data::SliceMut;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
