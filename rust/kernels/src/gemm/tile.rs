@@ -178,8 +178,19 @@ fn by_rows<S: Simd, const V: usize, const KIND: u8>(s: S, p: &Product, place: Pl
 unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p: &Product, place: Place) {
     let Left { data, rows, segments, len, step } = p.left;
     let rows: &[usize; R] = rows[place.from..].first_chunk().expect("R rows");
-    let mut sums = [[s.splat(0.0); V]; R];
+    let targets: &[usize; R] = p.rows[place.from..].first_chunk().expect("R rows");
     // SAFETY (of every block below): within the slices by the caller's word.
+    let first = place.panel * S::TILE_VECTORS * S::LANES;
+    let mut sums = [[s.splat(0.0); V]; R];
+    if let Start::Bias(bias) = p.start {
+        for v in 0..V {
+            let count = (place.columns - v * S::LANES).min(S::LANES);
+            let bias = unsafe { load(s, bias.as_ptr().add(first + v * S::LANES), count) };
+            for r in 0..R {
+                sums[r][v] = bias;
+            }
+        }
+    }
     let panel = unsafe { p.right.data.as_ptr().add(place.panel * p.right.panel) };
     macro_rules! step {
         ($a:expr, $b:expr) => {{
@@ -243,30 +254,31 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
             }
         }
     }
-    let first = place.panel * S::TILE_VECTORS * S::LANES;
-    for r in 0..R {
-        for v in 0..V {
-            let column = first + v * S::LANES;
-            let count = (place.columns - v * S::LANES).min(S::LANES);
-            let c = unsafe { p.target.pointer().add(p.base + p.rows[place.from + r] + column) };
-            let mut sum = sums[r][v];
-            match p.start {
-                Start::Zero => {}
-                Start::Bias(bias) => {
-                    sum = s.add(sum, unsafe { load(s, bias.as_ptr().add(column), count) });
+    let c = unsafe { p.target.pointer().add(p.base + first) };
+    let floor = s.splat(if p.relu { 0.0 } else { f32::NEG_INFINITY });
+    let ragged = place.columns - (V - 1) * S::LANES;
+    // Each row is written out: a loop that the compiler did not unroll would send all sums through memory.
+    macro_rules! finish {
+        ($($r:literal)*) => {$(
+            if $r < R {
+                let c = unsafe { c.add(targets[$r]) };
+                for v in 0..V {
+                    let (c, full) = (unsafe { c.add(v * S::LANES) }, v + 1 < V || ragged == S::LANES);
+                    let mut sum = sums[$r][v];
+                    if matches!(p.start, Start::Target) {
+                        sum = s.add(sum, unsafe { load(s, c, if full { S::LANES } else { ragged }) });
+                    }
+                    sum = s.max_raw(floor, sum);
+                    if full {
+                        unsafe { s.store_ptr(c, sum) };
+                    } else {
+                        unsafe { s.store_head_ptr(c, sum, ragged) };
+                    }
                 }
-                Start::Target => sum = s.add(sum, unsafe { load(s, c, count) }),
             }
-            if p.relu {
-                sum = s.max_raw(s.splat(0.0), sum);
-            }
-            if count == S::LANES {
-                unsafe { s.store_ptr(c, sum) };
-            } else {
-                unsafe { s.store_head_ptr(c, sum, count) };
-            }
-        }
+        )*};
     }
+    finish!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
 }
 
 /// # Safety
