@@ -19,10 +19,10 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build wheel demo test bench lint docs clean tools
+.PHONY: help setup build wheel demo test bench bench-peers lint docs clean tools
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 tools:
 	@lacking() { printf 'Missing: %s\n  %s\n' "$$1" "$$2" >&2; missing=1; }; missing=; \
@@ -72,10 +72,16 @@ test: $(INSTALLED) $(VENV)/.extra-test ## Rust tests, then Python tests and doct
 	@cargo test --workspace --locked --quiet
 	@$(BIN)/python -m pytest -q tests --doctest-modules --pyargs corten $(PYTEST_ARGS)
 
+# OPENBLAS_CORETYPE and its like would make NumPy's products slower than they are.
+PLAIN_BLAS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
+
 bench: $(INSTALLED) $(VENV)/.extra-bench ## kernels and whole steps against NumPy; dated record in benches/records
-	@mkdir -p benches/records
-	@$(BIN)/python -m pytest -q -o addopts= --import-mode=importlib benches --benchmark-only --benchmark-columns=min,median,rounds \
-	    --benchmark-json=benches/records/$$(date -u +%Y-%m-%d).json $(PYTEST_ARGS)
+	@$(PLAIN_BLAS) $(BIN)/python -m pytest -q -o addopts= --import-mode=importlib benches --benchmark-only --benchmark-quiet \
+	    --benchmark-json=$(VENV)/benchmark.json $(PYTEST_ARGS)
+	@$(PLAIN_BLAS) $(BIN)/python benches/record.py $(VENV)/benchmark.json
+
+bench-peers: $(INSTALLED) $(VENV)/.extra-bench ## against PyTorch: make bench-peers PEERS=/path/to/its/python
+	@cd benches && $(abspath $(BIN)/python) -m peers $(if $(PEERS),--torch $(PEERS)) --mnist $(PEERS_ARGS)
 
 lint: $(INSTALLED) $(VENV)/.extra-test ## rustfmt, clippy, ruff, mypy
 	@cargo fmt --all --check

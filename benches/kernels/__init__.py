@@ -1,0 +1,17 @@
+"""The kernels that are timed, family by family."""
+
+from kernels import activations, arithmetic, convolution, losses, movement, optimizers, pooling, products, reductions
+
+__all__ = ["CASES"]
+
+CASES = [
+    *products.CASES,
+    *convolution.CASES,
+    *pooling.CASES,
+    *activations.CASES,
+    *losses.CASES,
+    *arithmetic.CASES,
+    *reductions.CASES,
+    *movement.CASES,
+    *optimizers.CASES,
+]

@@ -1,0 +1,1 @@
+"""The textbook's convolutional network and an MLP, written out in NumPy."""

@@ -1,0 +1,106 @@
+"""PyTorch's process. Variants: default, channels_last, compiled (torch.compile). Its interpreter must have PyTorch.
+
+Batches lie ready as tensors, so that only steps are timed: neither shuffling nor gathering is counted against it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from peers.rounds import Make, serve
+from peers.workloads import INFERENCE, STEPS, inference, on_batch, training
+
+
+class Peer:
+    """One variant of PyTorch."""
+
+    def __init__(self, variant: str) -> None:
+        self.variant = variant
+
+    def network(self, name: str) -> nn.Module:
+        model: Any
+        if name == "mlp":
+            model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+        else:
+            model = nn.Sequential(
+                nn.Conv2d(1, 32, 3),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Conv2d(32, 64, 3),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Flatten(),
+                nn.Linear(1600, 128),
+                nn.ReLU(),
+                nn.Linear(128, 10),
+            )
+            if self.variant == "channels_last":
+                model = model.to(memory_format=torch.channels_last)
+        return torch.compile(model) if self.variant == "compiled" else model
+
+    def inputs(self, name: str, batch: int) -> torch.Tensor:
+        x = torch.rand((batch, 64) if name == "mlp" else (batch, 1, 28, 28))
+        if name == "cnn" and self.variant == "channels_last":
+            x = x.to(memory_format=torch.channels_last)
+        return x
+
+    def train(self, name: str, batch: int, steps: int) -> Make:
+        def make() -> tuple[int, Callable[[], Any]]:
+            model = self.network(name)
+            loss_of = nn.CrossEntropyLoss()
+            adam = torch.optim.Adam(model.parameters(), fused=True)
+            batches = [(self.inputs(name, batch), torch.randint(0, 10, (batch,))) for _ in range(min(steps, 16))]
+
+            def loop() -> None:
+                for step in range(steps):
+                    x, y = batches[step % len(batches)]
+                    adam.zero_grad(set_to_none=True)
+                    loss_of(model(x), y).backward()
+                    adam.step()
+
+            return steps, loop
+
+        return make
+
+    def infer(self, name: str, batch: int) -> Make:
+        def make() -> tuple[int, Callable[[], Any]]:
+            model = self.network(name).eval()
+            softmax = nn.Softmax(dim=-1)
+            x = self.inputs(name, batch)
+
+            def run() -> None:
+                with torch.inference_mode():
+                    softmax(model(x)).numpy()
+
+            return 1, run
+
+        return make
+
+
+def main() -> None:
+    torch.set_num_threads(int(sys.argv[1]))
+    peer = Peer(sys.argv[2])
+    workloads: dict[str, Make] = {}
+    for (name, batch), steps in STEPS.items():
+        workloads[training(name, batch)] = peer.train(name, batch, steps)
+        workloads[on_batch(name, batch)] = peer.train(name, batch, 1)
+    for batch in INFERENCE:
+        workloads[inference("cnn", batch)] = peer.infer("cnn", batch)
+        workloads[inference("mlp", batch)] = peer.infer("mlp", batch)
+    if peer.variant == "channels_last":
+        workloads = {name: make for name, make in workloads.items() if name.startswith("cnn")}
+    facts = {
+        "version": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "isa": torch.backends.cpu.get_cpu_capability(),
+    }
+    serve(facts, workloads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The names of what is compared, and its sizes: the same for every peer. Only the standard library."""
+
+from __future__ import annotations
+
+#: Batches of one call of ``fit``, or of one loop of a peer, by network and batch.
+STEPS = {("cnn", 128): 8, ("cnn", 32): 16, ("mlp", 32): 400}
+INFERENCE = (1, 32, 128)
+MATMUL = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048)
+
+
+def training(network: str, batch: int) -> str:
+    return f"{network}, training step, batch {batch}"
+
+
+def on_batch(network: str, batch: int) -> str:
+    return f"{network}, train_on_batch, batch {batch}"
+
+
+def inference(network: str, batch: int) -> str:
+    return f"{network}, inference, batch {batch}"
+
+
+def matmul(n: int) -> str:
+    return f"matmul {n}x{n}x{n}"

@@ -1,0 +1,102 @@
+"""Every kernel against a good NumPy baseline, in the same process, taking turns (see ``contest``)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from contest import SPIN, Array, Case, Repeat, Timer, repeated
+from kernels import CASES
+from native import Native, gradient_of, weighted_gradient_of
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Any:
+    with np.errstate(all="ignore"):
+        yield
+
+
+def compete(benchmark: Any, case: Case, contest: str, ours: Repeat, theirs: Repeat, rounds: int) -> None:
+    """Times both sides in turns and notes medians and the factor between them."""
+    corten, numpy = Timer(ours), Timer(theirs)
+    numpy.calibrate()
+    pause(case)
+    corten.calibrate()
+
+    def rival() -> None:
+        numpy.block()
+        pause(case)
+
+    benchmark.group = f"{contest} / {case.kernel}"
+    benchmark.pedantic(corten.block, setup=rival, rounds=rounds, iterations=1, warmup_rounds=1)
+    benchmark.extra_info.update(
+        contest=contest,
+        kernel=case.kernel,
+        size=case.size,
+        corten_us=corten.median * 1e6,
+        numpy_us=numpy.median * 1e6,
+        factor=numpy.median / corten.median,
+        factor_of_best=min(numpy.seconds) / min(corten.seconds),
+    )
+
+
+def pause(case: Case) -> None:
+    if case.blas:
+        time.sleep(SPIN)
+
+
+def expect_equal(case: Case, ours: Any, theirs: Any) -> None:
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    assert ours.shape == theirs.shape
+    if case.tolerance is None:
+        assert abs(ours.mean() - theirs.mean()) < 0.02 * abs(theirs).mean()
+        return
+    scale = float(np.abs(theirs).max())
+    assert float(np.abs(ours - theirs).max()) <= case.tolerance * scale
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.on_arrays and c.wrt is None], ids=lambda case: case.name)
+def test_arrays(benchmark: Any, rounds: int, case: Case) -> None:
+    arrays = case.arrays()
+    baseline = case.numpy(*arrays)
+    expect_equal(case, case.corten(*arrays), baseline())
+    compete(benchmark, case, "arrays", repeated(lambda: case.corten(*arrays)), repeated(baseline), rounds)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_program(benchmark: Any, rounds: int, case: Case) -> None:
+    arrays = case.arrays()
+    if case.wrt is None:
+        theirs = check_forward(case, arrays)
+        native = Native(case.corten, arrays)
+    else:
+        theirs = check_gradient(case, arrays)
+        native = Native(gradient_of(case.corten, case.wrt), arrays)
+    benchmark.extra_info["steps"] = native.program.steps
+    compete(benchmark, case, "program", native.repeat, theirs, rounds)
+
+
+def check_forward(case: Case, arrays: tuple[Array, ...]) -> Repeat:
+    ours = Native(case.corten, arrays, whole=True)
+    baseline = case.numpy(*(array.copy() for array in arrays))
+    result = baseline()
+    if case.in_place:
+        ours.repeat(1)
+        expect_equal(case, ours.variables[0].numpy(), result)
+        return repeated(baseline)
+    expect_equal(case, ours()[0], result)
+    out = np.array(result)
+    return repeated(lambda: baseline(out=out))
+
+
+def check_gradient(case: Case, arrays: tuple[Array, ...]) -> Repeat:
+    assert case.wrt is not None
+    shape = Native(case.corten, arrays, whole=True).program.outputs[0][0]
+    dy = np.random.default_rng(9).standard_normal(shape).astype(np.float32)
+    baseline = case.numpy(*arrays, dy)
+    result = baseline()
+    expect_equal(case, Native(weighted_gradient_of(case.corten, case.wrt), [*arrays, dy], whole=True)()[0], result)
+    out = np.array(result)
+    return repeated(lambda: baseline(out=out))
