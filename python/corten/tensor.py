@@ -260,6 +260,9 @@ class Variable(Operand):
         """``assign(self + value)``."""
         self.assign(self.value + value)
 
+    def __float__(self) -> float:
+        return float(self.numpy())
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self.numpy(), dtype=dtype)
 

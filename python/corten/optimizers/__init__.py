@@ -1,0 +1,80 @@
+"""How weights follow their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from corten.lookup import find
+from corten.optimizers import schedules
+from corten.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from corten.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from corten.optimizers.optimizer import Optimizer
+from corten.optimizers.sgd import SGD, Lion
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
+
+_KNOWN: dict[str, Callable[..., Any]] = {
+    name: kind
+    for kind in (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion)
+    for name in (kind.__name__, kind.__name__.lower())
+}
+
+
+def get(identifier: Any) -> Optimizer:
+    """The optimizer that ``identifier`` stands for.
+
+    Args:
+        identifier: a name ("adam", "sgd", ...; upper or lower case), an ``Optimizer``, a class, or a configuration.
+
+    Raises:
+        ValueError: an unknown name.
+        TypeError: anything else.
+
+    >>> from corten import optimizers
+    >>> optimizers.get("adam")
+    <Adam name='adam'>
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, str) and identifier not in _KNOWN:
+        identifier = identifier.lower()
+    found = find(identifier, _KNOWN, "optimizer")
+    if not isinstance(found, Optimizer):
+        raise TypeError(f"optimizer: expected a name, an Optimizer or a configuration, got {identifier!r}")
+    return found
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """``{"class_name", "config"}``, from which :func:`deserialize` makes an equal optimizer; its state is apart.
+
+    >>> from corten import optimizers
+    >>> optimizers.serialize(optimizers.SGD(0.5))["config"]["learning_rate"]
+    0.5
+    """
+    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+
+
+def deserialize(config: Any) -> Optimizer:
+    """The optimizer that a name or a configuration describes.
+
+    >>> from corten import optimizers
+    >>> optimizers.deserialize({"class_name": "SGD", "config": {"momentum": 0.5}}).momentum
+    0.5
+    """
+    return get(config)

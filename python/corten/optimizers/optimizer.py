@@ -1,0 +1,421 @@
+"""The optimizer: from gradients to new weights."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from corten import ops
+from corten.configured import Configured
+from corten.errors import ShapeError
+from corten.optimizers.schedules import LearningRateSchedule
+from corten.optimizers.schedules import get as get_schedule
+from corten.tensor import Graph, Tensor, Variable, current_graph, push
+
+__all__ = ["Optimizer"]
+
+
+def expect(kind: str, name: str, value: Any, fits: bool, wanted: str) -> None:
+    """``ValueError`` unless ``fits``; ``TypeError`` where ``value`` is no number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
+    if not fits:
+        raise ValueError(f"{kind}: expected {wanted}, got {name}={value}")
+
+
+def expect_count(kind: str, name: str, value: Any, least: int) -> None:
+    """``ValueError`` unless ``value`` is None or an int of at least ``least``."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+        raise ValueError(f"{kind}: {name} must be None or an int >= {least}, got {value!r}")
+
+
+class Optimizer(Configured):
+    """Changes variables against their gradients.
+
+    Subclasses say in :meth:`slots` what they remember of each variable, and compute in :meth:`step` the new values.
+    What is common to all happens here, in this order: gradients are unscaled, accumulated and clipped, weights decay,
+    the step is taken, its moving average too, and constraints are applied.
+
+    Args:
+        learning_rate: a float, a ``LearningRateSchedule``, or a function without arguments.
+        weight_decay: w; before each step every variable loses ``learning_rate w`` of itself.
+        clipnorm: each gradient is shortened to this Euclidean norm.
+        clipvalue: each element of a gradient is brought into ``[-clipvalue, clipvalue]``.
+        global_clipnorm: all gradients together are shortened to this norm.
+        use_ema: keep exponential moving averages of the variables, taken over when training ends.
+        ema_momentum: how much of the average is kept at each step.
+        ema_overwrite_frequency: after so many steps the variables take over their averages.
+        loss_scale_factor: the loss is multiplied, the gradients divided by it.
+        gradient_accumulation_steps: a step is taken with the mean of so many gradients.
+        name: in messages and paths; the class name in lower case unless given.
+
+    Raises:
+        ValueError: a number outside its range, or more than one way of clipping.
+        TypeError: no number where one belongs.
+
+    >>> import numpy as np
+    >>> from corten import Variable, ops
+    >>> from corten.optimizers import Optimizer
+    >>> class Signs(Optimizer):
+    ...     def step(self, weight, gradient, slots, learning_rate, iterations):
+    ...         return [ops.subtract(weight, ops.multiply(learning_rate, ops.sign(gradient)))]
+    >>> weight, optimizer = Variable(np.float32([1, 2])), Signs(0.5)
+    >>> optimizer.apply([np.float32([3, -4])], [weight])
+    >>> weight.numpy(), optimizer.iterations.numpy()
+    (array([0.5, 2.5], dtype=float32), array(1, dtype=int32))
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        kind = type(self).__name__
+        if weight_decay is not None:
+            expect(kind, "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "0 <= weight_decay")
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        for key, value in clips.items():
+            if value is not None:
+                expect(kind, key, value, 0 < value < math.inf, f"0 < {key}")
+        if sum(value is not None for value in clips.values()) > 1:
+            raise ValueError(f"{kind}: only one of clipnorm, clipvalue and global_clipnorm can be set, got {clips}")
+        if loss_scale_factor is not None:
+            fits = 0 < loss_scale_factor < math.inf
+            expect(kind, "loss_scale_factor", loss_scale_factor, fits, "0 < loss_scale_factor")
+        expect(kind, "ema_momentum", ema_momentum, 0 <= ema_momentum <= 1, "0 <= ema_momentum <= 1")
+        expect_count(kind, "ema_overwrite_frequency", ema_overwrite_frequency, 1)
+        expect_count(kind, "gradient_accumulation_steps", gradient_accumulation_steps, 2)
+        self.name = name or kind.lower()
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.built = False
+        #: Counts what a traced step depends on: a step traced at another version must be traced anew.
+        self.version = 0
+        self._iterations = Variable(np.int32(0), dtype="int32", trainable=False, name="iteration")
+        self._learning_rate: Variable | LearningRateSchedule | Callable[[], Any] = self._rate(learning_rate)
+        self._known: dict[int, Variable] = {}
+        self._slots: dict[int, dict[str, Variable]] = {}
+        self._extra: list[Variable] = []
+        self._undecayed: tuple[set[int], re.Pattern[str] | None] = (set(), None)
+        self._warned: set[tuple[str, ...]] = set()
+
+    def _rate(self, value: Any) -> Any:
+        if isinstance(value, (LearningRateSchedule, dict)):
+            return get_schedule(value)
+        if callable(value) and not isinstance(value, Variable):
+            return value
+        if isinstance(value, (np.ndarray, Variable)) and value.shape == ():
+            value = float(np.asarray(value))
+        fits = isinstance(value, numbers.Real) and 0 <= float(value) < math.inf
+        expect(type(self).__name__, "learning_rate", value, fits, "0 <= learning_rate")
+        return Variable(np.float32(value), trainable=False, name="learning_rate")
+
+    # --- what it remembers ---------------------------------------------------------------------------------------
+
+    @property
+    def iterations(self) -> Any:
+        """How many steps were taken: an int32 variable (a number where gradients are accumulated)."""
+        if self.gradient_accumulation_steps is None:
+            return self._iterations
+        return int(self._iterations.numpy()) // self.gradient_accumulation_steps
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of the next step: a float32 variable, or what the schedule gives. It can be set.
+
+        Setting a number needs no new compilation. ``TypeError`` where a schedule sets the rate.
+        """
+        rate = self._learning_rate
+        if isinstance(rate, Variable):
+            return rate
+        graph = current_graph()
+        if not isinstance(rate, LearningRateSchedule):
+            return rate()
+        return float(rate(int(self._iterations.numpy()))) if graph is None else rate(graph.variable(self._iterations))
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        new = self._rate(value)
+        if isinstance(new, Variable):
+            if not isinstance(self._learning_rate, Variable):
+                raise TypeError(
+                    f"{self.name}: the learning rate follows {self._learning_rate!r} and cannot be set to a number"
+                )
+            self._learning_rate.assign(new.numpy())
+        else:
+            self._learning_rate = new
+            self.version += 1
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The counter, the learning rate and all slots, in Keras's order."""
+        found = [self._iterations]
+        if isinstance(self._learning_rate, Variable):
+            found.append(self._learning_rate)
+        groups = [("average",), ("gradient_accumulator",), *self.groups()]
+        for group in groups:
+            for slots in self._slots.values():
+                found += [slots[name] for name in group if name in slots]
+        return [*found, *self._extra]
+
+    def groups(self) -> Sequence[tuple[str, ...]]:
+        """The slots' names in the order in which they are stored: those of a group variable by variable."""
+        names = {name: None for slots in self._slots.values() for name in slots}
+        return [(name,) for name in names if name not in ("average", "gradient_accumulator")]
+
+    def add_variable(self, reference: Variable, name: str, value: float = 0.0) -> Variable:
+        """A new slot, filled with ``value``, in the shape of ``reference``."""
+        array = np.full(reference.shape, value, np.float32)
+        slot = Variable(array, trainable=False, name=f"{reference.path.replace('/', '_')}_{name}")
+        slot.path = f"{self.name}/{slot.name}"
+        return slot
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Creates the slots of all variables that have none yet."""
+        for variable in variables:
+            if id(variable) in self._known:
+                continue
+            slots: dict[str, Variable] = {}
+            if self.use_ema:
+                slots["average"] = self.add_variable(variable, "average")
+            if self.gradient_accumulation_steps is not None:
+                slots["gradient_accumulator"] = self.add_variable(variable, "gradient_accumulator")
+            slots.update(self.slots(variable))
+            self._known[id(variable)] = variable
+            self._slots[id(variable)] = slots
+        self.built = True
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Lets variables not decay: those listed, and those whose path has any of ``var_names`` (patterns) in it.
+
+        ``ValueError`` once the optimizer is built.
+        """
+        if self.built:
+            raise ValueError(f"{self.name}: exclude_from_weight_decay must come before the optimizer is built")
+        names = list(var_names or ())
+        self._undecayed = {id(v) for v in var_list or ()}, re.compile("|".join(names)) if names else None
+
+    def _decay_of(self, variable: Variable) -> float:
+        listed, pattern = self._undecayed
+        if not self.weight_decay or id(variable) in listed or (pattern and pattern.search(variable.path)):
+            return 0.0
+        return float(self.weight_decay)
+
+    # --- one step ------------------------------------------------------------------------------------------------
+
+    def slots(self, variable: Variable) -> dict[str, Variable]:
+        """What to remember of a variable: name -> a new variable, see :meth:`add_variable`."""
+        return {}
+
+    def step(
+        self, weight: Any, gradient: Any, slots: dict[str, Any], learning_rate: Any, iterations: Any
+    ) -> Sequence[Any]:
+        """The new value of a variable, followed by those of its slots.
+
+        Args:
+            weight: the variable's value.
+            gradient: its gradient, clipped.
+            slots: the values of its slots, by name, in the order in which :meth:`slots` gave them.
+            learning_rate: a float32 scalar.
+            iterations: the steps taken before this one, an int32 scalar.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define step()")
+
+    def _advance(
+        self, weight: Any, gradient: Any, slots: dict[str, Any], learning_rate: Any, iterations: Any, decay: float
+    ) -> Sequence[Any]:
+        """:meth:`step` after the weight's decay."""
+        if decay:
+            weight = ops.subtract(weight, ops.multiply(weight, ops.multiply(learning_rate, decay)))
+        return self.step(weight, gradient, slots, learning_rate, iterations)
+
+    def _begin(self, iterations: Any, taken: Any) -> None:
+        """Prepares a step for all variables. ``taken`` is 0 or 1 while gradients accumulate, else None."""
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times ``loss_scale_factor``."""
+        return loss if self.loss_scale_factor is None else ops.multiply(loss, self.loss_scale_factor)
+
+    def minimize(self, loss: Any, variables: Sequence[Variable]) -> None:
+        """Takes a step against the gradients of ``loss``, within a step of training.
+
+        Variables that the loss does not depend on stay as they are, with a warning.
+
+        Raises:
+            ValueError: there is no graph, or the loss depends on none of the variables.
+        """
+        graph = current_graph()
+        if graph is None:
+            raise ValueError("minimize: there is nothing to differentiate outside a step; use it in train_step")
+        tensors = [graph.variable(variable) for variable in variables]
+        found = graph.core.gradients(graph.tensor(self.scale_loss(loss)).id, [tensor.id for tensor in tensors])
+        self.apply([None if id is None else Tensor(graph, id) for id in found], variables)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+        """Takes a step with (gradient, variable) pairs; returns the iterations."""
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
+        return self.iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Takes a step with a gradient for each variable; None where there is none.
+
+        Outside a graph, gradients are arrays and the variables change at once.
+
+        Raises:
+            ValueError: other numbers of gradients and variables, or only None.
+            ShapeError: a gradient has another shape than its variable.
+        """
+        variables = list(self._known.values() if trainable_variables is None else trainable_variables)
+        if len(grads) != len(variables):
+            raise ValueError(f"{self.name}: got {len(grads)} gradients for {len(variables)} variables")
+        graph = current_graph()
+        if graph is not None:
+            self._apply(graph, grads, variables)
+            return
+        with Graph(eager=True) as graph:
+            self._apply(graph, grads, variables)
+            graph.finish()
+
+    def _apply(self, graph: Graph, grads: Sequence[Any], variables: list[Variable]) -> None:
+        self.build(variables)
+        pairs = [(graph.tensor(g), v) for g, v in zip(grads, variables, strict=True) if g is not None]
+        for gradient, variable in pairs:
+            if gradient.shape != variable.shape:
+                raise ShapeError(
+                    f"{self.name}: variable {variable.path!r} has shape {variable.shape}, its gradient {gradient.shape}"
+                )
+        self._warn_of_missing([v for g, v in zip(grads, variables, strict=True) if g is None], len(variables))
+        gradients = [gradient for gradient, _ in pairs]
+        if self.loss_scale_factor is not None:
+            gradients = [ops.divide(gradient, self.loss_scale_factor) for gradient in gradients]
+        iterations = graph.variable(self._iterations)
+        real = self.learning_rate
+        rate = graph.tensor(real, "float32") if not isinstance(real, Variable) else graph.variable(real)
+        steps, taken = iterations, None
+        if self.gradient_accumulation_steps is not None:
+            gradients, steps, taken = self._accumulate(gradients, [v for _, v in pairs], iterations)
+        gradients = self._clip(gradients)
+        self._begin(steps, taken)
+        for gradient, (_, variable) in zip(gradients, pairs, strict=True):
+            self._update(graph, variable, gradient, rate, steps, taken)
+        if self.use_ema:
+            self._average(graph, [v for _, v in pairs], steps)
+        for _, variable in pairs:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
+        self._iterations.assign(push("increment", [iterations], by=1)[0])
+
+    def _update(self, graph: Graph, variable: Variable, gradient: Any, rate: Any, steps: Any, taken: Any) -> None:
+        own = {k: v for k, v in self._slots[id(variable)].items() if k not in ("average", "gradient_accumulator")}
+        old = [graph.variable(v) for v in (variable, *own.values())]
+        slots = dict(zip(own, old[1:], strict=True))
+        new = self._advance(old[0], gradient, slots, rate, steps, self._decay_of(variable))
+        if len(new) != len(old):
+            raise ValueError(f"{type(self).__name__}.step: expected {len(old)} new values, got {len(new)}")
+        for target, before, after in zip((variable, *own.values()), old, new, strict=True):
+            # Without a condition the op's output is the variable's new value: the engine then updates in place.
+            target.assign(after if taken is None else ops.where(taken, after, before))
+
+    def _warn_of_missing(self, missing: list[Variable], count: int) -> None:
+        if not missing:
+            return
+        paths = tuple(variable.path for variable in missing)
+        if len(missing) == count:
+            raise ValueError(f"{self.name}: the loss depends on none of the variables {list(paths)}")
+        if paths not in self._warned:
+            self._warned.add(paths)
+            warnings.warn(f"{self.name}: the loss does not depend on {', '.join(paths)}; not trained", stacklevel=4)
+
+    def _accumulate(
+        self, gradients: list[Any], variables: list[Variable], iterations: Any
+    ) -> tuple[list[Any], Any, Any]:
+        """The means of the gradients gathered, the number of steps taken so far, and whether one is due now."""
+        every = float(self.gradient_accumulation_steps or 1)
+        count = ops.cast(iterations, "float32")
+        steps = ops.floor(ops.divide(count, every))
+        taken = ops.equal(ops.multiply(ops.add(steps, 1.0), every), ops.add(count, 1.0))
+        means = []
+        for gradient, variable in zip(gradients, variables, strict=True):
+            gathered = self._slots[id(variable)]["gradient_accumulator"]
+            total = ops.add(gathered.value, gradient)
+            gathered.assign(ops.multiply(total, ops.subtract(1.0, taken)))
+            means.append(ops.divide(total, every))
+        return means, ops.cast(steps, "int32"), taken
+
+    def _clip(self, gradients: list[Any]) -> list[Any]:
+        if self.clipvalue is not None:
+            return [ops.clip(gradient, -self.clipvalue, self.clipvalue) for gradient in gradients]
+        if self.clipnorm is not None:
+            return [_shortened(gradient, _square(gradient), self.clipnorm) for gradient in gradients]
+        if self.global_clipnorm is not None and gradients:
+            total = _square(gradients[0])
+            for gradient in gradients[1:]:
+                total = ops.add(total, _square(gradient))
+            return [_shortened(gradient, total, self.global_clipnorm) for gradient in gradients]
+        return gradients
+
+    def _average(self, graph: Graph, variables: list[Variable], steps: Any) -> None:
+        """Moves the averages towards the variables; the first time, all the way."""
+        count = ops.cast(steps, "float32")
+        keep = ops.multiply(ops.not_equal(count, 0.0), self.ema_momentum)
+        due = None
+        if self.ema_overwrite_frequency is not None:
+            every = float(self.ema_overwrite_frequency)
+            following = ops.add(count, 1.0)
+            due = ops.equal(ops.multiply(ops.floor(ops.divide(following, every)), every), following)
+        for variable in variables:
+            average, value = self._slots[id(variable)]["average"], graph.variable(variable)
+            moved = ops.add(ops.multiply(keep, average.value), ops.multiply(ops.subtract(1.0, keep), value))
+            average.assign(moved)
+            if due is not None:
+                variable.assign(ops.where(due, moved, value))
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Gives the variables their moving averages, where ``use_ema`` keeps them: for the end of training."""
+        for variable in var_list if self.use_ema else ():
+            slots = self._slots.get(id(variable))
+            if slots is not None and int(self._iterations.numpy()) > 0:
+                variable.assign(slots["average"].numpy())
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if isinstance(self._learning_rate, Variable):
+            config["learning_rate"] = float(self._learning_rate.numpy())
+        return config
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name!r}>"
+
+
+def _square(gradient: Any) -> Any:
+    return ops.sum(ops.square(gradient))
+
+
+def _shortened(gradient: Any, square: Any, norm: float) -> Any:
+    """``gradient``, scaled so that the root of ``square`` becomes at most ``norm``."""
+    return ops.multiply(gradient, ops.divide(norm, ops.maximum(ops.sqrt(square), norm)))
