@@ -4,6 +4,9 @@ use crate::simd::map::{Lane1, Lane2, map, map2};
 use crate::simd::{Isa, Kernel, Simd, math};
 use crate::threads;
 
+/// Elements of one task.
+const CHUNK: usize = 8_192;
+
 /// A function of one number. The names and definitions are Keras's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unary {
@@ -92,30 +95,15 @@ impl Unary {
         }
     }
 
-    /// Multiply-adds that take as long as one element.
+    /// What an element costs in multiply-adds.
     const fn cost(self) -> usize {
         match self {
-            Unary::Sin | Unary::Cos => 128,
-            Unary::Identity | Unary::Relu | Unary::Relu6 | Unary::LeakyRelu(_) | Unary::HardSigmoid => 8,
-            Unary::Square | Unary::Abs | Unary::Negative | Unary::Sign | Unary::HardSilu => 8,
-            Unary::Sqrt | Unary::Reciprocal | Unary::Floor | Unary::Ceil | Unary::Round => 8,
-            _ => 24,
+            Unary::Identity | Unary::Relu | Unary::Relu6 | Unary::LeakyRelu(_) | Unary::HardSigmoid => 2,
+            Unary::Square | Unary::Abs | Unary::Negative | Unary::Sign | Unary::HardSilu => 2,
+            Unary::Sqrt | Unary::Reciprocal | Unary::Floor | Unary::Ceil | Unary::Round => 2,
+            _ => 6,
         }
     }
-
-    /// Elements of one task.
-    const fn chunk(self) -> usize {
-        if self.cost() > 8 { 8_192 } else { 16_384 }
-    }
-}
-
-#[inline(always)]
-fn each_lane<S: Simd>(s: S, x: S::F, f: fn(f32) -> f32) -> S::F {
-    let mut lanes = s.to_array(x);
-    for lane in &mut lanes[..S::LANES] {
-        *lane = f(*lane);
-    }
-    s.load(&lanes)
 }
 
 /// `x` held within `low..=high`, NaN kept.
@@ -189,8 +177,8 @@ impl Lane1 for Unary {
                 s.select(s.lt(near, x), s.add(near, one), near)
             }
             Unary::Round => s.round(x),
-            Unary::Sin => each_lane(s, x, f32::sin),
-            Unary::Cos => each_lane(s, x, f32::cos),
+            Unary::Sin => math::sin(s, x),
+            Unary::Cos => math::cos(s, x),
             Unary::Erf => math::erf(s, x),
         }
     }
@@ -263,8 +251,8 @@ impl Lane2 for Gradient {
             Unary::Abs => s.mul(dy, sign(s, v)),
             Unary::Negative => s.neg(dy),
             Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => zero,
-            Unary::Sin => s.mul(dy, each_lane(s, v, f32::cos)),
-            Unary::Cos => s.neg(s.mul(dy, each_lane(s, v, f32::sin))),
+            Unary::Sin => s.mul(dy, math::cos(s, v)),
+            Unary::Cos => s.neg(s.mul(dy, math::sin(s, v))),
             Unary::Erf => {
                 let e = math::exp_nonpositive(s, s.neg(s.mul(v, v)));
                 s.mul(dy, s.mul(e, s.splat(std::f32::consts::FRAC_2_SQRT_PI)))
@@ -296,18 +284,16 @@ impl Kernel for Backward<'_> {
 /// `y = kind(x)`
 pub fn forward(isa: Isa, kind: Unary, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "activation: lengths of x and y");
-    let chunk = kind.chunk();
-    threads::for_each_chunk(y, chunk, chunk * kind.cost(), |i, y| {
-        isa.run(Forward(kind, &x[i * chunk..][..y.len()], y));
+    threads::for_each_chunk(y, CHUNK, CHUNK * kind.cost(), |i, y| {
+        isa.run(Forward(kind, &x[i * CHUNK..][..y.len()], y));
     });
 }
 
 /// `dx = dy kind'(x)`, from `x` or `y` as [`Unary::gradient_from`] says.
 pub fn gradient(isa: Isa, kind: Unary, x_or_y: &[f32], dy: &[f32], dx: &mut [f32]) {
     assert!(x_or_y.len() == dx.len() && dy.len() == dx.len(), "activation: lengths of x (or y), dy and dx");
-    let chunk = kind.chunk();
-    threads::for_each_chunk(dx, chunk, chunk * kind.cost(), |i, dx| {
-        let (v, dy) = (&x_or_y[i * chunk..][..dx.len()], &dy[i * chunk..][..dx.len()]);
+    threads::for_each_chunk(dx, CHUNK, CHUNK * kind.cost(), |i, dx| {
+        let (v, dy) = (&x_or_y[i * CHUNK..][..dx.len()], &dy[i * CHUNK..][..dx.len()]);
         isa.run(Backward(kind, v, dy, dx));
     });
 }

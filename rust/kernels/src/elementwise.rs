@@ -7,8 +7,8 @@ use crate::simd::{Isa, Kernel, Simd};
 use crate::threads;
 
 /// Elements of one task, and what an element costs in multiply-adds: these loops wait for memory.
-const CHUNK: usize = 16_384;
-const COST: usize = 8;
+const CHUNK: usize = 8_192;
+const COST: usize = 2;
 const POWER_COST: usize = 64;
 
 /// An operation of two operands. Comparisons give 1 or 0.

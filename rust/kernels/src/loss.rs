@@ -7,7 +7,7 @@ use crate::threads;
 
 /// Elements of one task, and what one costs in multiply-adds.
 const CHUNK: usize = 8_192;
-const COST: usize = 16;
+const COST: usize = 6;
 /// Elements worked on at a time, small enough to stay in the first cache.
 const BLOCK: usize = 512;
 /// Rows shorter than this are worked on several at a time.

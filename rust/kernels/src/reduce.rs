@@ -22,7 +22,7 @@ pub enum Reduce {
 
 /// Elements of one task, and what one costs in multiply-adds.
 const CHUNK: usize = 16_384;
-const COST: usize = 6;
+const COST: usize = 2;
 /// Rows of one block where columns are reduced, unless the rows are short.
 const BLOCK_ROWS: usize = 256;
 /// Columns of one task where there are few tasks otherwise.
@@ -346,15 +346,34 @@ pub(crate) fn fold_row<S: Simd>(s: S, op: Reduce, row: &[f32]) -> f32 {
         sums[1] = op.apply(s, sums[1], last);
     }
     let sum = op.apply(s, op.apply(s, sums[0], sums[1]), op.apply(s, sums[2], sums[3]));
-    let mut lanes = s.to_array(sum);
-    let mut width = S::LANES;
-    while width > 1 {
-        width /= 2;
-        for i in 0..width {
-            lanes[i] = op.combine(lanes[i], lanes[i + width]);
+    match op {
+        Reduce::Sum | Reduce::Mean => s.sum(sum),
+        Reduce::Prod => s.to_array(sum)[..S::LANES].iter().product(),
+        Reduce::Max | Reduce::Min => extreme(s, op, sum),
+    }
+}
+
+/// The largest (or smallest) lane; NaN where any is.
+#[inline(always)]
+fn extreme<S: Simd>(s: S, op: Reduce, v: S::F) -> f32 {
+    if op == Reduce::Max { s.max_lane(v) } else { -s.max_lane(s.neg(v)) }
+}
+
+/// The first place in `row` that holds `best` or NaN.
+#[inline(always)]
+fn place<S: Simd>(s: S, row: &[f32], best: f32) -> usize {
+    let best = s.splat(best);
+    let vectors = row.chunks_exact(S::LANES);
+    let tail = vectors.remainder();
+    for (i, v) in vectors.enumerate() {
+        let v = s.load(v);
+        let lane = s.first(s.or(s.eq(v, best), s.is_nan(v)));
+        if lane < S::LANES {
+            return i * S::LANES + lane;
         }
     }
-    lanes[0]
+    let v = s.load_head(tail);
+    row.len() - tail.len() + s.first(s.or(s.eq(v, best), s.is_nan(v)))
 }
 
 /// The first place of the largest element of each row of `n`; a NaN counts as the largest.
@@ -389,30 +408,22 @@ impl ArgRows<'_> {
     fn each<S: Simd>(self, s: S, op: Reduce) {
         const BLOCK: usize = 256;
         for (row, out) in self.x.chunks_exact(self.n).zip(self.out) {
-            // First the block that holds the extreme, then the place within it.
-            let (mut best, mut at) = (f32::NAN, 0);
-            if row.len() > 2 * S::LANES {
-                best = fold_row(s, op, &row[..row.len().min(BLOCK)]);
-                for (i, block) in row.chunks(BLOCK).enumerate().skip(1) {
-                    let other = fold_row(s, op, block);
-                    if op.combine(best, other).to_bits() != best.to_bits() && best != other && !best.is_nan() {
-                        (best, at) = (other, i * BLOCK);
-                    }
-                }
-                let place = row[at..].iter().position(|&v| v == best || v.is_nan()).unwrap_or(0);
-                *out = (at + place) as i32;
+            if row.len() <= S::LANES {
+                let (head, v) = (s.head(row.len()), s.load_head(row));
+                let best = s.splat(extreme(s, op, s.select(head, v, s.splat(op.identity()))));
+                *out = s.first(s.or(s.eq(v, best), s.is_nan(v))) as i32;
                 continue;
             }
-            for (i, &v) in row.iter().enumerate() {
-                let better = match op {
-                    Reduce::Max => v > best,
-                    _ => v < best,
-                };
-                if i == 0 || better || (v.is_nan() && !best.is_nan()) {
-                    (best, at) = (v, i);
+            // First the block that holds the extreme, then the place within it.
+            let (mut best, mut at) = (fold_row(s, op, &row[..row.len().min(BLOCK)]), 0);
+            for (i, block) in row.chunks(BLOCK).enumerate().skip(1) {
+                let other = fold_row(s, op, block);
+                let better = if op == Reduce::Max { other > best } else { other < best };
+                if better || (other.is_nan() && !best.is_nan()) {
+                    (best, at) = (other, i * BLOCK);
                 }
             }
-            *out = at as i32;
+            *out = (at + place(s, &row[at..], best)) as i32;
         }
     }
 }

@@ -175,6 +175,10 @@ impl Simd for Avx2 {
         unsafe { _mm256_blendv_ps(b, a, mask) }
     }
     #[inline(always)]
+    fn first(self, mask: __m256) -> usize {
+        unsafe { (_mm256_movemask_ps(mask) as u32 | 1 << 8).trailing_zeros() as usize }
+    }
+    #[inline(always)]
     fn max_raw(self, a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_max_ps(a, b) }
     }

@@ -153,6 +153,10 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_blend_ps(mask, b, a) }
     }
     #[inline(always)]
+    fn first(self, mask: __mmask16) -> usize {
+        (u32::from(mask) | 1 << 16).trailing_zeros() as usize
+    }
+    #[inline(always)]
     fn max_raw(self, a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_max_ps(a, b) }
     }

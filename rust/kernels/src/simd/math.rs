@@ -163,6 +163,53 @@ pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
     s.div(d, s.add(d, s.splat(2.0)))
 }
 
+/// Beyond this the argument's remainder by pi / 2 is left to the standard library.
+const TRIGONOMETRIC_LIMIT: f32 = 1e4;
+/// pi / 2 in pieces so short that multiples up to the limit are exact.
+const HALF_PI: [f32; 4] = [1.570_312_5, 4.837_512_969_971e-4, 7.549_533_620_477e-8, 2.563_344_068_257e-12];
+
+/// The sine for `shift` 0, the cosine for `shift` 1.
+#[inline(always)]
+fn sin_shifted<S: Simd>(s: S, x: S::F, shift: f32) -> S::F {
+    if s.first(s.not(s.lt(s.abs(x), s.splat(TRIGONOMETRIC_LIMIT)))) < S::LANES {
+        let mut lanes = s.to_array(x);
+        for lane in &mut lanes[..S::LANES] {
+            *lane = if shift == 0.0 { lane.sin() } else { lane.cos() };
+        }
+        return s.load(&lanes);
+    }
+    let n = s.round(s.mul(x, s.splat(std::f32::consts::FRAC_2_PI)));
+    let mut r = x;
+    for piece in HALF_PI {
+        r = s.mul_add(n, s.splat(-piece), r);
+    }
+    let z = s.mul(r, r);
+    let sine = polynomial(s, z, [-1.666666716e-01, 8.333380334e-03, -1.985349372e-04, 2.837158718e-06]);
+    let sine = s.mul_add(s.mul(r, z), sine, r);
+    let cosine = polynomial(s, z, [4.166664556e-02, -1.388730132e-03, 2.443066842e-05]);
+    let cosine = s.mul_add(s.mul(z, z), cosine, s.mul_add(z, s.splat(-0.5), s.splat(1.0)));
+    // The quarter turn, 0..4: the odd ones swap sine and cosine, the upper two change the sign.
+    let turn = s.add(n, s.splat(shift));
+    let four = s.splat(4.0);
+    let turn = s.mul_add(s.round(s.mul(turn, s.splat(0.25))), s.splat(-4.0), turn);
+    let turn = s.select(s.lt(turn, s.splat(0.0)), s.add(turn, four), turn);
+    let odd = s.or(s.eq(turn, s.splat(1.0)), s.eq(turn, s.splat(3.0)));
+    let y = s.select(odd, cosine, sine);
+    s.select(s.lt(s.splat(1.5), turn), s.neg(y), y)
+}
+
+/// The sine of an angle in radians.
+#[inline(always)]
+pub fn sin<S: Simd>(s: S, x: S::F) -> S::F {
+    sin_shifted(s, x, 0.0)
+}
+
+/// The cosine of an angle in radians.
+#[inline(always)]
+pub fn cos<S: Simd>(s: S, x: S::F) -> S::F {
+    sin_shifted(s, x, 1.0)
+}
+
 /// For `a = |x|`: `erf(a)`, good below 1, and `1 - erf(a)`, good from 1 on.
 #[inline(always)]
 fn erf_parts<S: Simd>(s: S, a: S::F) -> (S::F, S::F) {
@@ -268,6 +315,8 @@ mod tests {
         Tanh,
         Erf,
         NormalCdf,
+        Sin,
+        Cos,
     }
 
     struct Apply<'a>(Function, &'a [f32], &'a mut [f32]);
@@ -289,6 +338,8 @@ mod tests {
                     Function::Tanh => tanh(s, x),
                     Function::Erf => erf(s, x),
                     Function::NormalCdf => normal_cdf(s, x),
+                    Function::Sin => sin(s, x),
+                    Function::Cos => cos(s, x),
                 };
                 s.store_head(y, result);
             }
@@ -346,6 +397,9 @@ mod tests {
         check(Function::Sigmoid, &wide, 3.0, |x| 1.0 / (1.0 + (-x).exp()));
         check(Function::Tanh, &wide, 4.0, f64::tanh);
         check(Function::Erf, &wide, 3.0, erf_f64);
+        let angles = [wide.clone(), line(-1.1e4, 1.1e4), line(-1e8, 1e8)].concat();
+        check(Function::Sin, &angles, 3.0, f64::sin);
+        check(Function::Cos, &angles, 3.0, f64::cos);
         // The lower tail of the distribution is as good as the rounding of x^2 / 2 lets it be.
         let cdf = |x: f64| 0.5 * erfc_f64(-x / 2f64.sqrt());
         check(Function::NormalCdf, &line(-4.0, 9.0), 24.0, cdf);

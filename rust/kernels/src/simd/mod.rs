@@ -168,6 +168,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn not(self, a: Self::M) -> Self::M;
     /// `a` where the mask is set, else `b`.
     fn select(self, mask: Self::M, a: Self::F, b: Self::F) -> Self::F;
+    /// The first lane whose mask is set, or `LANES`.
+    fn first(self, mask: Self::M) -> usize;
     /// `b < a ? a : b`, the hardware's maximum: `b` where either is NaN. See [`Simd::max`].
     fn max_raw(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a < b ? a : b`: `b` where either is NaN.
@@ -245,14 +247,18 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// The largest lane, NaN if any is.
     #[inline(always)]
     fn max_lane(self, a: Self::F) -> f32 {
-        let lanes = self.to_array(a);
-        let mut best = lanes[0];
-        for &lane in &lanes[1..Self::LANES] {
-            if lane > best || lane.is_nan() {
-                best = lane;
+        let mut lanes = self.to_array(a);
+        if self.first(self.is_nan(a)) < Self::LANES {
+            return f32::NAN;
+        }
+        let mut width = Self::LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                lanes[i] = if lanes[i] > lanes[i + width] { lanes[i] } else { lanes[i + width] };
             }
         }
-        best
+        lanes[0]
     }
 }
 

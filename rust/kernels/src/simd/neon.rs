@@ -148,6 +148,12 @@ impl Simd for Neon {
         unsafe { vbslq_f32(mask, a, b) }
     }
     #[inline(always)]
+    fn first(self, mask: uint32x4_t) -> usize {
+        // Sixteen bits a lane, all lanes in one number.
+        let lanes = unsafe { vget_lane_u64::<0>(vreinterpret_u64_u16(vmovn_u32(mask))) };
+        lanes.trailing_zeros() as usize / 16
+    }
+    #[inline(always)]
     fn max_raw(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         unsafe { vbslq_f32(vcltq_f32(b, a), a, b) }
     }

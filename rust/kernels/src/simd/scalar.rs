@@ -139,6 +139,10 @@ impl Simd for Scalar {
         [pick(0), pick(1), pick(2), pick(3)]
     }
     #[inline(always)]
+    fn first(self, mask: M) -> usize {
+        mask.into_iter().position(|set| set).unwrap_or(N)
+    }
+    #[inline(always)]
     fn max_raw(self, a: F, b: F) -> F {
         zip(a, b, |a, b| if b < a { a } else { b })
     }

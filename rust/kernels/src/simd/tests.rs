@@ -57,6 +57,9 @@ impl Kernel for Check {
         for i in 0..20 {
             assert_eq!(turned[i], if i % 5 < 4 { a[i % 5 * 3 + i / 5] } else { 9.0 });
         }
+        assert_eq!(s.first(s.is_nan(vb)), 3);
+        assert_eq!(s.first(s.lt(va, va)), S::LANES);
+        assert_eq!(s.first(s.eq(va, va)), 0);
         assert_eq!(s.sum(va), a[..S::LANES].iter().sum::<f32>());
         assert!(s.max_lane(vb).is_nan());
         assert_eq!(s.max_lane(va), a[S::LANES - 1]);
