@@ -2,7 +2,7 @@
 //! whose columns are the filters, and whose sum runs over all output pixels, both operands read where they lie.
 
 use super::Conv2d;
-use crate::gemm::tile::{self, Left, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
 use crate::simd::{Kernel, Simd};
 use crate::threads::{GRAIN, Shared};
 use crate::{Isa, scratch, threads};
@@ -178,6 +178,7 @@ impl Plan<'_> {
                     base: base + group * filters,
                     rows: &rows,
                     columns: filters,
+                    planes: Planes::ONE,
                 });
             };
             if filters.is_multiple_of(self.isa.lanes()) {

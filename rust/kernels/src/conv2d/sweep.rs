@@ -3,7 +3,7 @@
 
 use super::winograd;
 use crate::gemm::pack::{self, Matrix};
-use crate::gemm::tile::{self, Left, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
 use crate::threads::Shared;
 use crate::{Isa, scratch, threads};
 use std::ops::Range;
@@ -151,6 +151,7 @@ impl Sweep {
                 base: n * self.target + group * filters,
                 rows: &job.targets[band.rows.start * width..][..pixels],
                 columns: filters,
+                planes: Planes::ONE,
             });
         }
     }

@@ -6,13 +6,13 @@
 
 use super::sweep::Sweep;
 use crate::gemm::pack::{self, Matrix};
-use crate::gemm::tile::{self, Left, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
 use crate::simd::{Kernel, Simd};
-use crate::threads::{GRAIN, Shared};
+use crate::threads::Shared;
 use crate::{Isa, scratch, threads};
 
-/// Floats of transformed inputs and outputs that a task holds: the second cache's share.
-const HELD: usize = 96 * 1024;
+/// Tiles of windows to a task.
+const TILES: usize = 4;
 
 /// Whether `sweep` can be done this way and gains by it.
 pub fn gains(isa: Isa, sweep: &Sweep) -> bool {
@@ -38,8 +38,7 @@ pub fn run(sweep: &Sweep, isa: Isa, x: &[f32], taps: &[Matrix], bias: Option<&[f
     let panel = channels * width;
     let size = pack::len(isa, channels, filters);
     let total = batch * tiles(sweep).iter().product::<usize>();
-    let most = (HELD / (16 * (channels + filters)) / rows).max(1) * rows;
-    let windows = total.div_ceil(total.div_ceil(most));
+    let windows = (TILES * rows).min(total);
     let y = &Shared::new(y);
     scratch::with(16 * size, |kernel| {
         scratch::with(9 * size, |packed| {
@@ -50,32 +49,50 @@ pub fn run(sweep: &Sweep, isa: Isa, x: &[f32], taps: &[Matrix], bias: Option<&[f
         });
         let kernel = &*kernel;
         let work = windows * 16 * channels * filters;
-        threads::for_each(total.div_ceil(windows), tile::work(work).max(GRAIN), |task| {
-            let (first, count) = (task * windows, windows.min(total - task * windows));
-            scratch::with(16 * count * (channels + filters) + channels, |held| {
+        threads::for_each(total.div_ceil(windows), tile::work(work), |task| {
+            let (first, last) = (task * windows, total.min((task + 1) * windows));
+            // One tile of windows and one panel of filters at a time: all that lies between then fits the first cache.
+            scratch::with(16 * rows * (channels + width) + channels, |held| {
                 let (zeros, held) = held.split_at_mut(channels);
-                let (inputs, outputs) = held.split_at_mut(16 * count * channels);
+                let (inputs, products) = held.split_at_mut(16 * rows * channels);
                 zeros.fill(0.0);
-                isa.run(InputTransform { sweep, x, zeros, first, count, out: inputs });
-                let offsets = |step: usize| (0..count).map(|i| i * step).collect::<Vec<_>>();
-                let (sources, targets) = (offsets(channels), offsets(filters));
-                let target = &Shared::new(outputs);
-                for i in 0..16 {
-                    let data = &inputs[i * count * channels..];
-                    isa.run(Product {
-                        left: Left { data, rows: &sources, segments: &[0], len: channels, step: 1 },
-                        right: Right { data: &kernel[i * panel..], step: width, skip: 0, panel: 16 * panel },
-                        start: Start::Zero,
-                        relu: false,
-                        target,
-                        base: i * count * filters,
-                        rows: &targets,
-                        columns: filters,
+                for cut in tile::cut(last - first, rows) {
+                    let (first, count) = (first + cut.start, cut.len());
+                    isa.run(InputTransform {
+                        sweep,
+                        x,
+                        zeros,
+                        first,
+                        count,
+                        out: &mut inputs[..16 * count * channels],
                     });
+                    for (kernel, left) in kernel.chunks_exact(16 * panel).zip((0..filters).step_by(width)) {
+                        let columns = width.min(filters - left);
+                        multiply(isa, kernel, inputs, [count, channels, columns, width], products);
+                        isa.run(OutputTransform { sweep, products, left, columns, width, bias, relu, first, count, y });
+                    }
                 }
-                isa.run(OutputTransform { sweep, products: outputs, bias, relu, first, count, y });
             });
         });
+    });
+}
+
+/// The sixteen products of one tile of windows with one panel of filters.
+fn multiply(isa: Isa, kernel: &[f32], inputs: &[f32], [count, channels, columns, width]: [usize; 4], out: &mut [f32]) {
+    let (mut sources, mut targets) = ([0; 16], [0; 16]);
+    for i in 0..count {
+        (sources[i], targets[i]) = (i * channels, i * width);
+    }
+    isa.run(Product {
+        left: Left { data: inputs, rows: &sources[..count], segments: &[0], len: channels, step: 1 },
+        right: Right { data: kernel, step: width, skip: 0, panel: 0 },
+        start: Start::Zero,
+        relu: false,
+        target: &Shared::new(out),
+        base: 0,
+        rows: &targets[..count],
+        columns,
+        planes: Planes { count: 16, left: count * channels, right: channels * width, target: count * width },
     });
 }
 
@@ -162,6 +179,10 @@ impl Kernel for InputTransform<'_> {
 struct OutputTransform<'a> {
     sweep: &'a Sweep,
     products: &'a [f32],
+    /// The panel's first filter, its filters, and the floats between rows of products.
+    left: usize,
+    columns: usize,
+    width: usize,
     bias: Option<&'a [f32]>,
     relu: bool,
     first: usize,
@@ -173,27 +194,27 @@ impl Kernel for OutputTransform<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let OutputTransform { sweep, products, bias, relu, first, count, y } = self;
-        let filters = sweep.filters;
-        let part = count * filters;
-        assert!(products.len() == 16 * part && filters % S::LANES == 0);
+        let OutputTransform { sweep, products, left: from, columns, width, bias, relu, first, count, y } = self;
+        let part = count * width;
+        assert!(products.len() >= 16 * part && columns <= width && columns.is_multiple_of(S::LANES));
+        let floor = s.splat(if relu { 0.0 } else { f32::NEG_INFINITY });
         let transform = |[a, b, c, d]: [S::F; 4]| [s.add(a, s.add(b, c)), s.sub(s.sub(b, c), d)];
         for i in 0..count {
             let (n, top, left) = window(sweep, first + i);
             let start = n * sweep.target + sweep.origin + top * sweep.steps[0] + left * sweep.steps[1];
-            for f in (0..filters).step_by(S::LANES) {
-                // SAFETY: the last part ends at `16 * part`, and `f + LANES <= filters`.
-                let load = |k: usize| unsafe { s.load_ptr(products.as_ptr().add(k * part + i * filters + f)) };
+            let start = start + from;
+            for f in (0..columns).step_by(S::LANES) {
+                // SAFETY: the last part ends at `16 * part`, and `f + LANES <= width`.
+                let load = |k: usize| unsafe { s.load_ptr(products.as_ptr().add(k * part + i * width + f)) };
                 let mut rows = [[s.splat(0.0); 2]; 4];
                 for a in 0..4 {
                     rows[a] = transform([load(4 * a), load(4 * a + 1), load(4 * a + 2), load(4 * a + 3)]);
                 }
-                let add = bias.map_or(s.splat(0.0), |bias| s.load(&bias[f..]));
+                let add = bias.map_or(s.splat(0.0), |bias| s.load(&bias[from + f..]));
                 for b in 0..2.min(sweep.out[1] - left) {
                     let column = transform([rows[0][b], rows[1][b], rows[2][b], rows[3][b]]);
                     for a in 0..2.min(sweep.out[0] - top) {
-                        let sum = s.add(column[a], add);
-                        let sum = if relu { s.max_raw(s.splat(0.0), sum) } else { sum };
+                        let sum = s.max_raw(floor, s.add(column[a], add));
                         // SAFETY: windows do not share outputs.
                         let place = unsafe { y.part(start + a * sweep.steps[0] + b * sweep.steps[1] + f, S::LANES) };
                         s.store(place, sum);

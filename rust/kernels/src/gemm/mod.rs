@@ -4,7 +4,7 @@
 use crate::threads::Shared;
 use crate::{Isa, scratch, threads};
 use pack::Matrix;
-use tile::{Left, Product, Right, Start};
+use tile::{Left, Planes, Product, Right, Start};
 
 pub(crate) mod pack;
 pub mod reference;
@@ -118,7 +118,8 @@ impl Block<'_> {
         let mut product = |data: &[f32], source: &dyn Fn(usize) -> usize, step: usize| {
             (0..rows).for_each(|r| sources[r] = source(r));
             let left = Left { data, rows: &sources[..rows], segments: &[0], len: depth, step };
-            isa.run(Product { left, right, start, relu, target: c, base, rows: &targets[..rows], columns });
+            let (rows, planes) = (&targets[..rows], Planes::ONE);
+            isa.run(Product { left, right, start, relu, target: c, base, rows, columns, planes });
         };
         let (tile_rows, width) = tile::size(isa);
         // Rows a page apart share the same few places of the first cache, and of a transposed A every line is used in

@@ -36,6 +36,20 @@ pub enum Start<'a> {
     Target,
 }
 
+/// Equal products at equal distances, done in one call.
+#[derive(Clone, Copy)]
+pub struct Planes {
+    pub count: usize,
+    /// Floats from one product's left operand, right operand and target to the next one's.
+    pub left: usize,
+    pub right: usize,
+    pub target: usize,
+}
+
+impl Planes {
+    pub const ONE: Planes = Planes { count: 1, left: 0, right: 0, target: 0 };
+}
+
 /// `C[base + rows[row] + column] = relu(start + left . right)`. Products that run at the same time must write different places.
 pub struct Product<'a> {
     pub left: Left<'a>,
@@ -46,6 +60,7 @@ pub struct Product<'a> {
     pub base: usize,
     pub rows: &'a [usize],
     pub columns: usize,
+    pub planes: Planes,
 }
 
 /// The rows and columns of the tile.
@@ -89,16 +104,19 @@ impl Product<'_> {
         if let Start::Bias(bias) = self.start {
             assert!(bias.len() >= self.columns, "a bias for every column");
         }
+        let planes = self.planes;
+        let last = planes.count - 1;
         let most = |offsets: &[usize]| offsets.iter().copied().fold(0, usize::max);
-        assert!(self.base + most(self.rows) + self.columns <= self.target.len(), "C is too short");
+        let end = self.base + most(self.rows) + self.columns + last * planes.target;
+        assert!(end <= self.target.len(), "C is too short");
         if left.len > 0 && !left.segments.is_empty() {
-            let last = most(left.rows) + most(left.segments) + (left.len - 1) * left.step;
-            assert!(last < left.data.len(), "the left operand is too short");
+            let end = most(left.rows) + most(left.segments) + (left.len - 1) * left.step + last * planes.left;
+            assert!(end < left.data.len(), "the left operand is too short");
             let panels = (self.columns - 1) / width;
             // Vectors are read whole, but no more of them than the columns need.
             let reach = (self.columns - panels * width).next_multiple_of(lanes);
-            let last = panels * right.panel + (left.segments.len() - 1) * right.skip + (left.len - 1) * right.step;
-            assert!(last + reach <= right.data.len(), "the right operand is too short");
+            let end = panels * right.panel + (left.segments.len() - 1) * right.skip + (left.len - 1) * right.step;
+            assert!(end + last * planes.right + reach <= right.data.len(), "the right operand is too short");
         }
     }
 }
@@ -107,7 +125,7 @@ impl Kernel for Product<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        if self.rows.is_empty() || self.columns == 0 {
+        if self.rows.is_empty() || self.columns == 0 || self.planes.count == 0 {
             return;
         }
         let width = S::TILE_VECTORS * S::LANES;
@@ -121,16 +139,16 @@ impl Kernel for Product<'_> {
             } else {
                 ANYHOW
             };
-            let mut panel = 0;
-            while panel * width < self.columns {
-                let columns = (self.columns - panel * width).min(width);
-                let place = Place { from, rows: to - from, panel, columns };
-                match kind {
-                    ALONG => by_vectors::<S, ALONG>(s, &self, place),
-                    ACROSS => by_vectors::<S, ACROSS>(s, &self, place),
-                    _ => by_vectors::<S, ANYHOW>(s, &self, place),
+            for plane in 0..self.planes.count {
+                for panel in 0..self.columns.div_ceil(width) {
+                    let columns = (self.columns - panel * width).min(width);
+                    let place = Place { plane, from, rows: to - from, panel, columns };
+                    match kind {
+                        ALONG => by_vectors::<S, ALONG>(s, &self, place),
+                        ACROSS => by_vectors::<S, ACROSS>(s, &self, place),
+                        _ => by_vectors::<S, ANYHOW>(s, &self, place),
+                    }
                 }
-                panel += 1;
             }
         }
     }
@@ -139,6 +157,7 @@ impl Kernel for Product<'_> {
 /// One tile's place in the product.
 #[derive(Clone, Copy)]
 struct Place {
+    plane: usize,
     from: usize,
     rows: usize,
     panel: usize,
@@ -191,7 +210,8 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
             }
         }
     }
-    let panel = unsafe { p.right.data.as_ptr().add(place.panel * p.right.panel) };
+    let data = unsafe { data.as_ptr().add(place.plane * p.planes.left) };
+    let panel = unsafe { p.right.data.as_ptr().add(place.plane * p.planes.right + place.panel * p.right.panel) };
     macro_rules! step {
         ($a:expr, $b:expr) => {{
             let mut column = [s.splat(0.0); V];
@@ -207,7 +227,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
         }};
     }
     for (segment, &offset) in segments.iter().enumerate() {
-        let a = unsafe { data.as_ptr().add(offset) };
+        let a = unsafe { data.add(offset) };
         let mut b = unsafe { panel.add(segment * p.right.skip) };
         match KIND {
             ALONG => {
@@ -254,7 +274,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
             }
         }
     }
-    let c = unsafe { p.target.pointer().add(p.base + first) };
+    let c = unsafe { p.target.pointer().add(p.base + place.plane * p.planes.target + first) };
     let floor = s.splat(if p.relu { 0.0 } else { f32::NEG_INFINITY });
     let ragged = place.columns - (V - 1) * S::LANES;
     // Each row is written out: a loop that the compiler did not unroll would send all sums through memory.
