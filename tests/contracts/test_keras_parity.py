@@ -8,15 +8,25 @@ import os
 from typing import Any
 
 import pytest
-from keras_differences import DIFFERENCES
 
 import corten
+from keras_differences import DIFFERENCES
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 keras = pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
 
-ROOMS = ["layers", "initializers", "regularizers", "constraints", "optimizers", "losses", "metrics", "callbacks", "activations"]
+ROOMS = [
+    "layers",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "optimizers",
+    "losses",
+    "metrics",
+    "callbacks",
+    "activations",
+]
 #: What a layer (or optimizer) takes through ``**kwargs``.
 COMMON = {"name", "dtype", "trainable", "activity_regularizer", "autocast", "input_shape"}
 

@@ -66,7 +66,9 @@ def weights(shape: Sequence[int]) -> Array:
     return np.float32(0.5 + np.arange(math.prod(shape)) % 7 / 4).astype(np.float64).reshape(tuple(shape))
 
 
-def central_differences(reference: Function, arrays: Sequence[Array], targets: int = 0, step: float = 1e-5) -> list[Array]:
+def central_differences(
+    reference: Function, arrays: Sequence[Array], targets: int = 0, step: float = 1e-5
+) -> list[Array]:
     """What :func:`pulled_back` shall be, from a reference in float64."""
     exact = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in arrays]
 

@@ -218,12 +218,12 @@ class Dot(Layer):
         return ops.reshape(products, (batch, *(left + right or (1,))))
 
 
-def _function(layer: Callable[..., Layer], name: str) -> Callable[..., Any]:
-    def merged(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        return layer(*args, **kwargs)(inputs)
+def _function(layer: type[Layer], name: str) -> Callable[..., Any]:
+    def merged(inputs: Any, **kwargs: Any) -> Any:
+        return layer(**kwargs)(inputs)
 
     merged.__name__ = merged.__qualname__ = name
-    merged.__doc__ = f"``{getattr(layer, '__name__', name)}(...)(inputs)``: the layer, made and applied at once."
+    merged.__doc__ = f"``{layer.__name__}(**kwargs)(inputs)``: the layer, made and applied at once."
     return merged
 
 
@@ -233,5 +233,13 @@ multiply = _function(Multiply, "multiply")
 average = _function(Average, "average")
 maximum = _function(Maximum, "maximum")
 minimum = _function(Minimum, "minimum")
-concatenate = _function(Concatenate, "concatenate")
-dot = _function(Dot, "dot")
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """``Concatenate(axis, **kwargs)(inputs)``: the layer, made and applied at once."""
+    return Concatenate(axis, **kwargs)(inputs)
+
+
+def dot(inputs: Any, axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+    """``Dot(axes, **kwargs)(inputs)``: the layer, made and applied at once."""
+    return Dot(axes, **kwargs)(inputs)

@@ -16,7 +16,7 @@ class _Pooling2D(Layer):
 
     def __init__(
         self,
-        pool_size: Any = (2, 2),
+        pool_size: Any,
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
@@ -50,6 +50,17 @@ class MaxPooling2D(_Pooling2D):
     array([3.], dtype=float32)
     """
 
+    def __init__(
+        self,
+        pool_size: Any = (2, 2),
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
     def call(self, inputs: Any) -> Any:
         return ops.max_pool2d(inputs, self.pool_size, self.strides, self.padding)
 
@@ -66,7 +77,7 @@ class AveragePooling2D(_Pooling2D):
     Input (batch, height, width, channels), output (batch, out height, out width, channels).
 
     >>> import numpy as np, corten
-    >>> corten.layers.AveragePooling2D()(np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)).ravel()
+    >>> corten.layers.AveragePooling2D(2)(np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)).ravel()
     array([1.5], dtype=float32)
     """
 

@@ -131,7 +131,7 @@ def mean_absolute_error(target: Any, output: Any) -> Any:
 
 @symbolic
 def huber(target: Any, output: Any, delta: float = 1.0) -> Any:
-    """The mean over the last axis of ``d^2 / 2`` up to ``|d| = delta``, ``delta (|d| - delta / 2)`` beyond (Huber 1964).
+    """The mean over the last axis of ``d^2 / 2`` up to ``|d| = delta``, ``delta (|d| - delta / 2)`` beyond.
 
     >>> from corten import ops
     >>> ops.huber([[0.0, 0.0]], [[1.0, 3.0]])

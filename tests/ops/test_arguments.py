@@ -1,0 +1,229 @@
+"""What ops accept (lists, any layout, any dtype, nothing at all) and how they refuse the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import corten
+from corten import ops
+from corten.errors import ShapeError
+from corten.tensor import Graph
+
+X = np.arange(24, dtype=np.float32).reshape(4, 6)
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "fortran": np.asfortranarray,
+    "negative strides": lambda x: np.ascontiguousarray(x[::-1, ::-1])[::-1, ::-1],
+    "a part": lambda x: np.repeat(np.repeat(x, 2, 0), 3, 1)[::2, ::3],
+    "big-endian": lambda x: x.astype(">f4"),
+    "float64": lambda x: x.astype(np.float64),
+    "float16": lambda x: x.astype(np.float16),
+    "int64": lambda x: x.astype(np.int64),
+    "uint8": lambda x: x.astype(np.uint8),
+    "a packed field": lambda x: np.rec.fromarrays([np.zeros(x.size, np.uint8), x.ravel()], names="a,b").b.reshape(
+        x.shape
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_and_dtypes_give_the_numbers_of_the_contiguous_copy(layout: str) -> None:
+    given = LAYOUTS[layout](X)
+    np.testing.assert_array_equal(ops.add(given, 1), X + 1)
+    np.testing.assert_array_equal(ops.sum(given, axis=0), X.sum(0))
+    np.testing.assert_array_equal(ops.transpose(given), X.T)
+
+
+def test_read_only_and_stretched_arrays_are_read() -> None:
+    frozen = X.copy()
+    frozen.setflags(write=False)
+    np.testing.assert_array_equal(ops.relu(frozen), X)
+    np.testing.assert_array_equal(ops.square(np.broadcast_to(np.float32(3), (2, 5))), np.full((2, 5), 9))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.array(["a"]),
+        np.array([1j]),
+        np.array([None]),
+        np.array(["2020"], "datetime64[Y]"),
+        np.ma.masked_array([1.0], [True]),
+    ],
+    ids=["text", "complex", "object", "date", "masked"],
+)
+def test_what_is_no_number_is_a_type_error(bad: Any) -> None:
+    with pytest.raises(TypeError):
+        ops.exp(bad)
+
+
+def test_nothing_gives_nothing() -> None:
+    empty = np.zeros((0, 5), np.float32)
+    assert ops.relu(empty).shape == (0, 5)
+    assert ops.softmax(empty).shape == (0, 5)
+    assert ops.matmul(empty, np.ones((5, 3), np.float32)).shape == (0, 3)
+    assert ops.concatenate([empty, empty], axis=0).shape == (0, 5)
+    np.testing.assert_array_equal(ops.sum(empty, axis=0), np.zeros(5))
+    np.testing.assert_array_equal(
+        ops.matmul(np.ones((2, 0), np.float32), np.ones((0, 3), np.float32)), np.zeros((2, 3))
+    )
+    for function in (ops.mean, ops.max, ops.min, ops.argmax):
+        with pytest.raises(ValueError):
+            function(empty, axis=0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.add(np.ones((2, 3)), np.ones((2, 4))),
+        lambda: ops.matmul(np.ones((2, 3)), np.ones((2, 4))),
+        lambda: ops.dense(np.ones((2, 3), np.float32), np.ones((4, 5), np.float32)),
+        lambda: ops.reshape(X, (5, -1)),
+        lambda: ops.concatenate([np.ones((2, 3)), np.ones((3, 4))], axis=1),
+        lambda: ops.stack([np.ones(2), np.ones(3)]),
+        lambda: ops.broadcast_to(np.ones(3), (2, 4)),
+        lambda: ops.split(X, 5),
+        lambda: ops.squeeze(X, 0),
+        lambda: ops.slice(X, (3, 0), (2, 2)),
+        lambda: ops.glu(np.ones((2, 3))),
+        lambda: ops.max_pool2d(np.ones((1, 2, 2, 1), np.float32), 3),
+        lambda: ops.max_pool2d(np.ones((2, 2, 1), np.float32)),
+        lambda: ops.conv2d(np.ones((1, 4, 4, 3), np.float32), np.ones((2, 2, 4, 1), np.float32)),
+        lambda: ops.softmax_cross_entropy(np.zeros(3, int), np.zeros((2, 5), np.float32)),
+    ],
+)  # fmt: skip
+def test_shapes_that_do_not_fit_are_shape_errors(call: Callable[[], Any]) -> None:
+    with pytest.raises(ShapeError):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.sum(X, axis=2),
+        lambda: ops.sum(X, axis=(0, 0)),
+        lambda: ops.softmax(X, axis=-3),
+        lambda: ops.transpose(X, (0, 0)),
+        lambda: ops.pad(X, ((1, 2), (3, -1))),
+        lambda: ops.pad(X, 1, mode="reflect"),
+        lambda: ops.one_hot([0], 0),
+        lambda: ops.max_pool2d(np.ones((1, 2, 2, 1), np.float32), 0),
+        lambda: ops.conv2d(np.ones((1, 4, 4, 1), np.float32), np.ones((2, 2, 1, 1), np.float32), strides=0),
+        lambda: ops.conv2d(np.ones((1, 4, 4, 1), np.float32), np.ones((2, 2, 1, 1), np.float32), padding="full"),
+        lambda: ops.repeat(X, -1),
+    ],
+)  # fmt: skip
+def test_arguments_that_make_no_sense_are_value_errors(call: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.take(X, [4], axis=0),
+        lambda: ops.take(X, [-1], axis=0),
+        lambda: ops.take(X, [2**40], axis=0),
+        lambda: ops.one_hot([0, 3], 3),
+        lambda: ops.one_hot([-1], 3),
+        lambda: ops.one_hot([0.5], 3),
+        lambda: ops.one_hot([np.nan], 3),
+        lambda: ops.cast([1e10], "int32"),
+        lambda: ops.softmax_cross_entropy(np.array([0, 5]), np.zeros((2, 5), np.float32)),
+        lambda: ops.cross_entropy(np.array([-1, 0]), np.full((2, 5), 0.2, np.float32)),
+        lambda: ops.getitem(X, 4),
+        lambda: ops.getitem(X, (0, 0, 0)),
+    ],
+)  # fmt: skip
+def test_labels_and_indices_outside_are_index_errors(call: Callable[[], Any]) -> None:
+    with pytest.raises(IndexError):
+        call()
+
+
+def test_the_error_of_a_label_names_its_place() -> None:
+    with pytest.raises(IndexError, match=r"7 at position 2"):
+        ops.softmax_cross_entropy(np.array([0, 1, 7]), np.zeros((3, 5), np.float32))
+
+
+KEYS = [
+    0,
+    -1,
+    slice(None),
+    slice(1, 3),
+    slice(None, None, -1),
+    slice(None, None, 3),
+    slice(3, 0, -2),
+    slice(2, 2),
+    slice(-100, 100),
+    None,
+    ...,
+    (0, 1),
+    (..., 1),
+    (1, ...),
+    (slice(None), None, 2),
+    (None, slice(1, None), None, slice(None, -1)),
+    np.int64(2),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_indexing_is_numpys(key: Any) -> None:
+    np.testing.assert_array_equal(ops.getitem(X, key), X[key])
+    with Graph(eager=True) as graph:
+        np.testing.assert_array_equal(graph.constant(X)[key].numpy(), X[key])
+
+
+def test_signs_work_on_tensors_with_numbers_and_arrays_on_either_side() -> None:
+    with Graph(eager=True) as graph:
+        t = graph.constant(X)
+        pairs = [
+            (t + 1, X + 1), (1 + t, 1 + X), (t - X, X - X), (2 - t, 2 - X), (t * 2, X * 2), (X * t, X * X),
+            (t / 4, X / 4), (1 / (t + 1), 1 / (X + 1)), (t**2, X**2), (2**(t / 8), 2**(X / 8)), (-t, -X), (abs(-t), X),
+            (t @ X.T, X @ X.T), (X.T @ t, X.T @ X), (t < 3, X < 3), (t <= 3, X <= 3), (t > 3, X > 3), (t >= 3, X >= 3),
+        ]  # fmt: skip
+        for got, wanted in pairs:
+            np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-6)
+
+
+def test_integers_meet_floats_as_float32() -> None:
+    with Graph(eager=True) as graph:
+        labels = graph.constant(np.array([1, 2]))
+        assert labels.dtype == "int32"
+        assert (labels * 0.5).dtype == "float32"
+        np.testing.assert_array_equal((labels * 0.5).numpy(), [0.5, 1.0])
+
+
+def test_nan_passes_through_extremes_and_does_not_spread_to_other_rows() -> None:
+    x = X.copy()
+    x[1, 2] = np.nan
+    assert np.isnan(ops.max(x, axis=1)).tolist() == [False, True, False, False]
+    assert np.isnan(ops.min(x, axis=1)).tolist() == [False, True, False, False]
+    assert np.isnan(ops.softmax(x)).any(axis=1).tolist() == [False, True, False, False]
+    assert np.isnan(ops.relu(x)).sum() == 1
+    assert np.isnan(ops.maximum(x, 0)).sum() == 1
+    pooled = ops.max_pool2d(x.reshape(1, 4, 6, 1))
+    assert np.isnan(pooled).sum() == 1
+
+
+@pytest.mark.parametrize("logits", [[1e38, -1e38], [-1e38, -1e38], [3e38, 3e38], [-np.inf, 0.0]])
+def test_softmax_and_its_loss_survive_extreme_logits(logits: list[float]) -> None:
+    x = np.float32([logits])
+    assert np.isfinite(ops.softmax(x)).all()
+    assert not np.isnan(ops.log_softmax(x)).any()
+    assert not np.isnan(ops.softmax_cross_entropy(np.array([1]), x)).any()
+
+
+def test_ops_on_symbolic_tensors_know_their_shapes() -> None:
+    x = corten.Input((4, 6))
+    assert ops.transpose(x, (0, 2, 1)).shape == (None, 6, 4)
+    assert x[:, 1:3, None].shape == (None, 2, 1, 6)
+    assert (x * 2 + 1).shape == (None, 4, 6)
+    assert ops.mean(x, axis=(1, 2)).shape == (None,)
+    assert ops.concatenate([x, x], axis=1).shape == (None, 8, 6)
+    assert [part.shape for part in ops.split(x, 2, axis=2)] == [(None, 4, 3)] * 2
+    assert ops.zeros_like(x).shape == (None, 4, 6)
