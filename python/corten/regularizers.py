@@ -3,8 +3,8 @@
 A regularizer is any function of a tensor that gives a scalar; a layer takes one, or its name.
 
 >>> from corten import regularizers
->>> float(regularizers.get("l2")([[1.0, 2.0]]))  # 0.01 (1 + 4)
-0.05000000074505806
+>>> round(float(regularizers.get("l2")([[1.0, 2.0]])), 4)  # 0.01 (1 + 4)
+0.05
 """
 
 from __future__ import annotations

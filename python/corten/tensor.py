@@ -23,6 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _KINDS = {"float32": np.float32, "int32": np.int32, "uint8": np.uint8}
+_OWN = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.uint8))
 
 
 def as_array(value: ArrayLike, what: str = "array") -> Array:
@@ -31,6 +32,9 @@ def as_array(value: ArrayLike, what: str = "array") -> Array:
     Floats become float32, bool and uint8 uint8, other integers int32. An integer outside int32 raises ``IndexError``;
     objects, text, dates, complex numbers and masked arrays raise ``TypeError``.
     """
+    # The common case first: an op on small arrays costs little more than this function.
+    if type(value) is np.ndarray and value.dtype in _OWN and value.flags.carray:
+        return value
     array = _numbers(value, what)
     if array.dtype == np.float32 or array.dtype == np.int32 or array.dtype == np.uint8:
         kind: Any = array.dtype.newbyteorder("=")
@@ -400,10 +404,11 @@ def symbolic(function: Callable[P, R]) -> Callable[P, R]:
 
 def has_symbolic(value: Any) -> bool:
     """Whether a symbolic tensor is anywhere in nested lists, tuples and dicts."""
-    if isinstance(value, (list, tuple)):
-        return any(has_symbolic(item) for item in value)
-    if isinstance(value, dict):
-        return any(has_symbolic(item) for item in value.values())
+    if isinstance(value, (list, tuple, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            if has_symbolic(item):
+                return True
+        return False
     return isinstance(value, SymbolicTensor)
 
 

@@ -1,5 +1,3 @@
-# A line for each layer, however long.
-# ruff: noqa: E501
 """Every layer, one line each: what Keras computes, the same bits eager and compiled, its configuration, its shapes.
 
 A line is ``case(class name, {constructor's arguments}, the shapes of the inputs without the batch)``.

@@ -4,9 +4,6 @@ A line is ``Op(function, reference in float64, the arrays' shapes or makers, key
 shape is a small odd size where gradients are checked, and one large enough for several threads where bits are.
 """
 
-# A line for each op, however long.
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 import zlib

@@ -43,6 +43,8 @@ def dtype_of(x: Any) -> str:
 
 def floats(x: Any) -> Any:
     """``x`` as float32: what arithmetic works on."""
+    if type(x) is np.ndarray and x.dtype == np.float32:
+        return x
     if isinstance(x, Operand):
         return x if x.dtype == "float32" else push("cast", [x], dtype="float32")[0]
     if isinstance(x, numbers.Number):

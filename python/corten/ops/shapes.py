@@ -182,9 +182,9 @@ def getitem(x: Any, key: Any) -> Any:
         TypeError: the key is an array or a tensor; :func:`take` picks by those.
 
     >>> from corten import ops
-    >>> ops.getitem([[1., 2., 3.], [4., 5., 6.]], (..., slice(None, None, -2)))
-    array([[3., 1.],
-           [6., 4.]], dtype=float32)
+    >>> ops.getitem([[1., 2., 3.], [4., 5., 6.]], (..., None, 1))
+    array([[2.],
+           [5.]], dtype=float32)
     """
     x = _given(x)
     keys = list(key) if isinstance(key, tuple) else [key]
