@@ -27,9 +27,34 @@ macro_rules! casts {
     )*};
 }
 
-casts!(f32 => f32, f32 => i32, f32 => u8, i32 => f32, i32 => i32, i32 => u8, u8 => f32, u8 => i32, u8 => u8);
+casts!(f32 => f32, i32 => f32, i32 => i32, i32 => u8, u8 => f32, u8 => i32, u8 => u8);
 
-/// `y = x as U`: integers wrap as NumPy's do; for floats see [`float_to_integer`].
+impl Cast<i32> for f32 {
+    #[inline(always)]
+    fn cast(self) -> i32 {
+        truncated(self)
+    }
+}
+
+impl Cast<u8> for f32 {
+    #[inline(always)]
+    fn cast(self) -> u8 {
+        truncated(self) as u8
+    }
+}
+
+/// The whole part of a float that an `i32` holds. The compiler has vectors for these shifts and none for `as`, which
+/// must also answer for NaN and what is too large.
+#[inline(always)]
+fn truncated(v: f32) -> i32 {
+    let bits = v.to_bits();
+    let exponent = (bits >> 23 & 0xff) as i32 - 127;
+    let mantissa = bits & 0x7f_ffff | 0x80_0000;
+    let whole = (mantissa << (exponent - 23).clamp(0, 8)) >> (23 - exponent).clamp(0, 31);
+    if v < 0.0 { (whole as i32).wrapping_neg() } else { whole as i32 }
+}
+
+/// `y = x as U`: integers wrap as NumPy's do. Floats become integers through [`float_to_integer`], which looks at them.
 pub fn cast<T: Cast<U>, U: Send>(isa: Isa, x: &[T], y: &mut [U]) {
     assert_eq!(x.len(), y.len(), "x and y of a cast");
     struct Each<'a, T, U>(&'a [T], &'a mut [U]);
@@ -129,6 +154,10 @@ mod tests {
         }
         float_to_integer(Isa::Scalar, &[-1.9, 2.9, -0.0], false, I32, &mut y).unwrap();
         assert_eq!(y, [-1, 2, 0]);
+        for v in [0.0, 0.99, 1.0, 1.5, 127.99, 255.0, 8_388_607.5, 8_388_608.0, 16_777_217.0, 1e9, 2_147_483_520.0] {
+            assert_eq!((truncated(v), truncated(-v)), (v as i32, -v as i32), "{v}");
+        }
+        assert_eq!(truncated(-2_147_483_648.0), i32::MIN);
         assert!(float_to_integer(Isa::Scalar, &[256.0], false, U8, &mut [0u8]).is_err());
         assert!(float_to_integer(Isa::Scalar, &[-0.5], false, U8, &mut [0u8]).is_ok());
     }

@@ -1,7 +1,8 @@
 //! Data movement: the same elements in another order, of any type.
 //!
 //! [`view`] reads through strides (transpose, slice, flip, broadcast, tile, repeat), [`spread`] writes through them (pad,
-//! the gradient of a slice), [`concatenate`] joins, [`gather`] follows indices, [`cast`] changes the type.
+//! the gradient of a slice), [`concatenate`] joins, [`gather`] follows indices, [`cast`] changes the type. What only
+//! copies rows takes no [`crate::Isa`]: memory sets its speed.
 
 pub mod cast;
 pub mod concatenate;
