@@ -102,7 +102,7 @@ impl Isa {
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self {
-            Isa::Scalar => kernel.run(scalar::Scalar),
+            Isa::Scalar => run_scalar(kernel),
             // SAFETY: `available` and `active` hand out only what the CPU was found to have.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { avx2::run(kernel) },
@@ -114,6 +114,12 @@ impl Isa {
             Isa::Neon => unsafe { neon::run(kernel) },
         }
     }
+}
+
+/// A call of its own, as the other sets' are: inlined, a large kernel would be compiled anew wherever it is used.
+#[inline(never)]
+fn run_scalar<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(scalar::Scalar)
 }
 
 /// Vectors of [`Simd::LANES`] floats. A comparison with NaN is false in every lane.
