@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,17 @@ from kernels import CASES
 from native import Native, gradient_of, weighted_gradient_of
 
 
+Clock = Callable[[], float]
+
+
 @pytest.fixture(autouse=True)
 def _quiet() -> Any:
     with np.errstate(all="ignore"):
         yield
 
 
-def compete(benchmark: Any, case: Case, contest: str, ours: Repeat, theirs: Repeat, rounds: int) -> None:
+def compete(benchmark: Any, case: Case, contest: str, corten: Timer, numpy: Timer, rounds: int) -> None:
     """Times both sides in turns and notes medians and the factor between them."""
-    corten, numpy = Timer(ours), Timer(theirs)
     numpy.calibrate()
     pause(case)
     corten.calibrate()
@@ -58,15 +61,16 @@ def expect_equal(case: Case, ours: Any, theirs: Any) -> None:
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.on_arrays and c.wrt is None], ids=lambda case: case.name)
-def test_arrays(benchmark: Any, rounds: int, case: Case) -> None:
+def test_arrays(benchmark: Any, rounds: int, clock: Clock, case: Case) -> None:
     arrays = case.arrays()
     baseline = case.numpy(*arrays)
     expect_equal(case, case.corten(*arrays), baseline())
-    compete(benchmark, case, "arrays", repeated(lambda: case.corten(*arrays)), repeated(baseline), rounds)
+    ours = Timer(repeated(lambda: case.corten(*arrays)), clock)
+    compete(benchmark, case, "arrays", ours, Timer(repeated(baseline), clock), rounds)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_program(benchmark: Any, rounds: int, case: Case) -> None:
+def test_program(benchmark: Any, rounds: int, clock: Clock, case: Case) -> None:
     arrays = case.arrays()
     if case.wrt is None:
         theirs = check_forward(case, arrays)
@@ -75,7 +79,7 @@ def test_program(benchmark: Any, rounds: int, case: Case) -> None:
         theirs = check_gradient(case, arrays)
         native = Native(gradient_of(case.corten, case.wrt), arrays)
     benchmark.extra_info["steps"] = native.program.steps
-    compete(benchmark, case, "program", native.repeat, theirs, rounds)
+    compete(benchmark, case, "program", Timer(native.repeat, clock), Timer(theirs, clock), rounds)
 
 
 def check_forward(case: Case, arrays: tuple[Array, ...]) -> Repeat:
