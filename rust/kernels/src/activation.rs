@@ -74,7 +74,7 @@ macro_rules! for_kind {
 const SELU_SCALE: f32 = 1.050_701;
 const SELU_ALPHA: f32 = 1.673_263_2;
 /// `2 sqrt(2 / pi)`: the hyperbolic tangent of GELU written as a sigmoid.
-const GELU_SLOPE: f32 = 1.595_769_1;
+const GELU_SLOPE: f32 = 1.595_769;
 const GELU_CUBIC: f32 = 0.044_715;
 
 impl Unary {

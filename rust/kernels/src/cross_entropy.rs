@@ -155,15 +155,8 @@ impl Kernel for Forward<'_> {
                 }
                 (Scores::Probabilities, Targets::Sparse(labels)) => labels.class(row, n).map_or(0.0, |class| {
                     let q = x[class] / fold_row(s, Reduce::Sum, x);
-                    // Written so that NaN stays NaN.
-                    let held = if q < EPSILON {
-                        EPSILON
-                    } else if q > 1.0 - EPSILON {
-                        1.0 - EPSILON
-                    } else {
-                        q
-                    };
-                    -held.ln()
+                    // `clamp` leaves NaN as it is.
+                    -q.clamp(EPSILON, 1.0 - EPSILON).ln()
                 }),
                 (Scores::Probabilities, Targets::Dense(t)) => {
                     let scale = fold_row(s, Reduce::Sum, x);
@@ -245,7 +238,8 @@ impl Kernel for Backward<'_> {
                     Some(class) => {
                         let sum = fold_row(s, Reduce::Sum, x);
                         let q = x[class] / sum;
-                        let held = q < EPSILON || q > 1.0 - EPSILON;
+                        // Not so for NaN, which goes on.
+                        let held = (q - q.clamp(EPSILON, 1.0 - EPSILON)).abs() > 0.0;
                         dx.fill(if held { 0.0 } else { dloss / sum });
                         dx[class] = if held { 0.0 } else { dloss / sum * (1.0 - 1.0 / q) };
                     }
