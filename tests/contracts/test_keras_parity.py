@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import corten
-from keras_differences import DIFFERENCES
+from keras_differences import DIFFERENCES, OPS_DIFFERENCES
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -89,3 +89,14 @@ def test_no_excuse_is_left_over() -> None:
                 real |= {(mine.__name__, name), ("*", name)}
     listed = {(cls, name) for cls, names in DIFFERENCES.items() for name in names}
     assert listed - real == set()
+
+
+def test_ops_have_the_parameters_of_keras_ops() -> None:
+    differing = {
+        name
+        for name in corten.ops.__all__
+        if hasattr(keras.ops, name)
+        and list(parameters(getattr(corten.ops, name))[0].items())
+        != list(parameters(getattr(keras.ops, name))[0].items())
+    }
+    assert differing == set(OPS_DIFFERENCES)

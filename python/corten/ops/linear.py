@@ -10,12 +10,12 @@ __all__ = ["matmul"]
 
 
 @symbolic
-def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
-    """The product of matrices, or of stacks of them: ``c[..., i, j] = sum_k a[..., i, k] b[..., k, j]``.
+def matmul(x1: Any, x2: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
+    """The product of matrices, or of stacks of them: ``y[..., i, j] = sum_k x1[..., i, k] x2[..., k, j]``.
 
     Args:
-        a: (..., m, k), or (..., k, m) where ``transpose_a``.
-        b: (..., k, n), or (..., n, k) where ``transpose_b``. Leading axes equal those of ``a``, or one
+        x1: (..., m, k), or (..., k, m) where ``transpose_a``.
+        x2: (..., k, n), or (..., n, k) where ``transpose_b``. Leading axes equal those of ``x1``, or one
             operand has none.
 
     Returns:
@@ -30,4 +30,4 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False)
     array([[1., 4.],
            [3., 8.]], dtype=float32)
     """
-    return push("matmul", [a, b], transpose_a=transpose_a, transpose_b=transpose_b)[0]
+    return push("matmul", [x1, x2], transpose_a=transpose_a, transpose_b=transpose_b)[0]

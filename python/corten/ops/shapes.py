@@ -318,12 +318,12 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @symbolic
-def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """Values one after the other along an axis; their other sizes are equal. Mixed types become float32.
 
     >>> from corten import ops
-    >>> ops.concatenate([[[1., 2.]], [[3.]]])
-    array([[1., 2., 3.]], dtype=float32)
+    >>> ops.concatenate([[1., 2.], [3.]])
+    array([1., 2., 3.], dtype=float32)
     """
     given = [_given(x) for x in xs]
     if not given:
