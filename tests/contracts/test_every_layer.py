@@ -136,7 +136,7 @@ def test_says_its_output_shape(name: str, options: dict[str, Any], shapes: list[
     symbolic = [(None, *shape) for shape in shapes]
     layer = getattr(layers, name)(**options)
     said = layer.compute_output_shape(symbolic if len(symbolic) > 1 else symbolic[0])
-    for batch in (1, 4):
+    for batch in (0, 1, 4):
         assert tuple(said) == (None, *layer(inputs(shapes, batch)).shape[1:])
         assert layer(inputs(shapes, batch)).shape[0] == batch
 

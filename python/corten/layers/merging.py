@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -212,8 +213,7 @@ class Dot(Layer):
             a, b = (ops.multiply(v, ops.rsqrt(ops.maximum(ops.sum(ops.square(v), -1, True), 1e-12))) for v in (a, b))
         batch, size = a.shape[0], a.shape[-1]
         left, right = a.shape[1:-1], b.shape[1:-1]
-        flat_a = ops.reshape(a, (batch, -1, size)) if size else a
-        flat_b = ops.reshape(b, (batch, -1, size)) if size else b
+        flat_a, flat_b = (ops.reshape(v, (batch, math.prod(n), size)) for v, n in ((a, left), (b, right)))
         products = ops.matmul(flat_a, flat_b, transpose_b=True)
         return ops.reshape(products, (batch, *(left + right or (1,))))
 

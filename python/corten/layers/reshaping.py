@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -27,10 +28,7 @@ class Flatten(Layer):
         self.data_format = channels_last(data_format, "Flatten")
 
     def call(self, inputs: Any) -> Any:
-        size = 1
-        for n in inputs.shape[1:]:
-            size *= n
-        return ops.reshape(inputs, (inputs.shape[0], size))
+        return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
 
 
 class Reshape(Layer):
@@ -52,7 +50,10 @@ class Reshape(Layer):
             raise ValueError(f"Reshape: target_shape: expected sizes >= 0 and at most one -1, got {target_shape!r}")
 
     def call(self, inputs: Any) -> Any:
-        return ops.reshape(inputs, (inputs.shape[0], *self.target_shape))
+        # What is left is worked out for one sample, so that a batch of none has a shape too.
+        size, known = math.prod(inputs.shape[1:]), math.prod(n for n in self.target_shape if n != -1)
+        left = size // known if known and size % known == 0 else -1
+        return ops.reshape(inputs, (inputs.shape[0], *(left if n == -1 else n for n in self.target_shape)))
 
 
 class Permute(Layer):
