@@ -29,4 +29,5 @@ class Rescaling(Layer):
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
-        return ops.add(ops.multiply(inputs, self.scale), self.offset)
+        scaled = ops.multiply(inputs, self.scale)
+        return scaled if isinstance(self.offset, (int, float)) and self.offset == 0 else ops.add(scaled, self.offset)
