@@ -295,6 +295,7 @@ class Graph:
         self.eager = eager
         self._variables: dict[int, Tensor] = {}
         self._assigned: dict[int, tuple[Variable, Tensor]] = {}
+        self._read: dict[int, Tensor] = {}
 
     def __enter__(self) -> Graph:
         _active.graphs.append(self)
@@ -311,10 +312,17 @@ class Graph:
         return Tensor(self, self.core.constant(as_array(value)))
 
     def variable(self, variable: Variable) -> Tensor:
-        """What the variable holds at this point of the step."""
+        """What the variable holds at this point of the step.
+
+        A value that was assigned is a new beginning, as a variable's value always is: no gradient passes back to what
+        it was computed from, so that two optimizers in one step do not differentiate each other's updates.
+        """
         assigned = self._assigned.get(variable.core.id)
         if assigned is not None:
-            return assigned[1]
+            read = self._read.get(variable.core.id)
+            if read is None:
+                read = self._read[variable.core.id] = self.push("stop_gradient", [assigned[1]], {})[0]
+            return read
         tensor = self._variables.get(variable.core.id)
         if tensor is None:
             tensor = self._variables[variable.core.id] = Tensor(self, self.core.variable(variable.core))
@@ -328,6 +336,7 @@ class Graph:
                 f"got {tensor.dtype} {tensor.shape}"
             )
         self._assigned[variable.core.id] = (variable, tensor)
+        self._read.pop(variable.core.id, None)
 
     def tensor(self, value: Any, dtype: str | None = None) -> Tensor:
         """``value`` as a tensor of this graph; a Python number or float array takes ``dtype``."""
@@ -361,6 +370,7 @@ class Graph:
         for variable, tensor in self._assigned.values():
             self.core.update(variable.core, tensor.id)
         self._assigned.clear()
+        self._read.clear()
 
 
 def push(op: str, inputs: Sequence[Any], **attributes: Any) -> list[Any]:
