@@ -219,7 +219,7 @@ class Nadam(Fused):
     >>> weight = Variable(np.float32([1.0]))
     >>> Nadam(learning_rate=0.25).apply([np.float32([7.0])], [weight])
     >>> weight.numpy().round(4)
-    array([0.6661], dtype=float32)
+    array([0.7343], dtype=float32)
     """
 
     def __init__(

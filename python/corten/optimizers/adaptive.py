@@ -171,7 +171,7 @@ class Adadelta(Fused):
     >>> weight = Variable(np.float32([1.0]))
     >>> Adadelta(learning_rate=1.0, epsilon=0.01).apply([np.float32([7.0])], [weight])
     >>> weight.numpy().round(4)
-    array([0.5547], dtype=float32)
+    array([0.5537], dtype=float32)
     """
 
     def __init__(
