@@ -22,6 +22,13 @@ struct Block {
     rows: Range<usize>,
 }
 
+/// Where a chunk's sums begin among all, and whether they are still to be written for the first time.
+struct Sums<'a> {
+    all: &'a Shared<f32>,
+    base: usize,
+    new: bool,
+}
+
 /// How the operands of a block are read.
 struct Plan<'a> {
     isa: Isa,
@@ -71,7 +78,8 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
             let taps = share * plan.taps.len() / shares..(share + 1) * plan.taps.len() / shares;
             let cut = |chunk: usize| chunk * blocks.len() / chunks;
             for (i, block) in blocks[cut(chunk)..cut(chunk + 1)].iter().enumerate() {
-                plan.block(block, x, dy, taps.clone(), i == 0, &shared, chunk * total);
+                let sums = Sums { all: &shared, base: chunk * total, new: i == 0 };
+                plan.block(block, x, dy, taps.clone(), sums);
                 if share == 0 && dbias.is_some() {
                     // SAFETY: the sums of the bias belong to this chunk's first share alone.
                     let sums = unsafe { shared.part(chunk * total + size, p.filters) };
@@ -115,8 +123,8 @@ impl Plan<'_> {
         &dy[start..start + (block.images.len() - 1) * image + block.rows.len() * row]
     }
 
-    /// Adds (or, the first time, writes) a block's products to the partial sums that begin at `base`.
-    fn block(&self, block: &Block, x: &[f32], dy: &[f32], taps: Range<usize>, new: bool, y: &Shared<f32>, base: usize) {
+    /// Adds a block's products to its chunk's sums.
+    fn block(&self, block: &Block, x: &[f32], dy: &[f32], taps: Range<usize>, sums: Sums) {
         let p = self.p;
         let row = self.padded[1] * p.channels;
         let reach = (p.kernel[0] - 1) * p.dilation[0] + 1;
@@ -124,7 +132,7 @@ impl Plan<'_> {
         let dy = self.gradients(block, dy);
         if p.padding == [[0; 2]; 2] {
             let x = &x[block.images.start * image + block.rows.start * p.strides[0] * row..];
-            return self.product(block, x, image, dy, taps, new, y, base);
+            return self.product(block, (x, image), dy, taps, sums);
         }
         let lines = (block.rows.len() - 1) * p.strides[0] + reach;
         scratch::with(block.images.len() * lines * row, |padded| {
@@ -138,22 +146,11 @@ impl Plan<'_> {
                     line[p.padding[1][0] * p.channels..][..width].copy_from_slice(source);
                 }
             }
-            self.product(block, padded, lines * row, dy, taps, new, y, base);
+            self.product(block, (padded, lines * row), dy, taps, sums);
         });
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn product(
-        &self,
-        block: &Block,
-        x: &[f32],
-        image: usize,
-        dy: &[f32],
-        taps: Range<usize>,
-        new: bool,
-        y: &Shared<f32>,
-        base: usize,
-    ) {
+    fn product(&self, block: &Block, (x, image): (&[f32], usize), dy: &[f32], taps: Range<usize>, sums: Sums) {
         let p = self.p;
         let (width, filters, channels) = (p.out_width(), p.filters / p.groups, p.channels / p.groups);
         let down = p.strides[0] * self.padded[1] * p.channels;
@@ -172,10 +169,10 @@ impl Plan<'_> {
                 self.isa.run(Product {
                     left,
                     right: Right { data: dy, step: self.step, skip: width * self.step, panel: tile::size(self.isa).1 },
-                    start: if new { Start::Zero } else { Start::Target },
+                    start: if sums.new { Start::Zero } else { Start::Target },
                     relu: false,
-                    target: y,
-                    base: base + group * filters,
+                    target: sums.all,
+                    base: sums.base + group * filters,
                     rows: &rows,
                     columns: filters,
                     planes: Planes::ONE,

@@ -3,7 +3,7 @@ use crate::threads;
 
 /// Halves between -4 and 4: sums of their products are exact, so the order of a sum does not show.
 fn values(len: usize, seed: usize) -> Vec<f32> {
-    (0..len).map(|i| (((i + seed) * 2654435761 >> 7) % 17) as f32 * 0.5 - 4.0).collect()
+    (0..len).map(|i| ((((i + seed) * 2654435761) >> 7) % 17) as f32 * 0.5 - 4.0).collect()
 }
 
 fn sizes(p: &Conv2d) -> [usize; 3] {

@@ -4,6 +4,9 @@
 //!
 //! A window's NaN or infinity reaches all four of its outputs, of which a direct sum would spare some.
 
+// Loops over a window's rows and columns index several arrays, and unroll as they stand.
+#![allow(clippy::needless_range_loop)]
+
 use super::sweep::Sweep;
 use crate::gemm::pack::{self, Matrix};
 use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};

@@ -57,7 +57,7 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
     let (tile_rows, width) = tile::size(isa);
     let c = &Shared::new(c);
     let stride = if p.transpose_b { p.k } else { p.n };
-    let in_place = !p.transpose_b && p.n % isa.lanes() == 0 && (p.m <= 2 * tile_rows || p.k * p.n <= SMALL);
+    let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= 2 * tile_rows || p.k * p.n <= SMALL);
     // Enough tasks for every thread to have several, none so small that handing it over costs more than it does.
     let rows = tile_rows * (p.m / (tile_rows * 16)).clamp(1, MOST_ROWS / tile_rows);
     let columns = width * if p.m > 4 * tile_rows { 16 } else { (p.n / (width * 16)).clamp(1, 8) };
@@ -112,9 +112,7 @@ impl Block<'_> {
             start => start,
         };
         let base = i * p.n + j;
-        for r in 0..rows {
-            targets[r] = r * p.n;
-        }
+        (0..rows).for_each(|r| targets[r] = r * p.n);
         let mut product = |data: &[f32], source: &dyn Fn(usize) -> usize, step: usize| {
             (0..rows).for_each(|r| sources[r] = source(r));
             let left = Left { data, rows: &sources[..rows], segments: &[0], len: depth, step };

@@ -2,7 +2,7 @@ use super::*;
 
 /// Small whole numbers and halves: products and sums of them are exact, so the order of a sum does not show.
 fn values(len: usize, seed: usize) -> Vec<f32> {
-    (0..len).map(|i| (((i + seed) * 2654435761 >> 7) % 17) as f32 * 0.5 - 4.0).collect()
+    (0..len).map(|i| ((((i + seed) * 2654435761) >> 7) % 17) as f32 * 0.5 - 4.0).collect()
 }
 
 fn check(isa: Isa, p: &Matmul, with_bias: bool, relu: bool) {

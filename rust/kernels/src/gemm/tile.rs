@@ -1,6 +1,9 @@
 //! The matrix tile: a few rows of C by a few vectors of columns, held in registers while k runs. Matmul, dense layers
 //! and all three convolutions are sweeps of this one tile over rows found where they lie, in place, by offsets.
 
+// Loops over the tile's rows and vectors index several arrays, and unroll as they stand.
+#![allow(clippy::needless_range_loop)]
+
 use crate::simd::{Isa, Kernel, Simd};
 use crate::threads::Shared;
 use std::ops::Range;
@@ -194,6 +197,7 @@ fn by_rows<S: Simd, const V: usize, const KIND: u8>(s: S, p: &Product, place: Pl
 /// The product must have passed [`Product::check`], `place` must lie in it, and no other thread may use these
 /// elements of C.
 #[inline(always)]
+#[allow(clippy::undocumented_unsafe_blocks)]
 unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p: &Product, place: Place) {
     let Left { data, rows, segments, len, step } = p.left;
     let rows: &[usize; R] = rows[place.from..].first_chunk().expect("R rows");
