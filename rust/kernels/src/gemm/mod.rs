@@ -71,7 +71,7 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
         };
         let last = from + depth == p.k;
         let compute = |b: &[f32], step: usize, panel: usize| {
-            threads::for_each(down * across, tile::work(rows * columns.min(p.n) * depth), |task| {
+            threads::for_each(down * across, tile::work(rows.min(p.m) * columns.min(p.n) * depth), |task| {
                 // Neighbouring tasks share columns, so that their part of B stays in the second cache.
                 let (i, j) = (task % down * rows, task / down * columns);
                 let block = Block { p, from, depth, i, rows: rows.min(p.m - i), j, columns: columns.min(p.n - j) };
