@@ -287,6 +287,14 @@ def test_terminate_on_nan(bad: float, capsys: pytest.CaptureFixture[str]) -> Non
         CallbackList(TerminateOnNaN(raise_error=True)).on_progress(5, {"loss": bad})
 
 
+def test_an_error_inside_a_schedule_is_its_own() -> None:
+    def schedule(epoch: int, rate: float) -> float:
+        return rate + "1"  # type: ignore[operator]
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        train(LearningRateScheduler(schedule), [1.0])
+
+
 def test_lambda_callback_refuses_unknown_hooks() -> None:
     with pytest.raises(TypeError, match="on_epoch_ends"):
         LambdaCallback(on_epoch_ends=lambda: None)

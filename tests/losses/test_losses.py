@@ -381,3 +381,8 @@ def test_symbolic_tensors() -> None:
 def test_a_tensor_of_this_step_is_a_tensor() -> None:
     with Graph() as graph:
         assert isinstance(losses.MeanSquaredError()(np.zeros((2, 1)), graph.input((2, 1))), Tensor)
+
+
+def test_one_class_is_warned_of() -> None:
+    with pytest.warns(SyntaxWarning, match="binary_crossentropy"):
+        losses.categorical_crossentropy(np.ones((2, 1)), np.ones((2, 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 from collections.abc import Callable
@@ -126,13 +127,17 @@ class LearningRateScheduler(Callback):
             raise TypeError(f"LearningRateScheduler: schedule must be a function, got {schedule!r}")
         self.schedule = schedule
         self.verbose = verbose
+        try:
+            inspect.signature(schedule).bind(0, 0.0)
+            self._takes = 2
+        except TypeError:
+            self._takes = 1
+        except ValueError:
+            # A built-in without a signature.
+            self._takes = 2
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        rate: Any
-        try:
-            rate = self.schedule(epoch, learning_rate_of(self.model))
-        except TypeError:
-            rate = self.schedule(epoch)
+        rate: Any = self.schedule(*(epoch, learning_rate_of(self.model))[: self._takes])
         if isinstance(rate, bool) or not (isinstance(rate, numbers.Real) or getattr(rate, "shape", None) == ()):
             raise TypeError(f"LearningRateScheduler: schedule must give a float, got {rate!r}")
         rate = float(rate)

@@ -72,7 +72,7 @@ class MonitorCallback(Callback):
         if name.endswith(_UP):
             return True
         raise ValueError(
-            f"{type(self).__name__}: pass mode='min' or mode='max'; nothing tells whether more {self.monitor!r} is better"
+            f"{type(self).__name__}: pass mode='min' or mode='max'; nothing tells if more {self.monitor!r} is better"
         )
 
 

@@ -20,12 +20,16 @@ INTERVAL = 0.1
 
 def is_interactive(stream: Any) -> bool:
     """Whether what is written to ``stream`` can be written over: a terminal, or a notebook's output."""
-    if type(stream).__module__.partition(".")[0] == "ipykernel":
+    if _is_notebook(stream):
         return True
     try:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
+
+
+def _is_notebook(stream: Any) -> bool:
+    return type(stream).__module__.partition(".")[0] == "ipykernel"
 
 
 def _duration(seconds: float) -> str:
@@ -81,6 +85,7 @@ class Progress:
         self.stream = sys.stdout if stream is None else stream
         self.verbose = verbose if self.stream is not None else 0
         self.draws = self.verbose == 1 and is_interactive(self.stream)
+        self._wraps = self.draws and not _is_notebook(self.stream)
         self.start = clock()
         self.seen = 0
         self._drawn = -math.inf
@@ -133,9 +138,9 @@ class Progress:
         done = min(WIDTH, WIDTH * self.seen // self.target) if self.target else 0
         line = self._line()
         plain = f"{count} {line * WIDTH if self.target else ''}{info}"
-        # A bar in the making must not wrap: a carriage return goes back to the last line only.
+        # In a terminal, a bar in the making must not wrap: a carriage return goes back to the last line only.
         columns = shutil.get_terminal_size().columns - 1
-        if not last and len(plain) > columns:
+        if not last and self._wraps and len(plain) > columns:
             info = info[: max(0, len(info) - (len(plain) - columns))]
             plain = plain[:columns]
         bar = f"\x1b[32m{line * done}\x1b[0m\x1b[37m{line * (WIDTH - done)}\x1b[0m" if self.target else ""

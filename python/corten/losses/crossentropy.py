@@ -6,6 +6,7 @@ into it: log-sum-exp is exact where the logarithm of a rounded probability is no
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from corten import ops
@@ -98,6 +99,13 @@ def categorical_crossentropy(
     hint = "; for integer labels take sparse_categorical_crossentropy"
     y_true, y_pred = expect_same("categorical_crossentropy", y_true, y_pred, hint)
     _expect_classes("categorical_crossentropy", y_pred)
+    if y_pred.shape[axis] == 1:
+        warnings.warn(
+            f"categorical_crossentropy: y_pred {y_pred.shape} has one class only, whose loss is always 0; for two "
+            "classes in one output take binary_crossentropy",
+            SyntaxWarning,
+            stacklevel=4,
+        )
     logits = y_pred if from_logits else logits_behind(y_pred, "softmax") if axis in (-1, y_pred.ndim - 1) else None
     true = _last(ops.cast(y_true, "float32"), axis)
     true = _smooth(true, label_smoothing, true.shape[-1])
