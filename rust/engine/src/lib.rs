@@ -7,6 +7,7 @@ mod call;
 mod data;
 mod dataset;
 mod error;
+mod fuse;
 mod gradients;
 mod graph;
 mod op;

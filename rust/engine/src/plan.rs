@@ -2,7 +2,8 @@
 
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Source, Value};
+use crate::fuse::fuse;
+use crate::graph::{Graph, Node, Source, Value};
 use crate::op::Op;
 use crate::spec::{DType, Spec};
 use crate::variable::Variable;
@@ -216,8 +217,7 @@ impl Planner<'_> {
         Place::Arena { start: self.arenas[arena_of(spec.dtype)].take(len), len }
     }
 
-    fn step(&mut self, index: usize, position: usize, writers: &Writers) -> Result<Step> {
-        let node = &self.graph.nodes()[index];
+    fn step(&mut self, index: usize, node: &Node, position: usize, writers: &Writers) -> Result<Step> {
         let specs: Vec<Spec> = node.inputs.iter().map(|&v| self.graph.spec(v).clone()).collect();
         let mut inputs = Vec::with_capacity(specs.len());
         for (&value, spec) in node.inputs.iter().zip(specs) {
@@ -289,8 +289,10 @@ fn regions(inputs: &[(Spec, Place)], outputs: &[(Spec, Place)]) -> [Vec<Region>;
 impl Plan {
     pub(crate) fn new(graph: &Graph, inputs: &[Value], outputs: &[Value]) -> Result<Plan> {
         let (running, writers) = order(graph, outputs);
+        let updated = graph.updates().iter().map(|(_, value)| *value);
+        let running = fuse(graph, &running, outputs.iter().copied().chain(updated));
         let mut variables: Vec<(Arc<Variable>, bool)> = Vec::new();
-        let read = running.iter().flat_map(|&i| graph.nodes()[i].inputs.iter()).chain(outputs);
+        let read = running.iter().flat_map(|(_, node)| node.inputs.iter()).chain(outputs);
         for &value in read {
             if let Source::Variable(variable) = graph.source(graph.root(value)) {
                 variables.push((variable.clone(), false));
@@ -302,8 +304,8 @@ impl Plan {
 
         const END: usize = usize::MAX;
         let mut last_use: HashMap<Value, usize> = HashMap::new();
-        for (position, &index) in running.iter().enumerate() {
-            for &value in &graph.nodes()[index].inputs {
+        for (position, (_, node)) in running.iter().enumerate() {
+            for &value in &node.inputs {
                 last_use.insert(graph.root(value), position);
             }
         }
@@ -317,18 +319,17 @@ impl Plan {
         let mut steps = Vec::with_capacity(running.len());
         let mut commit = None;
         let mut work = 0;
-        for (position, &index) in running.iter().enumerate() {
-            let node = &graph.nodes()[index];
+        for (position, (index, node)) in running.iter().enumerate() {
             if node.op.alias() {
                 continue;
             }
-            if writers.contains_key(&index) {
+            if writers.contains_key(index) {
                 commit.get_or_insert(steps.len());
             }
             let specs: Vec<&Spec> = node.inputs.iter().map(|&v| graph.spec(v)).collect();
             let made: Vec<Spec> = node.outputs.iter().map(|&v| graph.spec(v).clone()).collect();
             work += node.op.work(&specs, &made);
-            steps.push(planner.step(index, position, &writers)?);
+            steps.push(planner.step(*index, node, position, &writers)?);
         }
         let mut placed = Vec::new();
         for &value in outputs {

@@ -8,6 +8,7 @@
 pub mod activation;
 pub mod broadcast;
 pub mod conv2d;
+pub mod conv2d_max_pool2d;
 pub mod cross_entropy;
 pub mod elementwise;
 pub mod gemm;

@@ -5,6 +5,7 @@ use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
+use crate::ops::conv2d_max_pool2d::PooledKernelGradient;
 use crate::ops::pool2d::MaxPool2dGradient;
 use crate::spec::{Dims, Spec};
 use corten_kernels::conv2d as kernel;
@@ -13,10 +14,10 @@ use std::sync::Arc;
 
 /// What all three share: how the window moves.
 #[derive(Clone, Copy, Debug)]
-struct Window {
+pub(crate) struct Window {
     strides: [usize; 2],
     dilation: [usize; 2],
-    groups: usize,
+    pub groups: usize,
     same: bool,
 }
 
@@ -35,7 +36,7 @@ impl Window {
     }
 
     /// The convolution of `x` (N, H, W, C) with `kernel` (KH, KW, C / groups, F).
-    fn of(&self, x: &[usize], kernel: &[usize]) -> Result<kernel::Conv2d> {
+    pub fn of(&self, x: &[usize], kernel: &[usize]) -> Result<kernel::Conv2d> {
         let bad = |why: String| Error::Shape(format!("{why} (input {}, kernel {})", Dims(x), Dims(kernel)));
         let &[batch, height, width, channels] = x else {
             return Err(bad("the input needs four axes (batch, height, width, channels)".into()));
@@ -68,10 +69,10 @@ impl Window {
 }
 
 /// Inputs x, kernel and perhaps bias (F,); output (N, OH, OW, F).
-#[derive(Debug)]
-struct Conv2d {
-    window: Window,
-    relu: bool,
+#[derive(Clone, Debug)]
+pub(crate) struct Conv2d {
+    pub window: Window,
+    pub relu: bool,
 }
 
 pub(crate) fn make(attributes: &Attributes) -> Result<Arc<dyn Op>> {
@@ -102,8 +103,19 @@ impl Op for Conv2d {
     }
     fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, kernel) = (at.inputs[0], at.inputs[1]);
-        let dz = self.dz(graph, at.outputs[0], at.dy()?)?;
         let mut found = vec![None; at.inputs.len()];
+        let dy = match self.pooled(graph, at)? {
+            Some((pooling, dy, places)) if !at.want[0] => {
+                let size = [graph.spec(kernel).shape[0], graph.spec(kernel).shape[1]];
+                let op = PooledKernelGradient { conv: self.clone(), pool: pooling, size };
+                let both = graph.apply(op, &[x, dy, places])?;
+                found.iter_mut().zip(at.want).skip(1).zip(both).for_each(|((d, &want), v)| *d = want.then_some(v));
+                return Ok(found);
+            }
+            Some((pooling, dy, places)) => Some(graph.apply1(pooling, &[dy, places])?),
+            None => None,
+        };
+        let dz = dy.map_or_else(|| super::relu_gradient(graph, self.relu, at.outputs[0], at.dy()?), Ok)?;
         if at.want[0] {
             let size = [graph.spec(x).shape[1], graph.spec(x).shape[2]];
             found[0] = Some(graph.apply1(InputGradient { window: self.window, size }, &[dz, kernel])?);
@@ -125,17 +137,17 @@ impl Op for Conv2d {
 }
 
 impl Conv2d {
-    /// The gradient before the activation. Where it came through a max pooling of this very output, ReLU's part is done on
-    /// the pooled gradient, a quarter of the size: a maximum is positive where its place is.
-    fn dz(&self, graph: &mut Graph, y: Value, dy: Value) -> Result<Value> {
-        if let Some(node) = graph.producer(dy).filter(|_| self.relu).cloned()
-            && let Some(pooling) = (&*node.op as &dyn Any).downcast_ref::<MaxPool2dGradient>()
-            && pooling.input == y
-        {
-            let masked = super::relu_gradient(graph, true, pooling.maxima, node.inputs[0])?;
-            return graph.apply1(pooling.clone(), &[masked, node.inputs[1]]);
+    /// Where the gradient came through a max pooling of this very output: that pooling's gradient op, what it scatters and
+    /// where to. ReLU's part is done before, on a quarter of the size: a maximum is positive where its place is.
+    fn pooled(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Option<(MaxPool2dGradient, Value, Value)>> {
+        let Some(node) = graph.producer(at.dy()?).cloned() else { return Ok(None) };
+        match (&*node.op as &dyn Any).downcast_ref::<MaxPool2dGradient>() {
+            Some(pooling) if pooling.input == at.outputs[0] => {
+                let dy = super::relu_gradient(graph, self.relu, pooling.maxima, node.inputs[0])?;
+                Ok(Some((pooling.clone(), dy, node.inputs[1])))
+            }
+            _ => Ok(None),
         }
-        super::relu_gradient(graph, self.relu, y, dy)
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod activation;
 pub(crate) mod cast;
 pub(crate) mod concatenate;
 pub(crate) mod conv2d;
+pub(crate) mod conv2d_max_pool2d;
 pub(crate) mod cross_entropy;
 pub(crate) mod dense;
 pub(crate) mod dropout;

@@ -22,7 +22,7 @@ impl Window {
         let (pool, strides) = (attributes.pair("pool")?, attributes.pair("strides")?);
         Ok(Window { pool, strides, same: super::is_same(attributes)? })
     }
-    fn of(&self, x: &[usize]) -> Result<kernel::Pool2d> {
+    pub fn of(&self, x: &[usize]) -> Result<kernel::Pool2d> {
         let bad = |why: &str| Error::Shape(format!("{why} (input {}, pool size {:?})", Dims(x), self.pool));
         let &[batch, height, width, channels] = x else {
             return Err(bad("the input needs four axes (batch, height, width, channels)"));
@@ -44,15 +44,15 @@ impl Window {
         Ok(vec![p.batch, p.out_height(), p.out_width(), p.channels])
     }
     /// The type that can hold a place in the window.
-    fn place(&self) -> DType {
+    pub fn place(&self) -> DType {
         if self.pool[0].saturating_mul(self.pool[1]) <= 256 { DType::U8 } else { DType::I32 }
     }
 }
 
 /// Outputs: the maxima, and where in its window each lies (the first of equals; NaN wins).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct MaxPool2d {
-    window: Window,
+    pub window: Window,
 }
 
 pub(crate) fn make_max(attributes: &Attributes) -> Result<Arc<dyn Op>> {
@@ -86,9 +86,9 @@ impl Op for MaxPool2d {
 /// Inputs dy and the places of the maxima; output dx.
 #[derive(Clone, Debug)]
 pub(crate) struct MaxPool2dGradient {
-    window: Window,
+    pub window: Window,
     /// The shape of x.
-    x: Vec<usize>,
+    pub x: Vec<usize>,
     /// The values x and max(x) of the forward.
     pub input: Value,
     pub maxima: Value,
