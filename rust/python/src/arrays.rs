@@ -5,6 +5,8 @@ use corten_engine::{Column, DType, Data, Slice, SliceMut, Spec};
 use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
 
 /// An array to read, held while the engine reads it.
 pub enum Source<'py> {
@@ -114,15 +116,21 @@ impl<'py> Target<'py> {
     }
 }
 
-/// A new NumPy array of zeros.
-pub fn zeros<'py>(py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, PyAny>> {
-    // NumPy allocates, so that too little memory is a MemoryError.
-    py.import("numpy")?.getattr("zeros")?.call1((spec.shape.clone(), spec.dtype.name()))
+/// A new NumPy array whose elements are still to be written. NumPy allocates, so that too little memory is a MemoryError.
+pub fn empty<'py>(py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, PyAny>> {
+    static EMPTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let make = EMPTY.get_or_try_init(py, || Ok::<_, PyErr>(py.import("numpy")?.getattr("empty")?.unbind()))?;
+    let shape = PyTuple::new(py, &spec.shape)?;
+    match spec.dtype {
+        DType::F32 => make.bind(py).call1((shape, numpy::dtype::<f32>(py))),
+        DType::I32 => make.bind(py).call1((shape, numpy::dtype::<i32>(py))),
+        DType::U8 => make.bind(py).call1((shape, numpy::dtype::<u8>(py))),
+    }
 }
 
 /// A new NumPy array with a copy of the elements.
 pub fn to_numpy<'py>(py: Python<'py>, spec: &Spec, data: Slice<'_>) -> PyResult<Bound<'py, PyAny>> {
-    let array = zeros(py, spec)?;
+    let array = empty(py, spec)?;
     let copied = Target::new(&array)?.slice_mut()?.copy_from(data);
     copied.map_err(|error| crate::errors::raise(py, error))?;
     Ok(array)

@@ -24,9 +24,10 @@ pub fn gains(isa: Isa, sweep: &Sweep) -> bool {
         && [sweep.strides, sweep.dilation] == [[1, 1]; 2]
         && sweep.groups == 1
         && [sweep.channels, sweep.filters].iter().all(|&size| size >= 32 && size.is_multiple_of(isa.lanes()))
-        // The transforms cost about a third of the products, the kernel's as much as some dozen windows.
+        // The transforms cost about a third of the products, the kernel's as much as some dozen windows. The batch does
+        // not count: an image's result must not depend on how many others are computed with it.
         && 16 * tiles * 4 < 9 * outputs * 3
-        && sweep.batch * tiles >= 64
+        && tiles >= 16
 }
 
 /// Windows down and across an image.
