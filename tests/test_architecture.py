@@ -24,12 +24,12 @@ FLOORS = [
     {"config", "tensor"},
     {"ops"},
     {"random"},
-    {"activations", "constraints", "initializers", "regularizers", "schedules", "saving", "datasets"},
+    {"activations", "constraints", "initializers", "regularizers", "saving", "datasets"},
     {"layers", "losses", "optimizers"},
     {"metrics"},
     {"callbacks"},
     {"models"},
-    {"explain", "utils"},
+    {"utils"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
