@@ -206,6 +206,10 @@ class Trainer:
         if mode != "predict":
             if not isinstance(outputs, dict):
                 raise TypeError(f"{mode}_step must return a dict of what to log, got {type(outputs).__name__}")
+            for name, value in outputs.items():
+                if value is None or np.shape(value) != ():
+                    got = "None" if value is None else f"shape {np.shape(value)}"
+                    raise ValueError(f"{mode}_step must return scalars to log, {name!r} is {got}")
             return dict(sorted(outputs.items()))
         self._collect_losses()
         return outputs
@@ -242,7 +246,7 @@ class Trainer:
 
     def _state(self) -> Any:
         """What a traced step depends on beside shapes."""
-        return (tuple(v.core.id for v in self.trainable_variables), id(self.optimizer))
+        return (tuple(v.core.id for v in self.trainable_variables), id(self.optimizer), getattr(self.optimizer, "version", 0))
 
     def _run_eagerly(self, mode: str, chunk: Chunk, index: int) -> Any:
         rows = slice(chunk.start + index * chunk.batch, chunk.start + (index + 1) * chunk.batch)
@@ -326,6 +330,9 @@ class Trainer:
             if isinstance(validation_split, bool) or not 0.0 < validation_split < 1.0:
                 raise ValueError(f"validation_split: expected 0 <= fraction < 1, got {validation_split!r}")
             (x, y, sample_weight), validation_data = split_validation(validation_split, x, y, sample_weight)
+        _expect_steps(steps_per_epoch, "steps_per_epoch")
+        _expect_steps(validation_steps, "validation_steps")
+        _due(validation_freq, 0)
         if not self._training_now.acquire(blocking=False):
             raise RuntimeError(f"{self.name!r} is already being trained by another thread")
         try:
@@ -353,7 +360,11 @@ class Trainer:
         validation_freq: int | Sequence[int],
         steps_per_epoch: int | None,
     ) -> History:
-        watchers = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps_per_epoch or data.steps, history=True)
+        steps = steps_per_epoch or data.steps
+        every = validation_freq if validation is not None else 1
+        watchers = self._callbacks(
+            callbacks, verbose, history=True, epochs=epochs, steps=steps, validation_freq=every
+        )
         self.stop_training = False
         watchers.on_train_begin()
         logs: dict[str, float] = {}
@@ -368,6 +379,8 @@ class Trainer:
                 watchers.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            if self.optimizer is not None:
+                self.optimizer.finalize_variable_values(self.trainable_variables)
         finally:
             watchers.on_train_end(logs)
         if self.history is None:
@@ -380,10 +393,6 @@ class Trainer:
         each = watchers.wants_train_batches
         warned = False
         for chunk in data.epoch(epoch):
-            if limit is not None and isinstance(data, Batches):
-                chunk.steps = min(chunk.steps, limit - seen)
-                if chunk.steps <= 0:
-                    break
             first = seen
             if each:
                 watchers.on_train_batch_begin(seen)
@@ -399,12 +408,12 @@ class Trainer:
                     )
                 if each:
                     watchers.on_train_batch_end(seen - 1, logs)
-                    if self.stop_training:
-                        break
-                    if done < chunk.steps:
+                    if done < chunk.steps and not self.stop_training:
                         watchers.on_train_batch_begin(seen)
                 else:
                     watchers.on_progress(seen, logs)
+                if self.stop_training:
+                    break
             if self.stop_training:
                 break
         if seen == 0:
@@ -415,7 +424,7 @@ class Trainer:
         return logs
 
     def _callbacks(
-        self, callbacks: Any, verbose: Any, epochs: int = 1, steps: int | None = None, history: bool = False
+        self, callbacks: Any, verbose: Any, history: bool = False, epochs: int = 1, **params: Any
     ) -> CallbackList:
         if isinstance(callbacks, CallbackList):
             return callbacks
@@ -427,7 +436,7 @@ class Trainer:
             raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
         level = 1 if verbose == "auto" else int(verbose)
         return CallbackList(
-            given, add_history=history, add_progbar=level != 0, model=self, verbose=level, epochs=epochs, steps=steps
+            given, add_history=history, add_progbar=level != 0, model=self, verbose=level, epochs=epochs, **params
         )
 
     # --- evaluate ------------------------------------------------------------------------------------------------
@@ -446,6 +455,7 @@ class Trainer:
         """The loss and the metrics on data: a float, a list of floats in the order of ``metrics_names``, or a dict."""
         if not self.compiled:
             raise RuntimeError(f"{self.name!r} must be compiled before evaluate; call compile(optimizer, loss)")
+        _expect_steps(steps, "steps")
         data = batches_of(x, y, sample_weight, batch_size, steps)
         _expect_rows(data, "evaluate")
         watchers = self._callbacks(callbacks, verbose, steps=steps or data.steps)
@@ -488,6 +498,7 @@ class Trainer:
 
         No rows give outputs of no rows. Several threads may predict at once.
         """
+        _expect_steps(steps, "steps")
         data = batches_of(x, None, None, batch_size, steps)
         quiet = verbose == 0 and callbacks is None
         watchers = None if quiet else self._callbacks(callbacks, verbose, steps=steps or data.steps)
@@ -590,6 +601,11 @@ def _count(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
         raise ValueError(f"{name}: expected an int >= 0, got {value!r}")
     return int(value)
+
+
+def _expect_steps(steps: Any, name: str) -> None:
+    if steps is not None and _count(steps, name) == 0:
+        raise ValueError(f"{name}: expected an int >= 1 or None, got 0")
 
 
 def _expect_rows(data: Batches | Stream, what: str) -> None:
