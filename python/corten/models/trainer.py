@@ -241,7 +241,7 @@ class Trainer:
             while len(self._programs) > 32:
                 self._programs.pop(next(iter(self._programs)))
             # Building variables in the trace may have changed what identifies it.
-            found = self._programs[(*key[:3], self._state())] = _Step(program, outputs)
+            found = self._programs[(*key[:3], state and self._state())] = _Step(program, outputs)
         return found
 
     def _state(self) -> Any:
