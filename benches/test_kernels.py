@@ -12,7 +12,6 @@ from contest import SPIN, Array, Case, Repeat, Timer, repeated
 from kernels import CASES
 from native import Native, gradient_of, weighted_gradient_of
 
-
 Clock = Callable[[], float]
 
 
@@ -38,10 +37,10 @@ def compete(benchmark: Any, case: Case, contest: str, corten: Timer, numpy: Time
         contest=contest,
         kernel=case.kernel,
         size=case.size,
-        corten_us=corten.median * 1e6,
-        numpy_us=numpy.median * 1e6,
-        factor=numpy.median / corten.median,
-        factor_of_best=min(numpy.seconds) / min(corten.seconds),
+        corten_us=round(corten.median * 1e6, 2),
+        numpy_us=round(numpy.median * 1e6, 2),
+        factor=round(numpy.median / corten.median, 3),
+        factor_of_best=round(min(numpy.seconds) / min(corten.seconds), 3),
     )
 
 

@@ -44,7 +44,7 @@ def test_training_step(
         contest="fit",
         kernel=f"training step, {name}",
         size=f"batch {batch}",
-        corten_us=corten.median / steps * 1e6,
-        numpy_us=numpy.median / steps * 1e6,
-        factor=numpy.median / corten.median,
+        corten_us=round(corten.median / steps * 1e6, 2),
+        numpy_us=round(numpy.median / steps * 1e6, 2),
+        factor=round(numpy.median / corten.median, 3),
     )
