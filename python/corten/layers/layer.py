@@ -160,7 +160,7 @@ class Layer:
         if input_shape is not None:
             batch_input_shape = (batch_size, *input_shape)
         #: The shape, with the batch, that was promised to the constructor.
-        self.promised_shape = None if batch_input_shape is None else tuple(batch_input_shape)
+        self.promised_shape = None if batch_input_shape is None else _promised(type(self).__name__, batch_input_shape)
 
     # --- what belongs to the layer -------------------------------------------------------------------------------
 
@@ -425,6 +425,16 @@ class Layer:
 
 _capture(Layer)
 _IMPLIED = {"input_shape", "batch_input_shape", "input_dim", "batch_size", "dtype", "activity_regularizer", "autocast"}
+
+
+def _promised(kind: str, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    """A shape given to a constructor, its sizes checked."""
+    if not isinstance(shape, (list, tuple)):
+        raise ValueError(f"{kind}: a shape is a tuple, got {shape!r}")
+    for size in shape:
+        if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 0):
+            raise ValueError(f"{kind}: sizes must be ints >= 0 or None, got {size!r} in {tuple(shape)}")
+    return tuple(None if size is None else int(size) for size in shape)
 
 
 def _plain(value: Any) -> Any:

@@ -26,7 +26,10 @@ def _by_output(given: Any, names: list[str], count: int, what: str) -> list[Any]
 
 def _leaves(value: Any, names: list[str], count: int, what: str) -> list[Any]:
     """Targets in the order of the outputs; those of an output that is not trained may be missing from a dict."""
-    if isinstance(value, dict) and all(name in names for name in value):
+    if isinstance(value, dict):
+        unknown = [name for name in value if name not in names]
+        if unknown:
+            raise ValueError(f"{what}: there is no output {unknown[0]!r}; the outputs are {names}")
         return [value.get(name) for name in names]
     found = flatten(value)
     if len(found) != count:

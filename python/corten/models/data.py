@@ -121,6 +121,7 @@ class Batches:
         shuffle: bool = False,
         seed: int = 0,
         class_weight: dict[int, float] | None = None,
+        steps: int | None = None,
     ) -> None:
         if batch_size is None:
             batch_size = 32
@@ -136,18 +137,21 @@ class Batches:
         self.rows = len(self.columns[0])
         self.batch = int(batch_size)
         self.shuffle, self.seed = bool(shuffle), seed
+        self.limit = steps
 
     @property
     def steps(self) -> int | None:
-        return -(-self.rows // self.batch)
+        steps = -(-self.rows // self.batch)
+        return steps if self.limit is None else min(steps, self.limit)
 
     def epoch(self, epoch: int) -> Iterator[Chunk]:
-        """The chunks of one epoch: the whole batches, then the smaller last one."""
+        """The chunks of one epoch: the whole batches, then the smaller last one; or as many as ``steps`` allows."""
         order = _core.permutation(self.rows, self.seed, epoch) if self.shuffle else None
         whole, rest = divmod(self.rows, self.batch)
-        if whole:
-            yield Chunk(self.columns, self.structure, order, 0, self.batch, whole)
-        if rest:
+        steps = whole if self.limit is None else min(whole, self.limit)
+        if steps:
+            yield Chunk(self.columns, self.structure, order, 0, self.batch, steps)
+        if rest and (self.limit is None or self.limit > whole):
             yield Chunk(self.columns, self.structure, order, whole * self.batch, rest, 1)
 
 
@@ -212,7 +216,7 @@ def batches_of(
     if arrays or x is None:
         if x is None:
             raise ValueError("x: expected arrays or an iterable of batches, got None")
-        return Batches(x, y, sample_weight, batch_size, shuffle, seed, class_weight)
+        return Batches(x, y, sample_weight, batch_size, shuffle, seed, class_weight, steps)
     if not (hasattr(x, "__iter__") or hasattr(x, "__next__") or hasattr(x, "__getitem__")):
         raise TypeError(f"x: expected arrays or an iterable of batches, got {type(x).__name__}")
     if y is not None or sample_weight is not None:

@@ -104,7 +104,8 @@ class Sequential(Model):
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
-        return self._whole().inputs
+        """None before the first data show the shape of the input."""
+        return [] if self._functional is None else self._functional.inputs
 
     @property
     def outputs(self) -> list[SymbolicTensor]:

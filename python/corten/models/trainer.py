@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,11 @@ __all__ = ["Trainer"]
 #: Seconds of native work between two looks at Python: at signals, and at the progress bar.
 PAUSE = 0.1
 
+#: One thread at a time traces a step or runs one op by op. A fork waits for it, else the child would for ever.
+_tracing = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_tracing.acquire, after_in_parent=_tracing.release, after_in_child=_tracing.release)
+
 
 class _Step:
     """One traced and compiled step: a program and the structure of what it returns."""
@@ -55,7 +61,6 @@ class Trainer:
 
     def _start_trainer(self) -> None:
         object.__setattr__(self, "_programs", {})
-        object.__setattr__(self, "_tracing", threading.RLock())
         object.__setattr__(self, "_training_now", threading.Lock())
         object.__setattr__(self, "_compiled_loss", None)
         object.__setattr__(self, "_compiled_metrics", None)
@@ -67,7 +72,6 @@ class Trainer:
         object.__setattr__(self, "history", None)
 
     _programs: dict[Any, _Step]
-    _tracing: threading.RLock
     _training_now: threading.Lock
     _compiled_loss: CompiledLoss | None
     _compiled_metrics: CompiledMetrics | None
@@ -232,7 +236,7 @@ class Trainer:
         found = self._programs.get(key)
         if found is not None:
             return found
-        with self._tracing:
+        with _tracing:
             with Graph() as graph:
                 leaves = [graph.input(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
                 outputs = self._call_step(mode, map_nested(lambda i: None if i is None else leaves[i], chunk.structure))
@@ -251,7 +255,7 @@ class Trainer:
     def _run_eagerly(self, mode: str, chunk: Chunk, index: int) -> Any:
         rows = slice(chunk.start + index * chunk.batch, chunk.start + (index + 1) * chunk.batch)
         kinds = self._kinds(chunk)
-        with self._tracing, Graph(eager=True) as graph:
+        with _tracing, Graph(eager=True) as graph:
             batch = [
                 column[rows] if chunk.rows is None else column[chunk.rows[rows]] for column in chunk.columns
             ]

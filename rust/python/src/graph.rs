@@ -6,7 +6,7 @@ use crate::program::Program;
 use crate::variable::Variable;
 use corten_engine as engine;
 use engine::{Attribute, Attributes, Value};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -45,8 +45,10 @@ fn attribute(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
     match value.try_iter() {
         Ok(items) => {
             let ints = items.map(|item| item?.extract::<i64>()).collect::<PyResult<Vec<_>>>();
-            Ok(Attribute::Ints(ints.map_err(|_| {
-                PyTypeError::new_err(format!("`{name}`: expected a sequence of ints of 64 bits, got {value}"))
+            Ok(Attribute::Ints(ints.map_err(|error| {
+                let text = format!("`{name}`: expected a sequence of ints of 64 bits, got {value}");
+                let wide = error.is_instance_of::<PyOverflowError>(value.py());
+                if wide { PyValueError::new_err(text) } else { PyTypeError::new_err(text) }
             })?))
         }
         Err(_) => Err(PyTypeError::new_err(format!(
