@@ -28,9 +28,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     mode = _mode_of(target)
     part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(part, flags, 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        # Within the try, so that Ctrl-C can never come between the file and its removal.
+        with os.fdopen(os.open(part, flags, 0o666), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
