@@ -16,7 +16,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from corten import _core
 
-__all__ = ["Graph", "Operand", "SymbolicTensor", "Tensor", "Variable", "as_array", "current_graph", "gradients", "push", "symbolic"]
+__all__ = [
+    "Graph",
+    "Operand",
+    "SymbolicTensor",
+    "Tensor",
+    "Variable",
+    "as_array",
+    "current_graph",
+    "gradients",
+    "push",
+    "symbolic",
+]
 
 Array = NDArray[Any]
 P = ParamSpec("P")
@@ -176,7 +187,12 @@ class SymbolicTensor(Operand):
     __slots__ = ("call", "dtype", "index", "mask", "name", "shape")
 
     def __init__(
-        self, shape: Sequence[int | None], dtype: str = "float32", name: str | None = None, call: Call | None = None, index: int = 0
+        self,
+        shape: Sequence[int | None],
+        dtype: str = "float32",
+        name: str | None = None,
+        call: Call | None = None,
+        index: int = 0,
     ) -> None:
         self.shape: tuple[int | None, ...] = tuple(shape)
         self.dtype = dtype
@@ -415,7 +431,8 @@ def symbolic(function: Callable[P, R]) -> Callable[P, R]:
 def has_symbolic(value: Any) -> bool:
     """Whether a symbolic tensor is anywhere in nested lists, tuples and dicts."""
     if isinstance(value, (list, tuple, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
+        # A loop, for a generator would take longer than all the rest of a small op's call.
+        for item in value.values() if isinstance(value, dict) else value:  # noqa: SIM110
             if has_symbolic(item):
                 return True
         return False

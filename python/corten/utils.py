@@ -21,7 +21,7 @@ def set_random_seed(seed: int) -> None:
     """
     corten_random.set_seed(seed)
     python_random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - what Keras's function of this name seeds
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Array:
@@ -46,7 +46,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
         raise IndexError(f"to_categorical: label {labels[at]} at position {at}; expected 0 <= label < {count}")
-    return np.eye(count, dtype=np.float32)[labels]
+    rows: Array = np.eye(count, dtype=np.float32)[labels]
+    return rows
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
@@ -59,4 +60,5 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
     array = np.asarray(x, dtype=np.float64)
     norm = np.atleast_1d(np.linalg.norm(array, order, axis))
     norm[norm == 0] = 1
-    return array / np.expand_dims(norm, axis)
+    scaled: Array = array / np.expand_dims(norm, axis)
+    return scaled

@@ -63,7 +63,9 @@ class CompiledLoss:
             losses.get(item)
 
     def _start(self, names: list[str], count: int) -> None:
-        self._functions = [None if one is None else losses.get(one) for one in _by_output(self.given, names, count, "loss")]
+        self._functions = [
+            None if one is None else losses.get(one) for one in _by_output(self.given, names, count, "loss")
+        ]
         self._factors = _by_output(self.weights, names, count, "loss_weights")
         if self.weights is not None and not isinstance(self.weights, (list, tuple, dict)) and count > 1:
             raise ValueError(f"loss_weights: expected a list or dict for {count} outputs, got {self.weights!r}")
@@ -78,7 +80,9 @@ class CompiledLoss:
             self._start(names, len(predictions))
         weights = _by_output(sample_weight, names, len(predictions), "sample_weight")
         total: Any = None
-        for index, (function, target, prediction) in enumerate(zip(self._functions or [], targets, predictions, strict=True)):
+        for index, (function, target, prediction) in enumerate(
+            zip(self._functions or [], targets, predictions, strict=True)
+        ):
             if function is None:
                 continue
             if target is None:

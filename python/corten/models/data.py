@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ __all__ = ["Batches", "Chunk", "Stream", "batches_of", "pack", "split_validation
 
 @dataclass
 class Chunk:
-    """``steps`` batches of ``batch`` rows, the first beginning at ``start`` of ``rows`` (or of the columns themselves)."""
+    """``steps`` batches of ``batch`` rows, the first beginning at ``start`` of ``rows`` (or of the columns)."""
 
     columns: list[Array]
     #: The nested structure of the columns: what ``train_step`` gets, with column numbers as leaves.
@@ -92,7 +92,9 @@ def _columns(x: Any, y: Any, sample_weight: Any) -> tuple[list[Array], Any]:
         return take
 
     structure = pack(
-        map_nested(leaf("x"), _nest(x)), map_nested(leaf("y"), _nest(y)), map_nested(leaf("sample_weight"), _nest(sample_weight))
+        map_nested(leaf("x"), _nest(x)),
+        map_nested(leaf("y"), _nest(y)),
+        map_nested(leaf("sample_weight"), _nest(sample_weight)),
     )
     counts = {len(array) for array in columns}
     if len(counts) > 1:
@@ -156,7 +158,7 @@ class Batches:
 
 
 class Stream:
-    """An iterable that gives x, (x, y) or (x, y, sample_weight) for each batch; or an object with ``len`` and indexing."""
+    """An iterable of x, (x, y) or (x, y, sample_weight), one for each batch; or an object with ``len`` and indexing."""
 
     def __init__(self, source: Any, steps: int | None = None) -> None:
         self.source = source
@@ -228,7 +230,7 @@ def batches_of(
 
 def class_weights(y: Any, class_weight: dict[int, float]) -> Array:
     """The weight of each sample: that of its class."""
-    if y is None or isinstance(y, (list, tuple, dict)) and any(hasattr(item, "shape") for item in y):
+    if y is None or (isinstance(y, (list, tuple, dict)) and any(hasattr(item, "shape") for item in y)):
         raise ValueError("class_weight needs exactly one array of targets")
     labels = column(y, "y")
     if labels.ndim == 2 and labels.shape[1] > 1:
@@ -257,5 +259,3 @@ def split_validation(fraction: float, *parts: Any) -> tuple[list[Any], list[Any]
         return [map_nested(lambda leaf: None if leaf is None else leaf[which], _nest(part)) for part in parts]
 
     return cut(slice(None, at)), cut(slice(at, None))
-
-

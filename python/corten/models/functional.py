@@ -23,11 +23,15 @@ class Functional(Model):
         ValueError: an output depends on a symbolic input that is not among ``inputs``.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
         for tensor in flatten([inputs, outputs]):
             if not isinstance(tensor, SymbolicTensor):
-                raise TypeError(f"Model: expected symbolic tensors (from Input and layers), got {type(tensor).__name__}")
+                raise TypeError(
+                    f"Model: expected symbolic tensors (from Input and layers), got {type(tensor).__name__}"
+                )
         # The structures are not attributes to search for layers.
         object.__setattr__(self, "_inputs", inputs)
         object.__setattr__(self, "_outputs", outputs)
@@ -40,7 +44,9 @@ class Functional(Model):
         names = [layer.name for layer in layers]
         for layer in layers:
             if names.count(layer.name) > 1:
-                raise ValueError(f"Model: layer names must be unique, {layer.name!r} is used {names.count(layer.name)} times")
+                raise ValueError(
+                    f"Model: layer names must be unique, {layer.name!r} is used {names.count(layer.name)} times"
+                )
         self.built = True
 
     _inputs: Any

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from corten.errors import ShapeError
-from corten.layers.input_layer import InputLayer
 from corten.layers.layer import Layer, snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
@@ -51,14 +51,6 @@ class Model(Trainer, Layer):
         return list(self._sublayers())
 
     @property
-    def output_names(self) -> list[str]:
-        return []
-
-    @property
-    def inputs(self) -> list[SymbolicTensor]:
-        return []
-
-    @property
     def input_shape(self) -> Any:
         """The shape of the input (or a list of shapes), ``None`` where a size is open."""
         shapes = [tensor.shape for tensor in self.inputs]
@@ -80,7 +72,9 @@ class Model(Trainer, Layer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"get_layer: no layer {name!r} in {self.name!r}; there are {[layer.name for layer in self.layers]}")
+        raise ValueError(
+            f"get_layer: no layer {name!r} in {self.name!r}; there are {[layer.name for layer in self.layers]}"
+        )
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the weights by tracing ``call`` once on inputs of ``input_shape``."""
@@ -127,7 +121,7 @@ class Model(Trainer, Layer):
         """
         if not self.built:
             raise ValueError(f"save_weights: {self.name!r} is not built yet; call it on data first")
-        if not overwrite and os.path.exists(filepath):
+        if not overwrite and Path(filepath).exists():
             raise FileExistsError(f"save_weights: {os.fspath(filepath)!r} exists; overwrite=True replaces it")
         safetensors.save_file({name: weight.numpy() for name, weight in named_weights(self).items()}, filepath)
 
@@ -166,7 +160,7 @@ class Model(Trainer, Layer):
 
 
 def named_weights(layer: Layer, prefix: str = "") -> dict[str, Variable]:
-    """The weights by their place: ``dense/kernel``, ``dense_1/kernel``, ... numbered by class in the order of the layers.
+    """The weights by place: ``dense/kernel``, ``dense_1/kernel``, ... numbered by class in the order of the layers.
 
     The names given to layers do not count, so that a second model made by the same code has the same places.
     """

@@ -125,7 +125,9 @@ class Sequential(Model):
 
     def _whole(self) -> Functional:
         if self._functional is None:
-            raise ValueError(f"{self.name!r} is not built yet; give the first layer input_shape=, or call the model on data")
+            raise ValueError(
+                f"{self.name!r} is not built yet; give the first layer input_shape=, or call the model on data"
+            )
         return self._functional
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:

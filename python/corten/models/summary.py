@@ -50,7 +50,7 @@ def print_summary(
     lines.append(rule("└", "┴", "┘"))
     trained = sum(weight.size for weight in model.trainable_weights)
     frozen = sum(weight.size for weight in model.weights) - trained
-    slots = sum(v.size for v in model.optimizer.variables) if getattr(model, "optimizer", None) is not None else 0
+    slots = 0 if model.optimizer is None else sum(variable.size for variable in model.optimizer.variables)
     lines.append(f" Total params: {_count(trained + frozen)}")
     lines.append(f" Trainable params: {_count(trained)}")
     lines.append(f" Non-trainable params: {_count(frozen)}")
@@ -69,7 +69,9 @@ def _within(layers: Sequence[Layer], names: Sequence[str] | None) -> Sequence[La
         return layers
     known = [layer.name for layer in layers]
     if len(names) != 2 or any(name not in known for name in names):
-        raise ValueError(f"layer_range: expected the names of a first and a last layer among {known}, got {list(names)}")
+        raise ValueError(
+            f"layer_range: expected the names of a first and a last layer among {known}, got {list(names)}"
+        )
     return layers[known.index(names[0]) : known.index(names[1]) + 1]
 
 
@@ -77,8 +79,8 @@ def _walk(layers: Sequence[Layer], nested: bool, depth: int) -> list[tuple[int, 
     found: list[tuple[int, Layer]] = []
     for layer in layers:
         found.append((depth, layer))
-        if nested and hasattr(layer, "summary"):
-            found += _walk(layer.layers, nested, depth + 1)
+        if nested:
+            found += _walk(getattr(layer, "layers", []), nested, depth + 1)
     return found
 
 
@@ -124,5 +126,3 @@ def _count(params: int) -> str:
             return f"{params:,} ({size:.2f} {unit})"
         size /= 1024
     return f"{params:,}"
-
-

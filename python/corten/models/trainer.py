@@ -1,4 +1,4 @@
-"""Training: ``compile``, ``fit``, ``evaluate``, ``predict``. Steps are traced once per shape, compiled, and run natively."""
+"""Training: ``compile``, ``fit``, ``evaluate``, ``predict``. Steps are traced once per shape and run natively."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from corten import _core, losses, metrics, optimizers
-from corten.callbacks import Callback, CallbackList, History, ProgbarLogger
+from corten import _core, metrics, optimizers
+from corten.callbacks import Callback, CallbackList, History
 from corten.models.compiled import CompiledLoss, CompiledMetrics
 from corten.models.data import (
     Batches,
@@ -20,12 +20,11 @@ from corten.models.data import (
     Stream,
     batches_of,
     kind_of,
-    pack,
     split_validation,
     unpack_x_y_sample_weight,
 )
 from corten.random import draw_seed
-from corten.tensor import Array, Graph, SymbolicTensor, Tensor, Variable, flatten, map_nested
+from corten.tensor import Array, Graph, SymbolicTensor, Variable, flatten, map_nested
 
 __all__ = ["Trainer"]
 
@@ -56,8 +55,16 @@ class Trainer:
     trainable_variables: list[Variable]
     variables: list[Variable]
     _collect_losses: Callable[[], list[Any]]
-    inputs: list[SymbolicTensor]
-    output_names: list[str]
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs, where the model has them."""
+        return []
+
+    @property
+    def output_names(self) -> list[str]:
+        """The layer behind each output, where it is known."""
+        return []
 
     def _start_trainer(self) -> None:
         object.__setattr__(self, "_programs", {})
@@ -250,15 +257,17 @@ class Trainer:
 
     def _state(self) -> Any:
         """What a traced step depends on beside shapes."""
-        return (tuple(v.core.id for v in self.trainable_variables), id(self.optimizer), getattr(self.optimizer, "version", 0))
+        return (
+            tuple(v.core.id for v in self.trainable_variables),
+            id(self.optimizer),
+            getattr(self.optimizer, "version", 0),
+        )
 
     def _run_eagerly(self, mode: str, chunk: Chunk, index: int) -> Any:
         rows = slice(chunk.start + index * chunk.batch, chunk.start + (index + 1) * chunk.batch)
         kinds = self._kinds(chunk)
         with _tracing, Graph(eager=True) as graph:
-            batch = [
-                column[rows] if chunk.rows is None else column[chunk.rows[rows]] for column in chunk.columns
-            ]
+            batch = [column[rows] if chunk.rows is None else column[chunk.rows[rows]] for column in chunk.columns]
             leaves = [graph.constant(_cast(array, kind)) for array, kind in zip(batch, kinds, strict=True)]
             outputs = self._call_step(mode, map_nested(lambda i: None if i is None else leaves[i], chunk.structure))
             arrays = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf).numpy(), outputs)
@@ -312,7 +321,7 @@ class Trainer:
                 x, (x, y) or (x, y, sample_weight).
             y: targets, in the form of the outputs.
             batch_size: 32 unless given. The last batch of an epoch may be smaller.
-            verbose: 0 silent; 1 a progress bar in a terminal or notebook, one line an epoch elsewhere; 2 one line an epoch.
+            verbose: 0 silent; 1 a progress bar in a terminal or notebook, elsewhere one line an epoch; 2 one line.
             callbacks: a list of ``Callback``.
             validation_split: the last fraction of the rows, taken before shuffling, is held out.
             validation_data: (x, y), (x, y, sample_weight) or an iterable of batches; goes before ``validation_split``.
@@ -323,7 +332,7 @@ class Trainer:
             validation_freq: validate every so many epochs, or after the epochs listed (counted from 1).
 
         Raises:
-            ShapeError, TypeError, ValueError, IndexError: data that do not fit; the model stays as it was before the batch.
+            ShapeError, TypeError, ValueError, IndexError: data do not fit; the model is as it was before the batch.
             KeyboardInterrupt: Ctrl-C; the model keeps the last whole batch.
             RuntimeError: the model is not compiled, or another thread is training it.
         """
@@ -345,11 +354,15 @@ class Trainer:
             _expect_rows(data, "fit")
             validation = None
             if validation_data is not None:
-                parts = unpack_x_y_sample_weight(tuple(validation_data) if isinstance(validation_data, list) else validation_data)
+                parts = unpack_x_y_sample_weight(
+                    tuple(validation_data) if isinstance(validation_data, list) else validation_data
+                )
                 size = validation_batch_size or batch_size
                 validation = batches_of(*parts, size, validation_steps)
                 _expect_rows(validation, "validation")
-            return self._fit_epochs(data, validation, epochs, initial_epoch, verbose, callbacks, validation_freq, steps_per_epoch)
+            return self._fit_epochs(
+                data, validation, epochs, initial_epoch, verbose, callbacks, validation_freq, steps_per_epoch
+            )
         finally:
             self._training_now.release()
 
@@ -366,9 +379,7 @@ class Trainer:
     ) -> History:
         steps = steps_per_epoch or data.steps
         every = validation_freq if validation is not None else 1
-        watchers = self._callbacks(
-            callbacks, verbose, history=True, epochs=epochs, steps=steps, validation_freq=every
-        )
+        watchers = self._callbacks(callbacks, verbose, history=True, epochs=epochs, steps=steps, validation_freq=every)
         self.stop_training = False
         watchers.on_train_begin()
         logs: dict[str, float] = {}
@@ -391,7 +402,9 @@ class Trainer:
             raise RuntimeError("fit: no History callback was called")
         return self.history
 
-    def _train_epoch(self, data: Batches | Stream, epoch: int, watchers: CallbackList, limit: int | None) -> dict[str, float]:
+    def _train_epoch(
+        self, data: Batches | Stream, epoch: int, watchers: CallbackList, limit: int | None
+    ) -> dict[str, float]:
         logs: dict[str, float] = {}
         seen = 0
         each = watchers.wants_train_batches
@@ -423,7 +436,9 @@ class Trainer:
         if seen == 0:
             raise ValueError("fit: the data gave no batch in this epoch; a plain generator can be used up only once")
         if limit is not None and seen < limit and not self.stop_training:
-            warnings.warn(f"fit: the data ended after {seen} of {limit} steps; training stops", RuntimeWarning, stacklevel=4)
+            warnings.warn(
+                f"fit: the data ended after {seen} of {limit} steps; training stops", RuntimeWarning, stacklevel=4
+            )
             self.stop_training = True
         return logs
 
@@ -432,7 +447,9 @@ class Trainer:
     ) -> CallbackList:
         if isinstance(callbacks, CallbackList):
             return callbacks
-        given: list[Any] = list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
+        given: list[Any] = (
+            list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
+        )
         for callback in given:
             if not isinstance(callback, Callback):
                 raise TypeError(f"callbacks: expected Callback objects, got {type(callback).__name__}")
@@ -496,7 +513,12 @@ class Trainer:
     # --- predict -------------------------------------------------------------------------------------------------
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> Any:
         """The outputs for all rows of ``x``, as NumPy arrays in the structure of the outputs.
 
@@ -536,7 +558,9 @@ class Trainer:
         targets = []
         for shape, dtype in step.specs:
             if not shape:
-                raise ValueError(f"predict: {self.name!r} returns a scalar for a batch; outputs need a row for each sample")
+                raise ValueError(
+                    f"predict: {self.name!r} returns a scalar for a batch; outputs need a row for each sample"
+                )
             targets.append(np.zeros((chunk.steps * shape[0], *shape[1:]), dtype))
         done = 0
         while done < chunk.steps:
@@ -545,7 +569,9 @@ class Trainer:
             if each and watchers is not None:
                 watchers.on_predict_batch_begin(seen + done)
             budget = 0.0 if each else PAUSE
-            done += step.program.run(chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, None, budget)
+            done += step.program.run(
+                chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, None, budget
+            )
             if watchers is not None:
                 if each:
                     watchers.on_predict_batch_end(seen + done - 1, {})
@@ -557,7 +583,12 @@ class Trainer:
     # --- single batches ------------------------------------------------------------------------------------------
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict[int, float] | None = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
     ) -> Any:
         """One training step on one batch; metrics go on from where they were. Returns the logs as ``evaluate`` does."""
         if not self.compiled:
@@ -632,5 +663,3 @@ def _cast(array: Array, kind: str) -> Array:
         if low < -(2**31) or high > 2**31 - 1:
             raise IndexError(f"integer {low if low < -(2**31) else high} does not fit into int32")
     return array.astype(kind)
-
-
