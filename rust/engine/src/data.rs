@@ -31,11 +31,28 @@ fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>> {
     let mut data = Vec::new();
     data.try_reserve_exact(len)
         .map_err(|_| Error::Memory(format!("{} bytes could not be allocated", len * size_of::<T>())))?;
+    corten_kernels::pages::prefer_large(&data);
     data.resize(len, T::default());
     Ok(data)
 }
 
+fn copied<T: Copy>(data: &[T]) -> Result<Vec<T>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(data.len())
+        .map_err(|_| Error::Memory(format!("{} bytes could not be allocated", size_of_val(data))))?;
+    copy.extend_from_slice(data);
+    Ok(copy)
+}
+
 impl Data {
+    /// A copy, or an error where the memory cannot be had.
+    pub fn copy(&self) -> Result<Data> {
+        Ok(match self {
+            Data::F32(data) => Data::F32(copied(data)?),
+            Data::I32(data) => Data::I32(copied(data)?),
+            Data::U8(data) => Data::U8(copied(data)?),
+        })
+    }
     /// Zeros, or an error where the memory cannot be had.
     pub fn zeros(spec: &Spec) -> Result<Data> {
         Ok(match spec.dtype {

@@ -15,6 +15,7 @@ pub mod gemm;
 pub mod layout;
 pub mod loss;
 pub mod optimizer;
+pub mod pages;
 pub mod pool2d;
 pub mod reduce;
 pub mod rng;

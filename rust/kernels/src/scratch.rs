@@ -23,6 +23,7 @@ pub fn with<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
         if buffer.try_reserve_exact(missing).is_err() {
             std::panic::panic_any(OutOfMemory { bytes: missing * size_of::<f32>() });
         }
+        crate::pages::prefer_large(&buffer);
         buffer.resize(len + LINE, 0.0);
     }
     let start = buffer.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
