@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from native import Native
 
 import corten
 from corten import Sequential, layers, ops
 from peers.rounds import Make, serve
-from peers.workloads import INFERENCE, MATMUL, STEPS, inference, matmul, on_batch, training
+from peers.workloads import INFERENCE, MATMUL, STEPS, inference, matmul, matmul_in_place, on_batch, training
 
 
 def network(name: str) -> tuple[Any, tuple[int, ...]]:
@@ -79,6 +80,16 @@ def _matmul(n: int) -> Make:
     return make
 
 
+def _matmul_in_place(n: int) -> Make:
+    def make() -> tuple[int, Callable[[], Any]]:
+        random = np.random.default_rng(7)
+        native = Native(ops.matmul, [random.random((n, n), np.float32) for _ in range(2)])
+        steps = max(1, 2**28 // n**3)
+        return steps, lambda: native.repeat(steps)
+
+    return make
+
+
 def main() -> None:
     corten.config.set_num_threads(int(sys.argv[1]))
     workloads: dict[str, Make] = {}
@@ -90,6 +101,7 @@ def main() -> None:
         workloads[inference("mlp", batch)] = _predict("mlp", batch)
     for n in MATMUL:
         workloads[matmul(n)] = _matmul(n)
+        workloads[matmul_in_place(n)] = _matmul_in_place(n)
     serve({"version": corten.__version__, "numpy": np.__version__, **corten.config.cpu_info()}, workloads)
 
 

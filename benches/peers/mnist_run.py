@@ -7,6 +7,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
 import corten
 from corten.datasets import mnist
 from peers.corten_side import network
@@ -20,9 +22,9 @@ def main() -> None:
     (x, y), (x_test, y_test) = data
     model, _ = network("cnn")
     began = time.perf_counter()
-    model.fit(x[..., None] / 255.0, y, batch_size=128, epochs=5, validation_split=0.1, verbose=0)
+    model.fit(x[..., None] / np.float32(255), y, batch_size=128, epochs=5, validation_split=0.1, verbose=0)
     seconds = time.perf_counter() - began
-    _, accuracy = model.evaluate(x_test[..., None] / 255.0, y_test, verbose=0)
+    _, accuracy = model.evaluate(x_test[..., None] / np.float32(255), y_test, verbose=0)
     print(json.dumps({"seconds": seconds, "accuracy": accuracy, "peak_bytes": peak_bytes(), "import_bytes": at_start}))
 
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from peers.rounds import Make, serve
-from peers.workloads import MATMUL, matmul
+from peers.workloads import MATMUL, matmul, matmul_in_place
 
 
-def _matmul(n: int) -> Make:
+def _matmul(n: int, in_place: bool) -> Make:
     def make() -> tuple[int, Callable[[], Any]]:
         random = np.random.default_rng(7)
         a, b = (random.random((n, n), np.float32) for _ in range(2))
-        return 1, lambda: a @ b
+        out = np.empty((n, n), np.float32)
+        return 1, (lambda: np.matmul(a, b, out=out)) if in_place else (lambda: a @ b)
 
     return make
 
@@ -31,7 +32,9 @@ def openblas() -> str:
 
 
 def main() -> None:
-    serve({"version": np.__version__, "blas": openblas()}, {matmul(n): _matmul(n) for n in MATMUL})
+    workloads = {matmul(n): _matmul(n, in_place=False) for n in MATMUL}
+    workloads |= {matmul_in_place(n): _matmul(n, in_place=True) for n in MATMUL}
+    serve({"version": np.__version__, "blas": openblas()}, workloads)
 
 
 if __name__ == "__main__":

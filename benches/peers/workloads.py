@@ -22,3 +22,8 @@ def inference(network: str, batch: int) -> str:
 
 def matmul(n: int) -> str:
     return f"matmul {n}x{n}x{n}"
+
+
+def matmul_in_place(n: int) -> str:
+    """Into memory made before: a program of Corten's, ``out=`` of NumPy's."""
+    return f"matmul {n}x{n}x{n}, in place"
