@@ -64,15 +64,14 @@ impl Dataset<'_> {
             (Column::U8(from), SliceMut::I32(into)) => gather(from, width, rows, into, i32::from),
             (Column::I32(from), SliceMut::I32(into)) => gather(from, width, rows, into, |v| v),
             (Column::I64(from), SliceMut::I32(into)) => {
-                let mut wide = None;
                 gather(from, width, rows, into, |v| i32::try_from(v).unwrap_or(i32::MIN));
-                if into.contains(&i32::MIN) {
-                    // Rare: look again, now for the number itself.
-                    let mut all = vec![0i64; into.len()];
-                    gather(from, width, rows, &mut all, |v| v);
-                    wide = all.into_iter().find(|&v| i32::try_from(v).is_err());
-                }
-                if let Some(value) = wide {
+                // Rare: look again, now for the number itself.
+                let bad = |&&value: &&i64| i32::try_from(value).is_err();
+                let wide = into.contains(&i32::MIN).then(|| match rows {
+                    Rows::Range(from_row, to) => from[from_row * width..to * width].iter().find(bad),
+                    Rows::Listed(rows) => rows.iter().flat_map(|&row| &from[row as usize * width..][..width]).find(bad),
+                });
+                if let Some(Some(value)) = wide {
                     return Err(Error::Index(format!("integer {value} does not fit into int32")));
                 }
             }

@@ -8,7 +8,7 @@ use crate::registry;
 use crate::spec::{DType, Spec};
 use crate::variable::Variable;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLockReadGuard};
 
 /// A value of a graph: an input, a constant, a variable or an output of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -184,10 +184,25 @@ impl Graph {
     }
 
     fn run_now(&self, op: &dyn Op, inputs: &[Value], made: &[Spec]) -> Result<Vec<Arc<Data>>> {
-        let held = inputs.iter().map(|&v| self.data(v)).collect::<Result<Vec<_>>>()?;
         if op.alias() {
-            return Ok(vec![held[0].clone()]);
+            return Ok(vec![self.data(inputs[0])?]);
         }
+        // Variables are read where they are: locked once each and in the order of their ids, as programs do.
+        let mut variables: Vec<&Arc<Variable>> = inputs.iter().filter_map(|&v| self.as_variable(v)).collect();
+        variables.sort_by_key(|variable| variable.id());
+        variables.dedup_by_key(|variable| variable.id());
+        let locks: Vec<(u64, RwLockReadGuard<'_, Data>)> = variables.into_iter().map(|v| (v.id(), v.read())).collect();
+        let held = inputs.iter().map(|&v| {
+            match (self.as_variable(v), self.held.as_ref().and_then(|held| held[v.0].as_ref())) {
+                (_, Some(data)) => Ok(&**data),
+                (Some(variable), None) => {
+                    let lock = locks.iter().find(|(id, _)| *id == variable.id());
+                    lock.map(|(_, data)| &**data).ok_or_else(|| Error::Internal("a variable was not locked".into()))
+                }
+                (None, None) => Err(Error::Internal("an eager value was not computed".into())),
+            }
+        });
+        let held = held.collect::<Result<Vec<&Data>>>()?;
         let mut datas = made.iter().map(Data::zeros).collect::<Result<Vec<_>>>()?;
         for &(input, output) in op.in_place() {
             datas[output].slice_mut().copy_from(held[input].slice())?;
@@ -200,12 +215,19 @@ impl Graph {
         Ok(datas.into_iter().map(Arc::new).collect())
     }
 
+    fn as_variable(&self, value: Value) -> Option<&Arc<Variable>> {
+        match self.source(value) {
+            Source::Variable(variable) => Some(variable),
+            _ => None,
+        }
+    }
+
     /// What a value of an eager graph holds.
     pub fn data(&self, value: Value) -> Result<Arc<Data>> {
         let held = self.held.as_ref().ok_or_else(|| Error::Value("a traced value has no numbers yet".into()))?;
         match (&held[value.0], self.source(value)) {
             (Some(data), _) => Ok(data.clone()),
-            (None, Source::Variable(variable)) => Ok(Arc::new(variable.read().clone())),
+            (None, Source::Variable(variable)) => Ok(Arc::new(variable.read().copy()?)),
             (None, _) => Err(Error::Internal("an eager value was not computed".into())),
         }
     }

@@ -21,7 +21,8 @@ pub fn with<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     if buffer.len() < len + LINE {
         let missing = len + LINE - buffer.len();
         if buffer.try_reserve_exact(missing).is_err() {
-            std::panic::panic_any(OutOfMemory { bytes: missing * size_of::<f32>() });
+            // As a panic, but without its message: this is no defect.
+            std::panic::resume_unwind(Box::new(OutOfMemory { bytes: missing * size_of::<f32>() }));
         }
         crate::pages::prefer_large(&buffer);
         buffer.resize(len + LINE, 0.0);

@@ -9,7 +9,9 @@ mod variable;
 
 use corten_kernels::{Isa, rng};
 use numpy::{PyArray1, PyArrayMethods};
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The number of threads that parallel kernels may use.
 #[pyfunction]
@@ -44,7 +46,9 @@ fn ops() -> Vec<&'static str> {
 /// The order of `rows` rows in epoch `epoch` of a run seeded with `seed`.
 #[pyfunction]
 fn permutation(py: Python<'_>, rows: u32, seed: u64, epoch: u64) -> PyResult<Bound<'_, PyArray1<u32>>> {
-    let order = PyArray1::zeros(py, rows as usize, false);
+    // Through Python, so that too little memory is a MemoryError.
+    let order = py.import("numpy")?.getattr("empty")?.call1((rows, numpy::dtype::<u32>(py)))?;
+    let order = order.cast_into::<PyArray1<u32>>()?;
     let mut writer = order.try_readwrite()?;
     let places = writer.as_slice_mut()?;
     errors::guarded(py, || {
@@ -55,8 +59,20 @@ fn permutation(py: Python<'_>, rows: u32, seed: u64, epoch: u64) -> PyResult<Bou
     Ok(order)
 }
 
+/// Types and variables here are shared by the whole process: a second interpreter in it is refused.
+fn expect_one_interpreter(py: Python<'_>) -> PyResult<()> {
+    static OWNER: AtomicUsize = AtomicUsize::new(0);
+    // Each interpreter has a `sys` of its own.
+    let sys = py.import("sys")?.as_ptr() as usize;
+    match OWNER.compare_exchange(0, sys, Ordering::Relaxed, Ordering::Relaxed) {
+        Err(owner) if owner != sys => Err(PyImportError::new_err("corten does not support sub-interpreters")),
+        _ => Ok(()),
+    }
+}
+
 #[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    expect_one_interpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<graph::Graph>()?;
     module.add_class::<program::Program>()?;
