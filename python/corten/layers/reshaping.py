@@ -28,6 +28,8 @@ class Flatten(Layer):
         self.data_format = channels_last(data_format, "Flatten")
 
     def call(self, inputs: Any) -> Any:
+        if not inputs.shape:
+            raise ShapeError(f"Flatten {self.name!r}: expected a batch of samples, got a single number")
         return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
 
 

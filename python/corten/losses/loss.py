@@ -178,6 +178,8 @@ class Loss(Configured):
             # Predictions without an axis of their own: each still is a sample with a weight.
             y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
         values = self.call(y_true, y_pred)
+        if not hasattr(values, "shape"):
+            raise TypeError(f"loss {self.name!r}: expected a value for each sample, got {values!r}")
         for mask in (getattr(y_pred, "mask", None), getattr(values, "mask", None)):
             if mask is not None:
                 weights = apply_mask(weights, mask, self.reduction)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from corten.ops.dtypes import kind
+from corten.ops.dtypes import kind, untouched
 from corten.ops.dtypes import shape as shape_of
 from corten.tensor import as_array, current_graph, symbolic
 
@@ -22,7 +22,7 @@ def constant(value: Any) -> Any:
     array([1.5, 2.5], dtype=float32)
     """
     graph = current_graph()
-    return as_array(value) if graph is None else graph.constant(value)
+    return untouched(as_array(value)) if graph is None else graph.constant(value)
 
 
 def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32") -> Any:

@@ -53,6 +53,11 @@ def floats(x: Any) -> Any:
     return array if array.dtype == np.float32 else push("cast", [array], dtype="float32")[0]
 
 
+def untouched(x: Any) -> Any:
+    """The result of an op that has nothing to do: a tensor as it is, an array as a copy, for it may be the caller's."""
+    return push("identity", [x])[0] if isinstance(x, np.ndarray) else x
+
+
 @symbolic
 def cast(x: Any, dtype: Any) -> Any:
     """``x`` with another element type: float32, int32 or uint8 (other floats, integers and bool mean these).
@@ -74,4 +79,4 @@ def cast(x: Any, dtype: Any) -> Any:
     """
     wanted = kind(dtype)
     given = x if isinstance(x, Operand) else as_array(x)
-    return given if str(given.dtype) == wanted else push("cast", [given], dtype=wanted)[0]
+    return untouched(given) if str(given.dtype) == wanted else push("cast", [given], dtype=wanted)[0]

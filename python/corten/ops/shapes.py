@@ -8,7 +8,7 @@ from typing import Any
 
 from corten.errors import ShapeError
 from corten.ops.axes import axes_of, axis_of
-from corten.ops.dtypes import cast, shape
+from corten.ops.dtypes import cast, shape, untouched
 from corten.tensor import Operand, as_array, push, symbolic
 
 __all__ = [
@@ -116,7 +116,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     order = [axis_of(a, rank, "transpose") for a in (range(rank)[::-1] if axes is None else axes)]
     if sorted(order) != list(range(rank)):
         raise ValueError(f"transpose: axes: expected each of {rank} axes once, got {axes!r}")
-    return x if order == sorted(order) else push("transpose", [x], axes=order)[0]
+    return untouched(x) if order == sorted(order) else push("transpose", [x], axes=order)[0]
 
 
 @symbolic
@@ -224,6 +224,8 @@ def getitem(x: Any, key: Any) -> Any:
         step.append(1)
     if size != list(x.shape) or any(s != 1 for s in step):
         x = push("slice", [x], begin=begin, size=size, step=step)[0]
+    elif kept == list(x.shape):
+        return untouched(x)
     return x if kept == list(x.shape) else reshape(x, kept)
 
 
@@ -331,7 +333,7 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     axis = axis_of(axis, len(given[0].shape), "concatenate")
     if len({str(x.dtype) for x in given}) > 1:
         given = [cast(x, "float32") for x in given]
-    return given[0] if len(given) == 1 else push("concatenate", given, axis=axis)[0]
+    return untouched(given[0]) if len(given) == 1 else push("concatenate", given, axis=axis)[0]
 
 
 @symbolic
@@ -395,7 +397,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     """
     x = _given(x)
     sizes = [operator.index(size) for size in shape]
-    return x if sizes == list(x.shape) else push("broadcast_to", [x], shape=sizes)[0]
+    return untouched(x) if sizes == list(x.shape) else push("broadcast_to", [x], shape=sizes)[0]
 
 
 @symbolic
