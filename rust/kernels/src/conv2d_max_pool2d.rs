@@ -52,11 +52,14 @@ pub fn forward<I: Argmax>(
         let batch = step.min(conv.batch - first);
         let (conv, pool) = (Conv2d { batch, ..*conv }, Pool2d { batch, ..*pool });
         scratch::with(batch * between, |z| {
-            conv2d::forward(isa, &conv, &x[first * image..(first + batch) * image], kernel, bias, relu, z);
+            let x = &x[first * image..(first + batch) * image];
             // SAFETY: tasks own disjoint images.
             let (y, argmax) =
                 unsafe { (y.part(first * pooled, batch * pooled), argmax.part(first * pooled, batch * pooled)) };
-            pool2d::max(isa, &pool, z, y, argmax);
+            threads::alone(|| {
+                conv2d::forward(isa, &conv, x, kernel, bias, relu, z);
+                pool2d::max(isa, &pool, z, y, argmax);
+            });
         });
     });
 }
@@ -92,10 +95,12 @@ pub fn kernel_gradient<I: Argmax>(
             let (conv, pool) = (Conv2d { batch, ..*conv }, Pool2d { batch, ..*pool });
             let images = first * pooled..(first + batch) * pooled;
             scratch::with(batch * between, |dz| {
-                pool2d::max_gradient(isa, &pool, &dy[images.clone()], &argmax[images], dz);
                 let (dkernel, dbias) = partial.split_at_mut(size);
                 let x = &x[first * image..(first + batch) * image];
-                conv2d::kernel_gradient(isa, &conv, x, dz, dkernel, Some(dbias));
+                threads::alone(|| {
+                    pool2d::max_gradient(isa, &pool, &dy[images.clone()], &argmax[images], dz);
+                    conv2d::kernel_gradient(isa, &conv, x, dz, dkernel, Some(dbias));
+                });
             });
         });
         for part in partial.chunks_exact(total) {

@@ -293,10 +293,10 @@ mod tests {
                     let (mut loss, mut dx) = (vec![9.0; rows], vec![9.0; rows * n]);
                     mean_loss(isa, kind, &p, &t, n, &mut loss);
                     mean_loss_gradient(isa, kind, &p, &t, n, &dloss, &mut dx);
-                    for r in 0..rows {
+                    for (r, &got) in loss.iter().enumerate() {
                         let each = (r * n..r * n + n).map(|i| truth(kind, f64::from(p[i]), f64::from(t[i])));
                         let want = each.sum::<f64>() / n as f64;
-                        assert!((f64::from(loss[r]) - want).abs() <= 2e-6 * (1.0 + want), "{kind:?} {rows} {n}");
+                        assert!((f64::from(got) - want).abs() <= 2e-6 * (1.0 + want), "{kind:?} {rows} {n}");
                     }
                     for i in 0..rows * n {
                         let (p, t, h) = (f64::from(p[i]), f64::from(t[i]), 1e-6);

@@ -30,7 +30,7 @@ pub struct Pool2d {
 }
 
 /// What the forward keeps of the winner's place.
-pub trait Argmax: Copy + Send + Sync {
+pub trait Argmax: Copy + PartialEq + Send + Sync {
     const KEPT: bool;
     fn from_counter(bits: u32) -> Self;
     fn place(self) -> f32;
@@ -377,6 +377,15 @@ impl<I: Argmax> Kernel for Scatter<'_, I> {
     }
 }
 
+/// One cell of a window, for all channels: dy where the cell won. A plain loop, which the compiler makes one of vectors:
+/// places are compared as the integers they are.
+#[inline(always)]
+fn scatter_cell<I: Argmax>(dx: &mut [f32], dy: &[f32], argmax: &[I], cell: I) {
+    for ((dx, &dy), &place) in dx.iter_mut().zip(dy).zip(argmax) {
+        *dx = if place == cell { dy } else { 0.0 };
+    }
+}
+
 impl<I: Argmax> Scatter<'_, I> {
     #[inline(always)]
     fn windows<S: Simd, const TILE: usize>(self, s: S) {
@@ -414,6 +423,14 @@ impl<I: Argmax> Scatter<'_, I> {
                                 };
                             }
                         }
+                    }
+                    continue;
+                }
+                if I::KEPT && TILE > 0 {
+                    let (dy, argmax) = (&dy[out..out + depth], &argmax[out..out + depth]);
+                    for cell in 0..TILE * TILE {
+                        let at = cell / TILE * row + (ow * TILE + cell % TILE) * depth;
+                        scatter_cell(&mut dx[at..at + depth], dy, argmax, I::from_counter(cell as u32));
                     }
                     continue;
                 }

@@ -3,6 +3,7 @@
 //! The pool is built at first use and belongs to the process that built it: a forked child builds its own. A loop is
 //! cut by the size of the problem alone; which thread runs which piece never shows in the result.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -99,10 +100,27 @@ pub fn drive<R: Send>(cancelled: &mut dyn FnMut() -> bool, f: impl FnOnce(&Atomi
     }
 }
 
+thread_local! {
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f` with every loop inside it on this thread: for a task whose data lie in this core's own cache, where another
+/// thread that took a part would have to fetch them.
+pub fn alone<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _restore = Restore(ALONE.replace(true));
+    f()
+}
+
 /// Calls `f(task)` for every task in `0..tasks`, each about `work` multiply-adds.
 pub fn for_each(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
     let leaf = (GRAIN / work.max(1)).max(1);
-    if tasks <= leaf || count() == 1 {
+    if tasks <= leaf || ALONE.get() || count() == 1 {
         return (0..tasks).for_each(f);
     }
     if rayon::current_thread_index().is_some() {
