@@ -19,10 +19,10 @@ def load(name: str | None) -> tuple[Any, Any, Any, Any]:
     """Images, scaled to 0..1 and with a channel, and labels; the digits if MNIST is nowhere and was not asked for."""
     try:
         data = digits.load_data() if name == "digits" else mnist.load_data(timeout=4)
-    except OSError as error:
+    except OSError:
         if name == "mnist":
             raise
-        print(f"{str(error).splitlines()[0]}\nTaking scikit-learn's digits, enlarged, instead.")
+        print("MNIST is neither in CORTEN_DATA nor in the cache, nor to be downloaded: scikit-learn's digits instead")
         name, data = "digits", digits.load_data()
     (x, y), (x_test, y_test) = data
     print(f"{name or 'mnist'}: {len(x)} training and {len(x_test)} test images")
