@@ -312,6 +312,8 @@ class Graph:
         self._variables: dict[int, Tensor] = {}
         self._assigned: dict[int, tuple[Variable, Tensor]] = {}
         self._read: dict[int, Tensor] = {}
+        #: What layers have added to the loss of this step: (layer, scalar).
+        self.losses: list[tuple[Any, Any]] = []
 
     def __enter__(self) -> Graph:
         _active.graphs.append(self)
@@ -385,8 +387,11 @@ class Graph:
     def _update(self) -> None:
         for variable, tensor in self._assigned.values():
             self.core.update(variable.core, tensor.id)
+        # Tensors refer to the graph: without these nothing but the caller's own keeps an ended step and its data alive.
         self._assigned.clear()
         self._read.clear()
+        self._variables.clear()
+        self.losses.clear()
 
 
 def push(op: str, inputs: Sequence[Any], **attributes: Any) -> list[Any]:

@@ -130,6 +130,46 @@ def test_the_number_of_threads_can_change_between_runs() -> None:
         corten.config.set_num_threads(before)
 
 
+def test_changing_the_number_of_threads_does_not_gather_threads() -> None:
+    done = output(
+        """
+        import os
+        import numpy as np
+        import corten
+        x = np.ones((500, 500), "f4")
+        for i in range(200):
+            corten.config.set_num_threads(2 + i % 2)
+            corten.ops.matmul(x, x)
+        print(len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0)
+        """,
+        OPENBLAS_NUM_THREADS="1",
+    )
+    assert int(done) <= 1 + 2 + 3
+
+
+def test_eager_steps_leave_no_garbage_behind() -> None:
+    done = output(
+        """
+        import gc
+        import numpy as np
+        import corten
+        from corten import layers as L
+        model = corten.Sequential([L.Dense(50, activity_regularizer="l2", input_shape=(40,)), L.Dropout(0.5), L.Dense(3)])
+        model.compile("adam", "mse", metrics=["mae"], run_eagerly=True)
+        x, y = np.ones((8, 40), "f4"), np.ones((8, 3), "f4")
+        def steps():
+            model(x); model(x, training=True); model.train_on_batch(x, y); model.evaluate(x, y, verbose=0); model.predict(x, verbose=0)
+            corten.losses.MeanSquaredError()(x, x); corten.metrics.MeanSquaredError().update_state(x, x)
+        steps(); steps()
+        gc.collect(); gc.disable(); gc.set_debug(gc.DEBUG_SAVEALL)
+        steps()
+        gc.collect()
+        print(sum(type(item).__name__ in ("Graph", "Tensor") for item in gc.garbage))
+        """
+    )
+    assert int(done) == 0
+
+
 def test_denormal_numbers_cost_nothing_and_leak_nothing() -> None:
     done = output(
         """

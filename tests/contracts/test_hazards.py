@@ -575,7 +575,10 @@ def own(step):
         ("class B(L.Layer):\n    def call(self, v): self.keep = v; return v\nb = B(input_shape=(4,)); m = Sequential([b, L.Dense(2)]); m.predict(x, verbose=0); ops.relu(b.keep)", "ValueError", "step"),
         ("class B(L.Layer):\n    def build(self, s): self.w = self.add_weight((s[-1],), initializer=boom)\n    def call(self, v): return v * self.w\nb = B(); b(x)", "Boom", "on purpose"),
         ("class B(L.Layer):\n    pass\nB()(x)", "NotImplementedError", "call"),
-        # What a failed step leaves behind must not reach the next one.
+        ("L.Dense(2).add_loss(1.0)", "ValueError", "no step"),
+        # What a failed step, or one of its own, leaves behind must not reach the next one.
+        ("l = L.Dense(3, activity_regularizer='l2', input_shape=(4,)); m = Sequential([l]); m.compile('sgd', losses.SparseCategoricalCrossentropy(from_logits=True))\n"
+         "l(x); m(x); m.predict(x, verbose=0); m.fit(x, y, verbose=0)",),
         ("l = L.Dense(3, activity_regularizer='l2', input_shape=(4,)); m = Sequential([l]); m.compile('sgd', losses.SparseCategoricalCrossentropy(from_logits=True))\n"
          "l(x); m(x)\n"
          "try: m.fit(x, np.zeros((20, 7, 7)), verbose=0)\n"

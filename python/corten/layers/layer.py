@@ -154,7 +154,6 @@ class Layer:
         self.supports_masking = False
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []
-        self._losses: list[Any] = []
         if input_dim is not None:
             input_shape = (input_dim,)
         if input_shape is not None:
@@ -397,14 +396,29 @@ class Layer:
     # --- losses --------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Adds a scalar to what training minimises, in this step."""
-        self._losses.append(loss)
+        """Adds a scalar to what training minimises, in this step.
+
+        Raises:
+            ValueError: no step is being run or traced.
+        """
+        graph = current_graph()
+        if graph is None:
+            raise ValueError(f"add_loss of {self.name!r}: there is no step; call it in a layer's call or in train_step")
+        graph.losses.append((self, loss))
 
     def _collect_losses(self) -> list[Any]:
         """The losses added in this step, of this layer and those inside it; and forgets them."""
-        found, self._losses = self._losses, []
-        for layer in self._sublayers():
-            found = found + layer._collect_losses()
+        graph = current_graph()
+        if graph is None or not graph.losses:
+            return []
+        inside, left = set(), [self]
+        while left:
+            layer = left.pop()
+            if id(layer) not in inside:
+                inside.add(id(layer))
+                left.extend(layer._sublayers())
+        found = [loss for layer, loss in graph.losses if id(layer) in inside]
+        graph.losses = [entry for entry in graph.losses if id(entry[0]) not in inside]
         return found
 
     # --- configuration -------------------------------------------------------------------------------------------

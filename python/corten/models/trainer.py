@@ -201,8 +201,6 @@ class Trainer:
         if self._compiled_loss is not None:
             loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
             self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
-        else:
-            self._collect_losses()
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:
@@ -222,7 +220,6 @@ class Trainer:
                     got = "None" if value is None else f"shape {np.shape(value)}"
                     raise ValueError(f"{mode}_step must return scalars to log, {name!r} is {got}")
             return dict(sorted(outputs.items()))
-        self._collect_losses()
         return outputs
 
     def _kinds(self, chunk: Chunk) -> list[str]:

@@ -15,6 +15,8 @@ struct Pool {
     pid: u32,
     threads: usize,
     rayon: rayon::ThreadPool,
+    /// The pool before this one: of another thread count, or a parent's.
+    older: Option<&'static Pool>,
 }
 
 static POOL: AtomicPtr<Pool> = AtomicPtr::new(std::ptr::null_mut());
@@ -45,13 +47,12 @@ pub fn set_count(threads: usize) {
 /// loop may still run on a pool that `set_count` replaced.
 fn pool() -> Option<&'static Pool> {
     let (pid, threads) = (std::process::id(), count());
-    let current = POOL.load(Ordering::Acquire);
     // SAFETY: the pointer is null or came from `Box::leak` below, and nothing frees it.
-    if let Some(pool) = unsafe { current.as_ref() }
-        && pool.pid == pid
-        && pool.threads == threads
-    {
-        return Some(pool);
+    let newest: Option<&'static Pool> = unsafe { POOL.load(Ordering::Acquire).as_ref() };
+    let found =
+        std::iter::successors(newest, |pool| pool.older).find(|pool| pool.pid == pid && pool.threads == threads);
+    if found.is_some() {
+        return found;
     }
     let rayon = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -61,7 +62,7 @@ fn pool() -> Option<&'static Pool> {
         })
         .build()
         .ok()?;
-    let made = Box::leak(Box::new(Pool { pid, threads, rayon }));
+    let made = Box::leak(Box::new(Pool { pid, threads, rayon, older: newest }));
     POOL.store(made, Ordering::Release);
     Some(made)
 }
