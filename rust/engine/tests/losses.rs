@@ -35,8 +35,11 @@ fn weigh(graph: &mut Graph, y: Value) -> Value {
     graph.push("sum", &[y], with(&[("axes", axes), ("keepdims", Attribute::Bool(false))])).unwrap()[0]
 }
 
+/// A loss and the inputs it was built from.
+type Loss<'a> = &'a dyn Fn(&mut Graph, &[Vec<f32>]) -> (Value, Vec<Value>);
+
 /// Checks d f / d input for both inputs (where they are float32) against central differences of `f`.
-fn check(name: &str, f: &dyn Fn(&mut Graph, &[Vec<f32>]) -> (Value, Vec<Value>), inputs: &[Vec<f32>]) {
+fn check(name: &str, f: Loss<'_>, inputs: &[Vec<f32>]) {
     let mut graph = Graph::new(true);
     let (loss, values) = f(&mut graph, inputs);
     let found = graph.gradients(loss, &values).unwrap();

@@ -264,10 +264,10 @@ fn runs_of_several_threads_take_turns_with_the_variables_they_share() {
     let (x, (_, other)) = (f32s(&[1024, 128], 2), f32s(&[128, 128], 3));
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| (0..40).for_each(|_| drop(run(&predicts, &[x.clone()], 1).unwrap())));
+            scope.spawn(|| (0..40).for_each(|_| drop(run(&predicts, std::slice::from_ref(&x), 1).unwrap())));
         }
         for _ in 0..40 {
-            run(&trains, &[x.clone()], 1).unwrap();
+            run(&trains, std::slice::from_ref(&x), 1).unwrap();
             *w.write() = other.clone();
         }
     });

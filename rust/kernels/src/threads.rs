@@ -127,6 +127,10 @@ pub fn for_each(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
     if rayon::current_thread_index().is_some() {
         return split(0, tasks, leaf, &f);
     }
+    // From outside the pool its threads must be woken first, which takes as long as all of this.
+    if tasks.saturating_mul(work) < 10 * GRAIN {
+        return (0..tasks).for_each(f);
+    }
     match pool() {
         Some(pool) => pool.rayon.install(|| split(0, tasks, leaf, &f)),
         None => (0..tasks).for_each(f),
