@@ -43,7 +43,9 @@ def state(model):
 
 # Interrupts the action at several times, and asks: how long did it take to come back, and are the weights those of a
 # whole number of batches?
-INTERRUPTED = PRELUDE + """
+INTERRUPTED = (
+    PRELUDE
+    + """
 kind, mode, seed = KIND_MODE_SEED
 batch = 64
 model, x, y = made(kind, run_eagerly=mode == "eager")
@@ -109,6 +111,7 @@ history = model.fit(x[:128], y[:128], verbose=0).history
 assert np.isfinite(history["loss"]).all() and np.isfinite(model.predict(x[:10], verbose=0)).all()
 print(json.dumps([late, done]))
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -135,13 +138,16 @@ def test_ctrl_c_comes_back_at_once_with_the_weights_of_whole_batches(kind: str, 
 
 
 def test_ctrl_c_from_outside_ends_a_script_as_it_should() -> None:
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 model, x, y = made("large")
 class Ready(corten.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 1: print("ready", flush=True)
 model.fit(x[:256], y[:256], epochs=10**6, verbose=0, callbacks=[Ready()])
 """
+    )
     child = start(program)
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
@@ -155,7 +161,9 @@ model.fit(x[:256], y[:256], epochs=10**6, verbose=0, callbacks=[Ready()])
 
 
 def test_ctrl_c_while_weights_are_saved_leaves_a_whole_file(tmp_path: object) -> None:
-    program = PRELUDE + f"""
+    program = (
+        PRELUDE
+        + f"""
 path = {str(tmp_path)!r} + "/w.safetensors"
 model, x, y = made("small")
 model.save_weights(path)
@@ -170,6 +178,7 @@ for delay in random.uniform(0, 0.01, 60):
 assert hits == 60
 print(sorted(os.listdir(os.path.dirname(path))))
 """
+    )
     program = program.replace("random = np", "signal.signal(signal.SIGALRM, signal.default_int_handler)\nrandom = np")
     assert output(program, timeout=60).splitlines()[-1] == "['w.safetensors']"
 
@@ -177,7 +186,9 @@ print(sorted(os.listdir(os.path.dirname(path))))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 class TestFork:
     def test_a_child_of_fork_predicts_and_trains(self) -> None:
-        program = PRELUDE + """
+        program = (
+            PRELUDE
+            + """
 model, x, y = made("large")
 model.fit(x[:256], y[:256], verbose=0)
 want = model.predict(x[:512], verbose=0).tobytes()
@@ -203,10 +214,13 @@ assert model.predict(x[:512], verbose=0).tobytes() == want
 model.fit(x[:256], y[:256], verbose=0)
 assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
 """
+        )
         output(program, timeout=60)
 
     def test_a_child_forked_in_a_callback_evaluates(self) -> None:
-        program = PRELUDE + """
+        program = (
+            PRELUDE
+            + """
 model, x, y = made("large", metrics=["accuracy"])
 codes = []
 class Forks(corten.callbacks.Callback):
@@ -218,10 +232,13 @@ class Forks(corten.callbacks.Callback):
 model.fit(x[:256], y[:256], epochs=2, verbose=0, callbacks=[Forks()])
 assert codes == [0, 0]
 """
+        )
         output(program, timeout=60)
 
     def test_multiprocessing_by_fork(self) -> None:
-        program = PRELUDE + """
+        program = (
+            PRELUDE
+            + """
 import multiprocessing
 model, x, y = made("large")
 model.fit(x[:256], y[:256], verbose=0)
@@ -231,10 +248,13 @@ with multiprocessing.get_context("fork").Pool(3) as pool:
     got = [part.tobytes() for part in pool.map(predict, range(0, 800, 100))]
 assert got == want
 """
+        )
         output(program, timeout=60)
 
     def test_a_fork_while_another_thread_predicts(self) -> None:
-        program = PRELUDE + """
+        program = (
+            PRELUDE
+            + """
 model, x, y = made("large")
 want = model.predict(x[:256], verbose=0).tobytes()
 stop = threading.Event()
@@ -250,12 +270,15 @@ for _ in range(10):
 stop.set(); thread.join()
 assert codes == [0] * 10, codes
 """
+        )
         output(program, timeout=60)
 
 
 @pytest.mark.parametrize("kind", ["small", "large"])
 def test_threads_predict_at_once_and_each_gets_its_own(kind: str) -> None:
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 model, x, y = made(KIND)
 parts = [x[i * 100 : i * 100 + 60 + i] for i in range(6)]
 other, *_ = made(KIND)
@@ -270,12 +293,15 @@ threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
 [t.start() for t in threads]; [t.join() for t in threads]
 assert not wrong, wrong
 """
+    )
     output(program.replace("KIND", repr(kind)), timeout=60)
 
 
 @pytest.mark.parametrize("kind", ["small", "large"])
 def test_one_of_two_threads_that_train_a_model_is_refused(kind: str) -> None:
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 model, x, y = made(KIND)
 alone, *_ = made(KIND)
 alone.fit(x[:1024], y[:1024], epochs=4, verbose=0, shuffle=False)
@@ -289,11 +315,14 @@ threads = [threading.Thread(target=work) for _ in range(2)]
 assert len(errors) == 1 and "already being trained" in errors[0], errors
 assert state(model) == state(alone)
 """
+    )
     output(program.replace("KIND", repr(kind)), timeout=60)
 
 
 def test_models_are_trained_at_once_as_they_are_alone() -> None:
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 def trained(kind):
     model, x, y = ready[kind]
     model.fit(x[:1024], y[:1024], epochs=2, verbose=0, shuffle=False)
@@ -305,12 +334,15 @@ threads = [threading.Thread(target=trained, args=(kind,)) for kind in ready]
 [t.start() for t in threads]; [t.join() for t in threads]
 assert {kind: state(ready[kind][0]) for kind in ready} == want
 """
+    )
     output(program, timeout=60)
 
 
 def test_a_thread_predicts_and_evaluates_while_another_trains() -> None:
     # Weights are taken between batches; neither waits for the other for ever.
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 model, x, y = made("large", metrics=["accuracy"])
 model.predict(x[:300], verbose=0)
 stop, seen = threading.Event(), []
@@ -325,11 +357,14 @@ model.fit(x, y, epochs=12, verbose=0)
 stop.set(); [t.join() for t in threads]
 assert len(seen) >= 2 and all(seen), seen
 """
+    )
     output(program, timeout=60)
 
 
 def test_labels_that_change_during_training_are_an_error_and_no_crash() -> None:
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 model, x, y = made("small")
 stop = threading.Event()
 def scribble():
@@ -346,6 +381,7 @@ y[:] = 0
 model.fit(x, y, verbose=0)
 print(caught)
 """
+    )
     output(program, timeout=60)
 
 
@@ -384,7 +420,9 @@ assert corten.ops.relu(np.float32([-1, 2])).tolist() == [0, 2]
 
 def test_a_panic_in_rust_is_an_internal_error() -> None:
     # An op without operands breaks what the engine takes for granted; corten.ops never asks for that.
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 from corten import _core
 from corten.errors import InternalError
 for attempt in (lambda: _core.run("relu", [], {}), lambda: _core.Graph(False).push("relu", [], {}), lambda: _core.Graph(True).push("add", [], {})):
@@ -398,13 +436,16 @@ for attempt in (lambda: _core.run("relu", [], {}), lambda: _core.Graph(False).pu
 model, x, y = made("large")
 model.fit(x[:128], y[:128], verbose=0)
 """
+    )
     output(program)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space as Linux does")
 @pytest.mark.parametrize("warm", [True, False])
 def test_too_little_memory_is_a_memory_error(warm: bool) -> None:
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 import resource
 def limit(extra):
     size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
@@ -451,6 +492,7 @@ model.fit(x[:64], y[:64], verbose=0)
 assert np.isfinite(model.predict(x[:64], verbose=0)).all()
 print(json.dumps(seen))
 """
+    )
     out = output(program.replace("WARM", repr(warm)), timeout=120)
     seen = json.loads(out.splitlines()[-1])
     # These need more than was ever freed before; the others may find room there.
@@ -458,7 +500,9 @@ print(json.dumps(seen))
 
 
 def test_a_signal_handler_of_the_users_is_called() -> None:
-    program = PRELUDE + """
+    program = (
+        PRELUDE
+        + """
 model, x, y = made("large")
 called = []
 signal.signal(signal.SIGUSR1, lambda *_: called.append(1))
@@ -472,5 +516,6 @@ signal.signal(signal.SIGTERM, leave)
 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
 model.fit(x, y, epochs=10**6, verbose=0)
 """
+    )
     code, _, err = finish(start(program))
     assert code == 7, err
