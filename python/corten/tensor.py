@@ -7,6 +7,7 @@ each one at once. Ops called on plain NumPy arrays, outside any graph, run direc
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ParamSpec, TypeVar, Union, cast
@@ -32,6 +33,13 @@ __all__ = [
 Array = NDArray[Any]
 P = ParamSpec("P")
 R = TypeVar("R")
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_core.before_fork,
+        after_in_parent=functools.partial(_core.after_fork, False),
+        after_in_child=functools.partial(_core.after_fork, True),
+    )
 
 _KINDS = {"float32": np.float32, "int32": np.int32, "uint8": np.uint8}
 _OWN = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.uint8))

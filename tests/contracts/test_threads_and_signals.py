@@ -251,6 +251,36 @@ assert got == want
         )
         output(program, timeout=60)
 
+    def test_a_fork_while_another_thread_trains(self) -> None:
+        program = (
+            PRELUDE
+            + """
+model, x, y = made("large", metrics=["accuracy"])
+model.fit(x[:256], y[:256], verbose=0)
+stop = threading.Event()
+def busy():
+    while not stop.is_set(): model.fit(x[:512], y[:512], verbose=0)
+thread = threading.Thread(target=busy); thread.start()
+codes = []
+for i in range(8):
+    time.sleep(0.01 * i)
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            assert np.isfinite(model.predict(x[:256], verbose=0)).all()
+            assert np.isfinite(model.fit(x[:256], y[:256], verbose=0).history["loss"]).all()
+            model(x[:9])
+            code = 0
+        finally:
+            os._exit(code)
+    codes.append(os.waitpid(pid, 0)[1])
+stop.set(); thread.join()
+assert codes == [0] * 8, codes
+"""
+        )
+        output(program, timeout=60)
+
     def test_a_fork_while_another_thread_predicts(self) -> None:
         program = (
             PRELUDE

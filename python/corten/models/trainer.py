@@ -68,7 +68,7 @@ class Trainer:
 
     def _start_trainer(self) -> None:
         object.__setattr__(self, "_programs", {})
-        object.__setattr__(self, "_training_now", threading.Lock())
+        object.__setattr__(self, "_training_now", (os.getpid(), threading.Lock()))
         object.__setattr__(self, "_compiled_loss", None)
         object.__setattr__(self, "_compiled_metrics", None)
         object.__setattr__(self, "_loss_tracker", metrics.Mean(name="loss"))
@@ -79,7 +79,7 @@ class Trainer:
         object.__setattr__(self, "history", None)
 
     _programs: dict[Any, _Step]
-    _training_now: threading.Lock
+    _training_now: tuple[int, threading.Lock]
     _compiled_loss: CompiledLoss | None
     _compiled_metrics: CompiledMetrics | None
     _loss_tracker: metrics.Mean
@@ -343,9 +343,7 @@ class Trainer:
         _expect_steps(steps_per_epoch, "steps_per_epoch")
         _expect_steps(validation_steps, "validation_steps")
         _due(validation_freq, 0)
-        if not self._training_now.acquire(blocking=False):
-            raise RuntimeError(f"{self.name!r} is already being trained by another thread")
-        try:
+        with self._alone():
             seed = draw_seed() if shuffle else 0
             data = batches_of(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, seed, class_weight)
             _expect_rows(data, "fit")
@@ -360,8 +358,6 @@ class Trainer:
             return self._fit_epochs(
                 data, validation, epochs, initial_epoch, verbose, callbacks, validation_freq, steps_per_epoch
             )
-        finally:
-            self._training_now.release()
 
     def _fit_epochs(
         self,
@@ -607,12 +603,17 @@ class Trainer:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        if not self._training_now.acquire(blocking=False):
+        pid, lock = self._training_now
+        if pid != os.getpid():
+            # What another thread of the parent was doing does not go on in a forked child.
+            pid, lock = os.getpid(), threading.Lock()
+            object.__setattr__(self, "_training_now", (pid, lock))
+        if not lock.acquire(blocking=False):
             raise RuntimeError(f"{self.name!r} is already being trained by another thread")
         try:
             yield
         finally:
-            self._training_now.release()
+            lock.release()
 
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
         data = Batches(x, y, sample_weight, 1, class_weight=class_weight)

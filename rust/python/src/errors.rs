@@ -1,5 +1,6 @@
 //! The one door between Python and the engine: the GIL is released, errors are mapped, panics are caught.
 
+use crate::fork::Call;
 use corten_engine::{Error, Result};
 use corten_kernels::scratch::OutOfMemory;
 use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyTypeError, PyValueError};
@@ -8,7 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `f` without the GIL.
 pub fn guarded<R: Send>(py: Python<'_>, f: impl FnOnce() -> Result<R> + Send) -> PyResult<R> {
-    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(f)));
+    let outcome = py.detach(|| {
+        let _call = Call::new();
+        catch_unwind(AssertUnwindSafe(f))
+    });
     outcome.unwrap_or_else(|panic| Err(of_panic(&*panic))).map_err(|error| raise(py, error))
 }
 
