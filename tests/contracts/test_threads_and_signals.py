@@ -335,12 +335,20 @@ def test_one_of_two_threads_that_train_a_model_is_refused(kind: str) -> None:
 model, x, y = made(KIND)
 alone, *_ = made(KIND)
 alone.fit(x[:1024], y[:1024], epochs=4, verbose=0, shuffle=False)
-errors, gate = [], threading.Barrier(2)
-def work():
-    gate.wait()
+errors, inside, refused = [], threading.Event(), threading.Event()
+class Wait(corten.callbacks.Callback):
+    # The first thread stays in fit until the second was refused.
+    def on_train_begin(self, logs=None):
+        inside.set()
+        assert refused.wait(30)
+def first():
+    model.fit(x[:1024], y[:1024], epochs=4, verbose=0, shuffle=False, callbacks=[Wait()])
+def second():
+    assert inside.wait(30)
     try: model.fit(x[:1024], y[:1024], epochs=4, verbose=0, shuffle=False)
     except RuntimeError as error: errors.append(str(error))
-threads = [threading.Thread(target=work) for _ in range(2)]
+    refused.set()
+threads = [threading.Thread(target=work) for work in (first, second)]
 [t.start() for t in threads]; [t.join() for t in threads]
 assert len(errors) == 1 and "already being trained" in errors[0], errors
 assert state(model) == state(alone)
