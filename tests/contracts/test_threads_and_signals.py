@@ -170,8 +170,8 @@ model.save_weights(path)
 random = np.random.default_rng(0)
 hits = 0
 for delay in random.uniform(0, 0.01, 60):
-    signal.setitimer(signal.ITIMER_REAL, delay + 1e-4)
     try:
+        signal.setitimer(signal.ITIMER_REAL, delay + 1e-4)
         while True: model.save_weights(path)
     except KeyboardInterrupt: hits += 1
     model.load_weights(path)
