@@ -19,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build wheel demo test bench bench-peers lint docs clean tools
+.PHONY: help setup build wheel demo examples test bench bench-peers lint docs clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ $(VENV)/.extra-%: pyproject.toml | $(INSTALLED)
 demo: $(INSTALLED) $(VENV)/.extra-demo ## train the textbook's CNN on MNIST (or on digits), and draw the result
 	@$(BIN)/python examples/mnist.py
 
+examples: $(INSTALLED) $(VENV)/.extra-examples ## run every example whole; one page with figures, pictures and times
+	@$(BIN)/python examples/page.py $(EXAMPLES)
+
 test: $(INSTALLED) $(VENV)/.extra-test ## Rust tests, then Python tests and doctests
 	@cargo test --workspace --locked --quiet
 	@$(BIN)/python -m pytest -q tests --doctest-modules --pyargs corten $(PYTEST_ARGS)
@@ -94,5 +97,5 @@ docs: ## the Rust crates' documentation, in target/doc
 	@cargo doc --workspace --no-deps --locked --quiet
 
 clean: ## remove what was built (not the caches of cargo and pip)
-	@rm -rf $(VENV) dist demo.png .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -rf $(VENV) dist demo.png examples.html .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@cargo clean --quiet

@@ -1,6 +1,6 @@
 """The textbook's convolutional network on MNIST, or on scikit-learn's digits where MNIST cannot be had.
 
-python examples/mnist.py [--data mnist|digits] [--epochs 5] [--picture demo.png]
+python examples/mnist.py [--data mnist|digits] [--epochs 5] [--picture demo.png] [--tiny]
 """
 
 import argparse
@@ -35,7 +35,10 @@ def main() -> None:
     parser.add_argument("--data", choices=("mnist", "digits"))
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--picture", type=Path, default=Path("demo.png"))
+    parser.add_argument("--tiny", action="store_true", help="the digits, for two epochs")
     options = parser.parse_args()
+    if options.tiny:
+        options.data, options.epochs = "digits", 2
     x, y, x_test, y_test = load(options.data)
 
     model = Sequential(
