@@ -322,6 +322,8 @@ class Graph:
         self._read: dict[int, Tensor] = {}
         #: What layers have added to the loss of this step: (layer, scalar).
         self.losses: list[tuple[Any, Any]] = []
+        #: What the trace rests on beside its inputs: (object, attribute, its value).
+        self.premises: list[tuple[Any, str, Any]] = []
 
     def __enter__(self) -> Graph:
         _active.graphs.append(self)
@@ -381,6 +383,11 @@ class Graph:
     def push(self, op: str, inputs: Sequence[Any], attributes: dict[str, Any]) -> list[Tensor]:
         ids = [self.tensor(value).id for value in inputs]
         return [Tensor(self, id) for id in self.core.push(op, ids, attributes)]
+
+    def depend(self, thing: Any, attribute: str) -> None:
+        """Says that a trace is outdated once ``thing.attribute`` has another value than now."""
+        if not self.eager:
+            self.premises.append((thing, attribute, getattr(thing, attribute)))
 
     def compile(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> _core.Program:
         """The program that computes ``outputs`` and every assignment from ``inputs``."""

@@ -338,6 +338,7 @@ class Layer:
         return arrays
 
     def _run(self, graph: Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        graph.depend(self, "_trainable")
         accepted = _accepted(type(self).call)
         training = kwargs.get("training")
         if training is None:

@@ -81,7 +81,7 @@ class Sequential(Model):
     def _forget(self) -> None:
         object.__setattr__(self, "_functional", None)
         self.built = False
-        self._programs.clear()
+        self._steps.clear()
 
     def _maybe_build(self) -> None:
         if self._symbol is not None and self._layers and self._functional is None:

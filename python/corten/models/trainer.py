@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import warnings
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from corten import _core, metrics, optimizers
+from corten import metrics, optimizers
 from corten.callbacks import Callback, CallbackList, History
 from corten.models.compiled import CompiledLoss, CompiledMetrics
 from corten.models.data import (
@@ -23,28 +24,14 @@ from corten.models.data import (
     split_validation,
     unpack_x_y_sample_weight,
 )
+from corten.models.step import Step, Steps, run_eagerly
 from corten.random import draw_seed
-from corten.tensor import Array, Graph, SymbolicTensor, Variable, flatten, map_nested
+from corten.tensor import SymbolicTensor, Variable, flatten, map_nested
 
 __all__ = ["Trainer"]
 
 #: Seconds of native work between two looks at Python: at signals, and at the progress bar.
 PAUSE = 0.1
-
-#: One thread at a time traces a step or runs one op by op. A fork waits for it, else the child would for ever.
-_tracing = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_tracing.acquire, after_in_parent=_tracing.release, after_in_child=_tracing.release)
-
-
-class _Step:
-    """One traced and compiled step: a program and the structure of what it returns."""
-
-    def __init__(self, program: _core.Program, outputs: Any) -> None:
-        self.program = program
-        self.outputs = outputs
-        self.watch = list(outputs).index("loss") if isinstance(outputs, dict) and "loss" in outputs else None
-        self.specs = program.outputs
 
 
 class Trainer:
@@ -67,7 +54,7 @@ class Trainer:
         return []
 
     def _start_trainer(self) -> None:
-        object.__setattr__(self, "_programs", {})
+        object.__setattr__(self, "_steps", Steps())
         object.__setattr__(self, "_training_now", (os.getpid(), threading.Lock()))
         object.__setattr__(self, "_compiled_loss", None)
         object.__setattr__(self, "_compiled_metrics", None)
@@ -78,7 +65,7 @@ class Trainer:
         self.stop_training = False
         object.__setattr__(self, "history", None)
 
-    _programs: dict[Any, _Step]
+    _steps: Steps
     _training_now: tuple[int, threading.Lock]
     _compiled_loss: CompiledLoss | None
     _compiled_metrics: CompiledMetrics | None
@@ -123,7 +110,7 @@ class Trainer:
         self.run_eagerly = bool(run_eagerly)
         self.stop_training = False
         self.compiled = True
-        self._programs.clear()
+        self._steps.clear()
 
     @property
     def metrics(self) -> list[metrics.Metric]:
@@ -233,43 +220,24 @@ class Trainer:
                     kinds[index] = symbol.dtype
         return kinds
 
-    def _step(self, mode: str, chunk: Chunk, state: Any) -> _Step:
+    def _step(self, mode: str, chunk: Chunk) -> Step:
         kinds = self._kinds(chunk)
         shapes = [(chunk.batch, *column.shape[1:]) for column in chunk.columns]
-        key = (mode, str(chunk.structure), tuple(zip(shapes, kinds, strict=True)), state)
-        found = self._programs.get(key)
-        if found is not None:
-            return found
-        with _tracing:
-            with Graph() as graph:
-                leaves = [graph.input(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
-                outputs = self._call_step(mode, map_nested(lambda i: None if i is None else leaves[i], chunk.structure))
-                outputs = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf), outputs)
-            program = graph.compile(leaves, flatten(outputs))
-            while len(self._programs) > 32:
-                self._programs.pop(next(iter(self._programs)))
-            # Building variables in the trace may have changed what identifies it.
-            found = self._programs[(*key[:3], state and self._state())] = _Step(program, outputs)
-        return found
 
-    def _state(self) -> Any:
-        """What a traced step depends on beside shapes."""
-        return (
-            tuple(v.core.id for v in self.trainable_variables),
-            id(self.optimizer),
-            getattr(self.optimizer, "version", 0),
-        )
+        def key() -> Any:
+            # Predicting does not depend on what is trained.
+            state = None if mode == "predict" else (*(v.core.id for v in self.trainable_variables), id(self.optimizer))
+            return mode, str(chunk.structure), tuple(zip(shapes, kinds, strict=True)), state
+
+        step = self._steps.get(key())
+        if step is None:
+            step = self._steps.trace(key, functools.partial(self._call_step, mode), chunk.structure, shapes, kinds)
+        return step
 
     def _run_eagerly(self, mode: str, chunk: Chunk, index: int) -> Any:
         rows = slice(chunk.start + index * chunk.batch, chunk.start + (index + 1) * chunk.batch)
-        kinds = self._kinds(chunk)
-        with _tracing, Graph(eager=True) as graph:
-            batch = [column[rows] if chunk.rows is None else column[chunk.rows[rows]] for column in chunk.columns]
-            leaves = [graph.constant(_cast(array, kind)) for array, kind in zip(batch, kinds, strict=True)]
-            outputs = self._call_step(mode, map_nested(lambda i: None if i is None else leaves[i], chunk.structure))
-            arrays = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf).numpy(), outputs)
-            graph.finish()
-        return arrays
+        batch = [column[rows] if chunk.rows is None else column[chunk.rows[rows]] for column in chunk.columns]
+        return run_eagerly(functools.partial(self._call_step, mode), chunk.structure, batch, self._kinds(chunk))
 
     def _run_logged(self, mode: str, chunk: Chunk, budget: float) -> Iterator[tuple[int, dict[str, float]]]:
         """Runs all steps of a chunk; now and then gives how many are done and the latest logs."""
@@ -278,7 +246,7 @@ class Trainer:
                 logs = self._run_eagerly(mode, chunk, index)
                 yield index + 1, {name: float(np.asarray(value)) for name, value in logs.items()}
             return
-        step = self._step(mode, chunk, self._state())
+        step = self._step(mode, chunk)
         targets = [np.zeros((chunk.steps, *shape), dtype) for shape, dtype in step.specs]
         done = 0
         while done < chunk.steps:
@@ -287,8 +255,7 @@ class Trainer:
             done += step.program.run(
                 chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, step.watch, budget
             )
-            names = step.outputs
-            yield done, {name: float(target[done - 1]) for name, target in zip(names, targets, strict=True)}
+            yield done, {name: float(target[done - 1]) for name, target in step.fill(targets).items()}
 
     # --- fit -----------------------------------------------------------------------------------------------------
 
@@ -547,7 +514,7 @@ class Trainer:
             made = [self._run_eagerly("predict", chunk, index) for index in range(chunk.steps)]
             groups = iter([np.concatenate(group) for group in zip(*(flatten(m) for m in made), strict=True)])
             return map_nested(lambda leaf: None if leaf is None else next(groups), made[0])
-        step = self._step("predict", chunk, None)
+        step = self._step("predict", chunk)
         targets = []
         for shape, dtype in step.specs:
             if not shape:
@@ -570,8 +537,7 @@ class Trainer:
                     watchers.on_predict_batch_end(seen + done - 1, {})
                 else:
                     watchers.on_progress(seen + done, {})
-        ordered = iter(targets)
-        return map_nested(lambda leaf: None if leaf is None else next(ordered), step.outputs)
+        return step.fill(targets)
 
     # --- single batches ------------------------------------------------------------------------------------------
 
@@ -652,12 +618,3 @@ def _due(frequency: int | Sequence[int], epoch: int) -> bool:
             raise ValueError(f"validation_freq: expected an int >= 1 or a list of epochs, got {frequency}")
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency
-
-
-def _cast(array: Array, kind: str) -> Array:
-    """As the native gather casts."""
-    if kind == "int32" and array.dtype == np.int64 and array.size:
-        low, high = array.min(), array.max()
-        if low < -(2**31) or high > 2**31 - 1:
-            raise IndexError(f"integer {low if low < -(2**31) else high} does not fit into int32")
-    return array.astype(kind)

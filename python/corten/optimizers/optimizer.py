@@ -303,6 +303,7 @@ class Optimizer(Configured):
 
     def _apply(self, graph: Graph, grads: Sequence[Any], variables: list[Variable]) -> None:
         self.build(variables)
+        graph.depend(self, "version")
         pairs = [(graph.tensor(g), v) for g, v in zip(grads, variables, strict=True) if g is not None]
         for gradient, variable in pairs:
             if gradient.shape != variable.shape:

@@ -1,0 +1,100 @@
+"""The step: a function of tensors that is traced for the shapes of its arguments, compiled, and run natively."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from corten.tensor import Array, Graph, flatten, map_nested
+
+__all__ = ["Step", "Steps", "run_eagerly"]
+
+#: One thread at a time traces a step or runs one op by op. A fork waits for it, else the child would for ever.
+_tracing = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_tracing.acquire, after_in_parent=_tracing.release, after_in_child=_tracing.release)
+
+
+class Step:
+    """One traced and compiled step: a program and the structure of what it returns.
+
+    Args:
+        function: takes and returns nested tensors.
+        structure: the nested argument, with positions in ``shapes`` as leaves (None stays None).
+        shapes, kinds: of each leaf.
+    """
+
+    def __init__(
+        self, function: Callable[[Any], Any], structure: Any, shapes: Sequence[Sequence[int]], kinds: Sequence[str]
+    ) -> None:
+        with Graph() as graph:
+            leaves = [graph.input(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
+            outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
+            outputs = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf), outputs)
+        self._premises = graph.premises
+        self.program = graph.compile(leaves, flatten(outputs))
+        self.specs = self.program.outputs
+        # Numbers in the place of tensors, for these would keep the graph alive.
+        numbers = iter(range(len(self.specs)))
+        self.outputs = map_nested(lambda leaf: None if leaf is None else next(numbers), outputs)
+        self.watch = list(self.outputs).index("loss") if isinstance(outputs, dict) and "loss" in outputs else None
+
+    @property
+    def valid(self) -> bool:
+        """Whether what the trace looked at beside its arguments (frozen layers, schedules) is as it was."""
+        return all(getattr(thing, attribute) == value for thing, attribute, value in self._premises)
+
+    def fill(self, targets: Sequence[Array]) -> Any:
+        """``targets``, one for each output, in the structure of what the function returned."""
+        return map_nested(lambda index: None if index is None else targets[index], self.outputs)
+
+
+class Steps:
+    """The traced steps of one function or model, the latest 32."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Any, Step]] = []
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+    def get(self, key: Any) -> Step | None:
+        """The step that was traced for ``key``, where things are as they were."""
+        return next((step for known, step in self._kept if known == key and step.valid), None)
+
+    def trace(
+        self,
+        key: Callable[[], Any],
+        function: Callable[[Any], Any],
+        structure: Any,
+        shapes: Sequence[Sequence[int]],
+        kinds: Sequence[str],
+    ) -> Step:
+        """Traces a step and keeps it; ``key`` is asked afterwards, for a trace may build what identifies it."""
+        with _tracing:
+            step = Step(function, structure, shapes, kinds)
+            self._kept = [*self._kept[-31:], (key(), step)]
+        return step
+
+
+def run_eagerly(function: Callable[[Any], Any], structure: Any, arrays: Sequence[Array], kinds: Sequence[str]) -> Any:
+    """The same as a step, op by op: arrays in the structure of what ``function`` returned."""
+    with _tracing, Graph(eager=True) as graph:
+        leaves = [graph.constant(_cast(array, kind)) for array, kind in zip(arrays, kinds, strict=True)]
+        outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
+        results = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf).numpy(), outputs)
+        graph.finish()
+    return results
+
+
+def _cast(array: Array, kind: str) -> Array:
+    """As the native gather casts."""
+    if kind == "int32" and array.dtype == np.int64 and array.size:
+        low, high = array.min(), array.max()
+        if low < -(2**31) or high > 2**31 - 1:
+            raise IndexError(f"integer {low if low < -(2**31) else high} does not fit into int32")
+    return array.astype(kind)
