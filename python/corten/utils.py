@@ -1,8 +1,9 @@
-"""Keras's small tools: one seed for everything, one-hot labels."""
+"""Keras's small tools: one seed for everything, one-hot labels, sequences of one length."""
 
 from __future__ import annotations
 
 import random as python_random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from corten import random as corten_random
 from corten.tensor import Array
 
-__all__ = ["normalize", "set_random_seed", "to_categorical"]
+__all__ = ["normalize", "pad_sequences", "set_random_seed", "to_categorical"]
 
 
 def set_random_seed(seed: int) -> None:
@@ -62,3 +63,51 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
     norm[norm == 0] = 1
     scaled: Array = array / np.expand_dims(norm, axis)
     return scaled
+
+
+def pad_sequences(
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: Any = 0.0,
+) -> Array:
+    """Sequences of different lengths as one array (number, maxlen, ...).
+
+    Args:
+        sequences: lists or arrays; beyond their length all have the same shape.
+        maxlen: the length of the result; by default that of the longest.
+        dtype: of the result.
+        padding: where ``value`` is put to shorter ones: ``"pre"``, before them, or ``"post"``.
+        truncating: where longer ones are cut: ``"pre"``, at their beginning, or ``"post"``.
+        value: what is put there.
+
+    Raises:
+        ValueError: the shapes of the elements differ, or a name is unknown.
+
+    >>> import corten
+    >>> corten.utils.pad_sequences([[1], [2, 3, 4]], maxlen=2)
+    array([[0, 1],
+           [3, 4]], dtype=int32)
+    """
+    for name, given in (("padding", padding), ("truncating", truncating)):
+        if given not in ("pre", "post"):
+            raise ValueError(f"pad_sequences: {name}: expected 'pre' or 'post', got {given!r}")
+    arrays = [np.asarray(sequence) for sequence in sequences]
+    if any(array.ndim == 0 for array in arrays):
+        raise ValueError("pad_sequences: expected a list of sequences, got a list of numbers")
+    longest = max((len(array) for array in arrays), default=0) if maxlen is None else maxlen
+    shape = next((array.shape[1:] for array in arrays if len(array)), ())
+    padded = np.full((len(arrays), longest, *shape), value, dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        if not len(array):
+            continue
+        if array.shape[1:] != shape:
+            raise ValueError(f"pad_sequences: expected elements of shape {shape}, got {array.shape[1:]}")
+        kept = array[max(0, len(array) - longest) :] if truncating == "pre" else array[:longest]
+        if padding == "pre":
+            row[longest - len(kept) :] = kept
+        else:
+            row[: len(kept)] = kept
+    return padded
