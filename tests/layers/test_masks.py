@@ -1,9 +1,11 @@
-"""Masks on their way through layers: softmax over what counts, merging layers."""
+"""Masks on their way through layers: where they come from, softmax over what counts, merging layers, losses."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+import corten
 from corten import layers, ops
 from corten.tensor import Graph
 
@@ -51,3 +53,23 @@ def test_layers_that_work_step_by_step_hand_the_mask_on() -> None:
         ):
             assert layer(x).mask is x.mask
         assert layers.Flatten()(x).mask is None
+
+
+def test_padding_is_masked_by_its_index_or_by_its_value() -> None:
+    indices = np.array([[3, 1, 0], [2, 0, 0]], np.int32)
+    steps = np.array([[[0, 7], [7, 7]], [[7, 7], [7, 0]]], np.float32)
+    with Graph(eager=True) as graph:
+        embedded = layers.Embedding(4, 2, mask_zero=True)(graph.constant(indices))
+        np.testing.assert_array_equal(embedded.mask.numpy(), indices != 0)
+        assert layers.Embedding(4, 2)(graph.constant(indices)).mask is None
+        kept = layers.Masking(7.0)(graph.constant(steps))
+        np.testing.assert_array_equal(kept.mask.numpy(), [[1, 0], [0, 1]])
+        np.testing.assert_array_equal(kept.numpy(), [[[0, 7], [0, 0]], [[0, 0], [7, 0]]])
+
+
+def test_padding_counts_neither_in_the_loss_nor_in_the_metrics() -> None:
+    x, y = np.array([[1, 2, 0], [3, 0, 0]], np.int32), np.float32([[[1], [2], [90]], [[3], [90], [90]]])
+    model = corten.Sequential([layers.Embedding(4, 1, mask_zero=True, weights=[[0], [1], [2], [5]])])
+    model.compile(loss="mse", metrics=["mae"])
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert found == {"loss": pytest.approx(4 / 3), "mae": pytest.approx(2 / 3)}

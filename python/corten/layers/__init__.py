@@ -11,8 +11,10 @@ from corten.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, So
 from corten.layers.conv2d import Conv2D
 from corten.layers.dense import Dense
 from corten.layers.dropout import Dropout
+from corten.layers.embedding import Embedding
 from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
+from corten.layers.masking import Masking
 from corten.layers.merging import (
     Add,
     Average,
@@ -56,6 +58,7 @@ __all__ = [
     "Dense",
     "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalAvgPool2D",
@@ -66,6 +69,7 @@ __all__ = [
     "InputLayer",
     "Layer",
     "LeakyReLU",
+    "Masking",
     "MaxPool2D",
     "MaxPooling2D",
     "Maximum",

@@ -1,0 +1,89 @@
+"""The embedding: a learned vector for each index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import constraints, initializers, ops, regularizers
+from corten.layers.arguments import count, only_default
+from corten.layers.layer import Layer
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Layer):
+    """Indices become vectors: ``y[..., :] = embeddings[x[...], :]``.
+
+    Args:
+        input_dim: how many indices there are; they run from 0 to ``input_dim - 1``.
+        output_dim: the size of a vector.
+        embeddings_initializer: of the vectors (input_dim, output_dim).
+        embeddings_regularizer: their penalty in the loss.
+        embeddings_constraint: applied to them after each step.
+        mask_zero: whether index 0 stands for padding: later layers leave out steps where it is.
+        weights: the vectors to begin with, an array or a list of one.
+        lora_rank: not supported, nor ``lora_alpha`` and ``quantization_config``.
+
+    Input integers of any shape (...), output (..., output_dim).
+
+    Raises:
+        ValueError: ``input_dim`` or ``output_dim`` below 1, or weights of another shape.
+        IndexError: an index outside ``0 .. input_dim - 1``.
+
+    >>> import numpy as np, corten
+    >>> layer = corten.layers.Embedding(3, 2, weights=[[0, 0], [1, 2], [3, 4]])
+    >>> layer(np.array([[2, 1]]))
+    array([[[3., 4.],
+            [1., 2.]]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for name, value in (
+            ("lora_rank", lora_rank),
+            ("lora_alpha", lora_alpha),
+            ("quantization", quantization_config),
+        ):
+            only_default(value, f"Embedding: {name}")
+        self.input_dim = count(input_dim, "Embedding: input_dim")
+        self.output_dim = count(output_dim, "Embedding: output_dim")
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = bool(mask_zero)
+        self.supports_masking = self.mask_zero
+        self.autocast = False
+        if weights is not None:
+            # They are the variable's from here on; a copy of the layer gets them as its weights, not as an argument.
+            self._config["weights"] = None
+            self._build_once((None,))
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
+
+    def build(self, input_shape: Any) -> None:
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            name="embeddings",
+        )
+
+    def call(self, inputs: Any) -> Any:
+        return ops.take(self.embeddings, inputs, axis=0)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """1 where the index is not 0, if ``mask_zero``."""
+        return ops.not_equal(inputs, 0) if self.mask_zero else None

@@ -1,0 +1,49 @@
+"""Masking: which steps of a sequence count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import ops
+from corten.layers.arguments import expect_rank, number
+from corten.layers.layer import Layer
+
+__all__ = ["Masking"]
+
+
+class Masking(Layer):
+    """Steps all of whose features equal ``mask_value`` are left out by later layers; they become zero.
+
+    Args:
+        mask_value: what padded steps are filled with.
+
+    Input and output (batch, time, ..., features).
+
+    Raises:
+        ShapeError: fewer than two axes.
+
+    >>> import numpy as np, corten
+    >>> x = np.float32([[[1, 2], [9, 3], [9, 9]]])
+    >>> corten.layers.Masking(9.0)(x)
+    array([[[1., 2.],
+            [9., 3.],
+            [0., 0.]]], dtype=float32)
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = number(mask_value, "Masking: mask_value")
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, 2, f'Masking "{self.name}"', least=True)
+
+    def call(self, inputs: Any) -> Any:
+        counts = self.compute_mask(inputs, None)
+        outputs = ops.where(ops.expand_dims(counts, -1), inputs, 0.0)
+        outputs.mask = counts
+        return outputs
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """1 where any feature of the step differs from ``mask_value``."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
