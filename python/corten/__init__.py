@@ -32,6 +32,7 @@ from corten._core import __version__
 from corten.layers.input_layer import Input
 from corten.layers.layer import Layer
 from corten.models import Model, Sequential
+from corten.models.function import function
 from corten.tensor import Variable, gradients
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "constraints",
     "datasets",
     "errors",
+    "function",
     "gradients",
     "initializers",
     "layers",

@@ -424,8 +424,9 @@ def gradients(loss: Any, wrt: Any) -> Any:
     """d ``loss`` / d w for each w of ``wrt``: variables, inputs or inner activations, one or a list.
 
     A loss that is not a scalar counts as the sum of its elements. Works wherever tensors flow: in ``train_step``, in a
-    layer's ``call``, and on the symbolic tensors of a functional model. The gradient is zero where the loss does not
-    depend on w. The gradients are ordinary tensors: they can be used, and differentiated, further.
+    ``corten.function``, in a layer's ``call``, and on the symbolic tensors of a functional model. The gradient is zero
+    where the loss does not depend on w. Nothing is computed for what is not asked for. The gradients are ordinary
+    tensors: they can be used, and differentiated, further.
 
     >>> import numpy as np, corten
     >>> x = corten.Input((3,))
@@ -537,8 +538,8 @@ def _gradients(loss: Any, wrt: Any) -> Any:
     graph = current_graph()
     if graph is None:
         raise ValueError(
-            "gradients: there is nothing to differentiate outside a step; use it in train_step, in a layer's call, "
-            "or on the symbolic tensors of a functional model"
+            "gradients: there is nothing to differentiate outside a step; use it in train_step, in a "
+            "corten.function, in a layer's call, or on the symbolic tensors of a functional model"
         )
     single = not isinstance(wrt, (list, tuple))
     values = [graph.tensor(value) for value in ([wrt] if single else wrt)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,14 +29,18 @@ class Model(Trainer, Layer):
     (None, 1)
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and (has_symbolic(args) or has_symbolic(kwargs)):
-            from corten.models.functional import Functional
-
-            return super().__new__(Functional)
-        return super().__new__(cls)
-
-    def __init__(self, *, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+        if has_symbolic(args) or has_symbolic(kwargs):
+            # Model(inputs, outputs) is functional; a subclass with steps of its own becomes both.
+            kind: Any = type(self)
+            self.__class__, start = _functional(kind)
+            start(self, *args, name=name, trainable=trainable, **kwargs)
+            return
+        if args:
+            raise TypeError(
+                f"{type(self).__name__}: expected symbolic inputs and outputs, got {type(args[0]).__name__}; "
+                "other arguments of a model are given by name"
+            )
         super().__init__(name=name, trainable=trainable, **kwargs)
         # The model itself decides what to make of integers.
         self.autocast = False
@@ -157,6 +162,17 @@ class Model(Trainer, Layer):
     @property
     def output(self) -> Any:
         raise ValueError(f"{self.name!r} is a subclassed model: it has no symbolic output")
+
+
+@functools.cache
+def _functional(kind: Any) -> tuple[Any, Any]:
+    """``kind`` as a class of functional models, and how these begin."""
+    from corten.models.functional import Functional
+
+    if kind is Model:
+        return Functional, Functional.__init__
+    made = type(kind.__name__, (kind, Functional), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    return made, Functional.__init__
 
 
 def named_weights(layer: Layer, prefix: str = "") -> dict[str, Variable]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from corten import metrics, optimizers
+from corten import metrics, ops, optimizers
 from corten.callbacks import Callback, CallbackList, History
 from corten.models.compiled import CompiledLoss, CompiledMetrics
 from corten.models.data import (
@@ -42,6 +42,8 @@ class Trainer:
     trainable_variables: list[Variable]
     variables: list[Variable]
     _collect_losses: Callable[[], list[Any]]
+    _attributes: dict[str, Any]
+    _sublayers: Callable[[], Iterator[Any]]
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -114,15 +116,21 @@ class Trainer:
 
     @property
     def metrics(self) -> list[metrics.Metric]:
-        """The loss tracker, the compiled metrics, and metrics set as attributes."""
+        """The loss tracker, the compiled metrics, and metrics set as attributes, also of layers inside the model."""
         found: list[Any] = [self._loss_tracker] if self._compiled_loss is not None or self.compiled else []
         if self._compiled_loss is not None:
             found += self._compiled_loss.metrics
         if self._compiled_metrics is not None:
             found += self._compiled_metrics.metrics
-        attributes: dict[str, Any] = getattr(self, "_attributes", {})
-        for value in attributes.values():
-            found += [item for item in flatten(value) if isinstance(item, metrics.Metric) and item not in found]
+        seen: list[Any] = []
+        holders: list[Any] = [self]
+        while holders:
+            holder = holders.pop(0)
+            seen.append(holder)
+            # What a model inside this one tracks of its own training is its own business; its attributes count.
+            values = [item for value in holder._attributes.values() for item in flatten(value)]
+            found += [item for item in values if isinstance(item, metrics.Metric) and item not in found]
+            holders += [layer for layer in holder._sublayers() if layer not in seen and layer not in holders]
         return found
 
     @property
@@ -150,6 +158,8 @@ class Trainer:
             if y is None:
                 raise ValueError(f"{self.name!r}: a loss was compiled, but the data have no targets y")
             parts.insert(0, self._compiled_loss(y, y_pred, sample_weight, self.output_names))
+        if not parts and not training:
+            return ops.constant(0.0)
         if not parts:
             raise ValueError(f"{self.name!r}: there is no loss; give compile() one, or call add_loss")
         total = parts[0]
@@ -185,9 +195,8 @@ class Trainer:
         """One evaluation step on one batch; returns what is logged."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
-        if self._compiled_loss is not None:
-            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
-            self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+        self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:

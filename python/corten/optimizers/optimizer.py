@@ -270,7 +270,10 @@ class Optimizer(Configured):
         """
         graph = current_graph()
         if graph is None:
-            raise ValueError("minimize: there is nothing to differentiate outside a step; use it in train_step")
+            raise ValueError(
+                "minimize: there is nothing to differentiate outside a step; use it in train_step "
+                "or in a corten.function"
+            )
         tensors = [graph.variable(variable) for variable in variables]
         found = graph.core.gradients(graph.tensor(self.scale_loss(loss)).id, [tensor.id for tensor in tensors])
         self.apply([None if id is None else Tensor(graph, id) for id in found], variables)

@@ -1,0 +1,118 @@
+"""``corten.function``: a Python function of tensors that runs natively, for steps outside any model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+
+from corten.models.data import column, kind_of
+from corten.models.step import Steps, run_eagerly
+from corten.tensor import Operand, current_graph, has_symbolic, map_nested
+
+__all__ = ["Function", "function"]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Stands for an array among the arguments."""
+
+    index: int
+
+
+class Function:
+    """What :func:`function` makes of a Python function: call it as you would call that.
+
+    Args:
+        python_function: takes nested arguments and returns nested tensors.
+        eager: run op by op instead, so that values can be looked at; the same bits, more slowly.
+    """
+
+    def __init__(self, python_function: Callable[..., Any], eager: bool = False) -> None:
+        functools.update_wrapper(self, python_function)
+        self.python_function = python_function
+        self.run_eagerly = eager
+        self._steps = Steps()
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        return self if owner is None else functools.partial(self, owner)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if current_graph() is not None or has_symbolic(args) or has_symbolic(kwargs):
+            # Inside another step it is a part of that.
+            return self.python_function(*args, **kwargs)
+        arrays: list[Any] = []
+        fixed: list[type] = []
+
+        def take(leaf: Any) -> Any:
+            if isinstance(leaf, Operand) or not hasattr(leaf, "__array__"):
+                fixed.append(type(leaf))
+                return leaf
+            # The engine takes rows: the whole array is one.
+            arrays.append(column(np.asarray(leaf)[None], f"argument {len(arrays)} of {self.__name__}"))
+            return _Place(len(arrays) - 1)
+
+        given = map_nested(take, (args, kwargs))
+        places = list(range(len(arrays)))
+        shapes, kinds = [array.shape[1:] for array in arrays], [kind_of(array) for array in arrays]
+
+        def call(leaves: list[Any]) -> Any:
+            args, kwargs = map_nested(lambda leaf: leaves[leaf.index] if isinstance(leaf, _Place) else leaf, given)
+            return self.python_function(*args, **kwargs)
+
+        if self.run_eagerly:
+            return run_eagerly(call, places, [array[0] for array in arrays], kinds)
+        key = given, fixed, shapes, kinds
+        step = self._steps.get(key) or self._steps.trace(lambda: key, call, places, shapes, kinds)
+        targets = [np.empty((1, *shape), dtype) for shape, dtype in step.specs]
+        step.program.run(arrays, None, 0, 1, 1, targets, None, float("inf"))
+        return step.fill([target[0] for target in targets])
+
+    __name__: str
+
+
+@overload
+def function(python_function: Callable[..., Any], *, run_eagerly: bool = False) -> Function: ...
+
+
+@overload
+def function(*, run_eagerly: bool = False) -> Callable[[Callable[..., Any]], Function]: ...
+
+
+def function(python_function: Callable[..., Any] | None = None, *, run_eagerly: bool = False) -> Any:
+    """Decorates a function of tensors so that each call runs it natively, as one step.
+
+    The function is traced the first time it is called with arrays of certain shapes: its Python code runs once, on
+    tensors that have shapes and no numbers yet. Every later call with these shapes runs only what was recorded: layers,
+    ops, :func:`corten.gradients`, ``optimizer.apply`` and ``minimize``, metrics, ``variable.assign``. Variables change
+    when the call ends, all of them or, after an exception, none. Within another step it is a part of that one.
+
+    Args:
+        python_function: takes arrays, in nested lists, tuples and dicts; and anything else, for each value of which it
+            is traced anew. Returns nested tensors.
+        run_eagerly: run op by op, so that values can be looked at; the same bits, more slowly.
+
+    Returns:
+        A :class:`Function`: arrays in, arrays out.
+
+    Raises:
+        TypeError: an argument is an array of something else than numbers.
+
+    >>> import numpy as np, corten
+    >>> w, optimizer = corten.Variable(np.float32(0)), corten.optimizers.SGD(0.25)
+    >>> @corten.function
+    ... def step(x):
+    ...     loss = corten.ops.mean((x - w) ** 2)
+    ...     optimizer.minimize(loss, [w])
+    ...     return loss
+    >>> [float(step(np.float32([1, 3]))) for _ in range(3)]
+    [5.0, 2.0, 1.25]
+    >>> float(w)
+    1.75
+    """
+    if python_function is None:
+        return functools.partial(function, run_eagerly=run_eagerly)
+    return Function(python_function, run_eagerly)

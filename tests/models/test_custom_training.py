@@ -1,0 +1,141 @@
+"""Steps of one's own in a model, as Keras's guides write them: the logs, the same bits eagerly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import corten
+from corten import Input, Model, layers, losses, metrics, ops, optimizers
+
+random = np.random.default_rng(0)
+X = random.normal(size=(96, 4)).astype("float32")
+Y = X @ np.float32([[1], [-2], [0.5], [0]]) + 0.1
+
+
+class LowLevel(Model):
+    """Everything by hand: loss, gradients, metrics."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.loss_tracker = metrics.Mean(name="loss")
+        self.mae_metric = metrics.MeanAbsoluteError(name="mae")
+        self.loss_fn = losses.MeanSquaredError()
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        return [self.loss_tracker, self.mae_metric]
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        y_pred = self(x, training=True)
+        loss = self.loss_fn(y, y_pred)
+        gradients = corten.gradients(loss, self.trainable_variables)
+        assert self.optimizer is not None
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.loss_tracker.update_state(loss, sample_weight=x.shape[0])
+        self.mae_metric.update_state(y, y_pred)
+        return {m.name: m.result() for m in self.metrics}
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        self.mae_metric.update_state(y, self(x, training=False))
+        return {"mae": self.mae_metric.result()}
+
+    def predict_step(self, data: Any) -> Any:
+        return {"twice": self(data) * 2.0, "x": data}
+
+
+def build(kind: type[Model], **options: Any) -> Model:
+    corten.utils.set_random_seed(1)
+    inputs = Input((4,))
+    hidden = layers.Dense(8, activation="tanh")(inputs)
+    model: Model = kind(inputs, layers.Dense(1)(hidden))
+    model.compile(optimizer=optimizers.Adam(0.01), **options)
+    return model
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_all_by_hand_equals_the_steps_that_are_ready(run_eagerly: bool) -> None:
+    made, histories = [], []
+    for kind, options in ((Model, {"loss": "mse", "metrics": ["mae"]}), (LowLevel, {"run_eagerly": run_eagerly})):
+        made.append(build(kind, **options))
+        history = made[-1].fit(X, Y, batch_size=20, epochs=3, validation_split=0.25, verbose=0)
+        histories.append(history.history)
+    ready, by_hand = made
+    assert type(by_hand).__name__ == "LowLevel" and isinstance(by_hand, LowLevel) and len(by_hand.layers) == 3
+    assert set(histories[1]) == {"loss", "mae", "val_mae"}
+    for name in histories[1]:
+        np.testing.assert_allclose(histories[1][name], histories[0][name], rtol=1e-6)
+    assert all((a == b).all() for a, b in zip(ready.get_weights(), by_hand.get_weights(), strict=True))
+    assert by_hand.evaluate(X, Y, verbose=0, return_dict=True) == {
+        "mae": pytest.approx(ready.evaluate(X, Y, verbose=0, return_dict=True)["mae"], rel=1e-6)
+    }
+    predicted = by_hand.predict(X[:50], verbose=0)
+    assert set(predicted) == {"twice", "x"} and (predicted["x"] == X[:50]).all()
+    assert (predicted["twice"] == 2 * ready.predict(X[:50], verbose=0)).all()
+
+
+def test_compute_loss_and_compute_metrics() -> None:
+    class Own(Model):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.tracker = metrics.Mean(name="tracked")
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):  # type: ignore[no-untyped-def]
+            loss = ops.mean((y_pred - y) ** 2) + sum(self.losses)
+            self.tracker.update_state(loss)
+            return loss
+
+        def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+            results = super().compute_metrics(x, y, y_pred, sample_weight)
+            return {**results, "largest": ops.max(y_pred)}
+
+    model = build(Own, metrics=["mae"])
+    model.layers[1].kernel.regularizer = corten.regularizers.L2(0.01)
+    history = model.fit(X, Y, batch_size=96, epochs=2, verbose=0).history
+    assert set(history) == {"loss", "tracked", "mae", "largest"}
+    assert history["loss"] == history["tracked"]
+    model.evaluate(X, Y, batch_size=96, verbose=0)
+    assert model.tracker.result() > ((model.predict(X, verbose=0) - Y) ** 2).mean()
+
+
+def test_a_subclass_that_makes_its_own_functional_body() -> None:
+    class Body(Model):
+        def __init__(self, units: int, **kwargs: Any) -> None:
+            inputs = Input((4,))
+            super().__init__(inputs=inputs, outputs=layers.Dense(units)(inputs), **kwargs)
+            self.units = units
+
+    class Sub(Body):
+        def train_step(self, data: Any) -> dict[str, Any]:
+            return {**super().train_step(data), "seen": ops.constant(1.0)}
+
+    model = Sub(2, name="body")
+    assert isinstance(model, Sub) and model.output_shape == (None, 2) and model.name == "body" and model.units == 2
+    model.compile("sgd", "mse")
+    assert model.fit(X, Y[:, [0, 0]], verbose=0).history["seen"] == [1.0]
+    with pytest.raises(TypeError, match=r"Body: too many positional|expected symbolic"):
+        Body(2, 3)
+    with pytest.raises(TypeError, match=r"expected symbolic inputs and outputs, got int"):
+        Model(3)
+
+
+def test_metrics_of_layers_inside_are_reset_and_reported() -> None:
+    class Watched(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.size = metrics.Mean(name="size")
+
+        def call(self, inputs: Any) -> Any:
+            self.size.update_state(ops.abs(inputs))
+            return inputs
+
+    inputs = Input((4,))
+    inner = corten.Sequential([Watched(input_shape=(4,))])
+    model = Model(inputs, layers.Dense(1)(inner(inputs)))
+    model.compile("sgd", "mse")
+    history = model.fit(X, Y, epochs=2, verbose=0).history
+    assert history["size"] == pytest.approx([np.abs(X).mean()] * 2, rel=1e-5)
