@@ -90,6 +90,39 @@ def _dropout(rate: float) -> Callable[..., Any]:
     return baseline
 
 
+def _repeated(factor: int) -> Callable[..., Any]:
+    def baseline(x: Array) -> Callable[..., Array]:
+        n, height, width, channels = x.shape
+        shape = (n, height, factor, width, factor, channels)
+        cells = np.broadcast_to(x[:, :, None, :, None], shape)
+
+        def run(out: Array | None = None) -> Array:
+            y = np.empty((n, height * factor, width * factor, channels), np.float32) if out is None else out
+            np.copyto(y.reshape(shape), cells)
+            return y
+
+        return run
+
+    return baseline
+
+
+def _repeated_gradient(factor: int) -> Callable[..., Any]:
+    def baseline(x: Array, dy: Array) -> Callable[..., Array]:
+        n, height, width, channels = x.shape
+        cells = dy.reshape(n, height, factor, width, factor, channels)
+        parts = [cells[:, :, i, :, j] for i in range(factor) for j in range(factor)]
+
+        def run(out: Array | None = None) -> Array:
+            y = np.add(parts[0], parts[1], out=out)
+            for part in parts[2:]:
+                y += part
+            return y
+
+        return run
+
+    return baseline
+
+
 def _cases() -> Iterator[Case]:
     for shape, axes in (
         ((1024, 1024), (1, 0)),
@@ -163,6 +196,16 @@ def _cases() -> Iterator[Case]:
         lambda x: ops.broadcast_to(x, (1024, 1024)),
         _copied(lambda x: np.broadcast_to(x, (1024, 1024))),
     )
+    for shape in ((128, 14, 14, 16), (32, 32, 32, 64)):
+        for wrt, numpy in ((None, _repeated(2)), (0, _repeated_gradient(2))):
+            yield Case(
+                "upsample2d" if wrt is None else "upsample2d gradient",
+                "x".join(map(str, shape)),
+                lambda shape=shape: (normal(*shape),),
+                lambda x: ops.upsample2d(x, 2),
+                numpy,
+                wrt=wrt,
+            )
     for shape in ((32, 128), (128, 1600), (128, 26, 26, 32)):
         yield Case(
             "dropout",

@@ -141,6 +141,26 @@ def conv2d64(
     return y + b
 
 
+def conv2d_transpose64(x: Any, k: Any, b: Any = 0.0, stride: int = 1, cut: int = 0, size: int = 0) -> Any:
+    """The kernel laid at each pixel, and ``size`` outputs from ``cut`` on (all of them by default) both ways."""
+    kh, kw, filters, _ = k.shape
+    height, width = ((n - 1) * stride + max(taps, stride) for n, taps in zip(x.shape[1:3], (kh, kw)))
+    y = np.zeros((x.shape[0], height + size, width + size, filters))
+    for i in range(x.shape[1]):
+        for j in range(x.shape[2]):
+            part = y[:, i * stride : i * stride + kh, j * stride : j * stride + kw]
+            part += np.einsum("nc,abfc->nabf", x[:, i, j], k)
+    rows, columns = (slice(cut, cut + (size or n)) for n in (height, width))
+    return y[:, rows, columns] + b
+
+
+def bilinear64(x: Any) -> Any:
+    """Twice as wide, each new pixel three quarters of the nearest and one of the next."""
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)), mode="edge")
+    left, right = padded[:, :, :-2], padded[:, :, 2:]
+    return np.stack([0.75 * x + 0.25 * left, 0.75 * x + 0.25 * right], 3).reshape(*x.shape[:2], -1, x.shape[3])
+
+
 def pool64(x: Any, size: tuple[int, int], stride: tuple[int, int], same: bool, reduce: Any) -> Any:
     pads, outs = [], []
     for axis in range(2):
@@ -324,6 +344,11 @@ OPS = [
     Op(ops.conv2d, lambda x, k, b, strides, padding: conv2d64(x, k, b, 2, True), [(N, 6, 5, 3), (3, 3, 3, 4), (4,)], {"strides": 2, "padding": "same"}, atol=1e-5),
     Op(ops.conv2d, lambda x, k, groups, dilation: conv2d64(x, k, dilation=2, groups=2), [(N, 6, 7, 4), (2, 3, 2, 6)], {"groups": 2, "dilation": 2}, atol=1e-5),
     Op(ops.conv2d, lambda x, k, b, activation: np.maximum(conv2d64(x, k, b), 0), [(N, 5, 5, 1), (3, 3, 1, 4), (4,)], {"activation": "relu"}, atol=1e-5),
+    Op(ops.conv2d_transpose, lambda x, k, b, strides, activation: np.maximum(conv2d_transpose64(x, k, b, 2), 0), [(N, 3, 2, 3), (3, 1, 4, 3), (4,)], {"strides": 2, "activation": "relu"}, atol=1e-5),
+    Op(ops.conv2d_transpose, lambda x, k, strides, padding: conv2d_transpose64(x, k, 0, 2, 0, 6), [(N, 3, 3, 3), (3, 3, 4, 3)], {"strides": 2, "padding": "same"}, atol=1e-5),
+    Op(ops.conv2d_transpose, lambda x, k, strides, padding, output_padding: conv2d_transpose64(x, k, 0, 2, 2, 4), [(N, 3, 3, 3), (4, 4, 4, 3)], {"strides": 2, "padding": "same", "output_padding": 0}, atol=1e-5),
+    Op(ops.upsample2d, lambda x, size: x.repeat(2, 1).repeat(3, 2), [(N, 4, 5, 2)], {"size": (2, 3)}),
+    Op(ops.upsample2d, lambda x, size, interpolation: bilinear64(x), [(N, 4, 5, 2)], {"size": (1, 2), "interpolation": "bilinear"}),
     # pooling
     Op(ops.max_pool2d, lambda x: pool64(x, (2, 2), (2, 2), False, np.nanmax), [apart(N, 5, 4, 3)]),
     Op(ops.max_pool2d, lambda x, **_: pool64(x, (3, 2), (2, 1), True, np.nanmax), [apart(N, 5, 4, 3)], {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}),

@@ -30,6 +30,17 @@ VALUES: list[tuple[str, dict[str, Any]]] = [
     ("Conv2D", {"filters": 4, "kernel_size": 3, "padding": "causal"}),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "data_format": "channels_first"}),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}),
+    ("Conv1D", {"filters": 4, "kernel_size": (3, 3)}),
+    ("Conv1D", {"filters": 4, "kernel_size": 3, "padding": "full"}),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "output_padding": 2}),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}),
+    ("DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 0}),
+    ("SeparableConv1D", {"filters": 4, "kernel_size": 3, "padding": "causal"}),
+    ("UpSampling1D", {"size": 0}),
+    ("UpSampling2D", {"interpolation": "cubic"}),
+    ("MaxPooling1D", {"pool_size": (2, 2)}),
+    ("ZeroPadding1D", {"padding": (1, 2, 3)}),
+    ("Cropping1D", {"cropping": -1}),
     ("MaxPooling2D", {"pool_size": 0}),
     ("MaxPooling2D", {"strides": (1, 0)}),
     ("AveragePooling2D", {"pool_size": 2, "padding": "full"}),
@@ -65,6 +76,13 @@ INPUTS: list[tuple[str, dict[str, Any], Any]] = [
     ("Conv2D", {"filters": 4, "kernel_size": 3}, (2, 5, 5)),
     ("Conv2D", {"filters": 4, "kernel_size": 3}, (2, 2, 5, 1)),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "groups": 2}, (2, 5, 5, 3)),
+    ("Conv1D", {"filters": 4, "kernel_size": 3}, (2, 5, 5, 3)),
+    ("Conv1D", {"filters": 4, "kernel_size": 3}, (2, 2, 3)),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 3}, (2, 5, 5)),
+    ("SeparableConv2D", {"filters": 4, "kernel_size": 3}, (2, 2, 5, 1)),
+    ("UpSampling2D", {}, (2, 5, 5)),
+    ("Cropping1D", {"cropping": 3}, (2, 6, 1)),
+    ("GlobalAveragePooling1D", {}, (2, 6)),
     ("MaxPooling2D", {}, (2, 1, 5, 1)),
     ("MaxPooling2D", {}, (2, 5, 5)),
     ("GlobalAveragePooling2D", {}, (2, 5)),
@@ -117,4 +135,6 @@ def test_keras_aliases_are_the_same_classes() -> None:
     assert layers.MaxPool2D is layers.MaxPooling2D
     assert layers.AvgPool2D is layers.AveragePooling2D
     assert layers.Convolution2D is layers.Conv2D
+    assert layers.SeparableConvolution1D is layers.SeparableConv1D
+    assert layers.Convolution2DTranspose is layers.Conv2DTranspose
     assert layers.GlobalAvgPool2D is layers.GlobalAveragePooling2D

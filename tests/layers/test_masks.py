@@ -73,3 +73,11 @@ def test_padding_counts_neither_in_the_loss_nor_in_the_metrics() -> None:
     model.compile(loss="mse", metrics=["mae"])
     found = model.evaluate(x, y, verbose=0, return_dict=True)
     assert found == {"loss": pytest.approx(4 / 3), "mae": pytest.approx(2 / 3)}
+
+
+def test_a_mean_over_steps_is_of_those_that_count() -> None:
+    with Graph(eager=True) as graph:
+        x = masked(graph, [[1, 0, 1], [0, 1, 0]])
+        y = layers.GlobalAveragePooling1D()(x)
+        np.testing.assert_allclose(y.numpy(), [X[0, [0, 2]].mean(0), X[1, 1]], rtol=1e-6)
+        assert y.mask is None

@@ -8,8 +8,10 @@
 """
 
 from corten.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from corten.layers.conv2d import Conv2D
+from corten.layers.conv import Conv1D, Conv2D
+from corten.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from corten.layers.dense import Dense
+from corten.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from corten.layers.dropout import Dropout
 from corten.layers.embedding import Embedding
 from corten.layers.input_layer import Input, InputLayer
@@ -33,15 +35,37 @@ from corten.layers.merging import (
     multiply,
     subtract,
 )
+from corten.layers.pooling1d import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from corten.layers.pooling2d import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from corten.layers.rescaling import Rescaling
-from corten.layers.reshaping import Cropping2D, Flatten, Identity, Permute, RepeatVector, Reshape, ZeroPadding2D
+from corten.layers.reshaping import (
+    Cropping1D,
+    Cropping2D,
+    Flatten,
+    Identity,
+    Permute,
+    RepeatVector,
+    Reshape,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
+from corten.layers.separable_conv import SeparableConv1D, SeparableConv2D
+from corten.layers.upsampling import UpSampling1D, UpSampling2D
 
 # Keras's other names for the same classes.
+Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
+AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
+MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
+GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
 
 __all__ = [
@@ -49,20 +73,35 @@ __all__ = [
     "Activation",
     "Add",
     "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
     "AvgPool2D",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
+    "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
     "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "Identity",
     "Input",
@@ -70,7 +109,9 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "Masking",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
@@ -81,8 +122,15 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
     "Subtract",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
     "ZeroPadding2D",
     "add",
     "average",

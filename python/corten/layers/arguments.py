@@ -8,7 +8,17 @@ from typing import Any
 
 from corten.errors import ShapeError
 
-__all__ = ["channels_last", "count", "expect_rank", "margins", "number", "only_default", "padding_name", "pair"]
+__all__ = [
+    "channels_last",
+    "count",
+    "expect_rank",
+    "margins",
+    "number",
+    "only_default",
+    "padding_name",
+    "pair",
+    "sizes",
+]
 
 
 def count(value: Any, where: str, least: int = 1) -> int:
@@ -29,12 +39,19 @@ def number(value: Any, where: str, low: float = -math.inf, below: float = math.i
     return float(value)
 
 
+def sizes(value: Any, where: str, rank: int, least: int = 1) -> tuple[int, ...]:
+    """One int for all ``rank`` directions, or so many."""
+    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * rank
+    if len(values) != rank:
+        wanted = "one int" if rank == 1 else "one int or two"
+        raise ValueError(f"{where}: expected {wanted}, got {value!r}")
+    return tuple(count(item, where, least) for item in values)
+
+
 def pair(value: Any, where: str, least: int = 1) -> tuple[int, int]:
     """One int for both directions, or two."""
-    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value, value]
-    if len(values) != 2:
-        raise ValueError(f"{where}: expected one int or two, got {value!r}")
-    return count(values[0], where, least), count(values[1], where, least)
+    first, second = sizes(value, where, 2, least)
+    return first, second
 
 
 def margins(value: Any, where: str) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -46,20 +63,21 @@ def margins(value: Any, where: str) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def channels_last(data_format: Any, where: str) -> str:
-    """The one data format there is: (batch, height, width, channels)."""
+    """The one data format there is: (batch, ..., channels)."""
     if data_format not in (None, "channels_last"):
         raise ValueError(
-            f"{where}: data_format: expected 'channels_last' (batch, height, width, channels), got {data_format!r}; "
+            f"{where}: data_format: expected 'channels_last' (batch, ..., channels), got {data_format!r}; "
             "transpose the data once: np.moveaxis(x, 1, -1)"
         )
     return "channels_last"
 
 
-def padding_name(padding: Any, where: str) -> str:
-    """``"valid"`` or ``"same"``, in any case."""
+def padding_name(padding: Any, where: str, causal: bool = False) -> str:
+    """``"valid"``, ``"same"`` or, if allowed, ``"causal"``, in any case."""
     name = padding.lower() if isinstance(padding, str) else padding
-    if name not in ("valid", "same"):
-        raise ValueError(f"{where}: padding: expected 'valid' or 'same', got {padding!r}")
+    if name not in ("valid", "same") and not (causal and name == "causal"):
+        wanted = "'valid', 'same' or 'causal'" if causal else "'valid' or 'same'"
+        raise ValueError(f"{where}: padding: expected {wanted}, got {padding!r}")
     return str(name)
 
 

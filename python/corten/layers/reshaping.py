@@ -9,10 +9,20 @@ from typing import Any
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.layers.arguments import channels_last, count, expect_rank, margins
+from corten.layers.arguments import channels_last, count, expect_rank, margins, pair
 from corten.layers.layer import Layer
 
-__all__ = ["Cropping2D", "Flatten", "Identity", "Permute", "RepeatVector", "Reshape", "ZeroPadding2D"]
+__all__ = [
+    "Cropping1D",
+    "Cropping2D",
+    "Flatten",
+    "Identity",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+]
 
 
 class Flatten(Layer):
@@ -101,6 +111,30 @@ class RepeatVector(Layer):
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
 
+class ZeroPadding1D(Layer):
+    """Zeros before and after sequences.
+
+    Args:
+        padding: one int, or (before, after).
+        data_format: ``"channels_last"`` only.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.ZeroPadding1D((1, 2))(np.ones((5, 6, 1), np.float32)).shape
+    (5, 9, 1)
+    """
+
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.padding = pair(padding, "ZeroPadding1D: padding", 0)
+        self.data_format = channels_last(data_format, "ZeroPadding1D")
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, 3, f'ZeroPadding1D "{self.name}"')
+
+    def call(self, inputs: Any) -> Any:
+        return ops.pad(inputs, ((0, 0), self.padding, (0, 0)))
+
+
 class ZeroPadding2D(Layer):
     """Zeros around images.
 
@@ -123,6 +157,34 @@ class ZeroPadding2D(Layer):
 
     def call(self, inputs: Any) -> Any:
         return ops.pad(inputs, ((0, 0), *self.padding, (0, 0)))
+
+
+class Cropping1D(Layer):
+    """Sequences without their ends.
+
+    Args:
+        cropping: one int, or (before, after).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.Cropping1D((1, 2))(np.ones((5, 6, 1), np.float32)).shape
+    (5, 3, 1)
+    """
+
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cropping = pair(cropping, "Cropping1D: cropping", 0)
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, 3, f'Cropping1D "{self.name}"')
+
+    def call(self, inputs: Any) -> Any:
+        before, after = self.cropping
+        steps = inputs.shape[1]
+        if before + after >= steps:
+            raise ShapeError(
+                f'Cropping1D "{self.name}": cropping {self.cropping} leaves nothing of an input of shape {inputs.shape}'
+            )
+        return inputs[:, before : steps - after]
 
 
 class Cropping2D(Layer):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from corten.errors import ShapeError
+from corten.ops.activation import relu
 from corten.ops.dtypes import cast, floats, shape
-from corten.ops.math import multiply
-from corten.ops.shapes import broadcast_to
+from corten.ops.math import add, multiply
+from corten.ops.shapes import broadcast_to, getitem
 from corten.tensor import push, symbolic
 
-__all__ = ["average_pool2d", "conv2d", "dense", "dropout", "max_pool2d"]
+__all__ = ["average_pool2d", "conv2d", "conv2d_transpose", "dense", "dropout", "max_pool2d"]
 
 
 def pair(value: int | Sequence[int], name: str) -> list[int]:
@@ -89,6 +91,78 @@ def conv2d(
         groups=groups,
         activation=activation,
     )[0]
+
+
+@symbolic
+def conv2d_transpose(
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    output_padding: int | Sequence[int] | None = None,
+    dilation: int | Sequence[int] = 1,
+    activation: str = "linear",
+) -> Any:
+    """2-D transposed convolution, channels last: the gradient of :func:`conv2d` by its input.
+
+    Each pixel of x adds to the outputs that the kernel reaches from it:
+    ``y[n, p, q, f] = activation(bias[f] + sum of x[n, i, j, c] kernel[a, b, f, c] where p = i s + a d, q = j s + b d)``
+
+    Args:
+        x: (batch, height, width, channels).
+        kernel: (kernel height, kernel width, filters, channels).
+        bias: (filters,) or None.
+        strides: s, one int or (vertical, horizontal).
+        padding: ``"valid"`` ((size - 1) s + max(kernel, s) outputs) or ``"same"`` (size s outputs).
+        output_padding: outputs beyond the fewest, which are (size - 1) s + kernel for ``"valid"`` and (size - 1) s +
+            kernel mod 2 for ``"same"``.
+        dilation: d, one int or (vertical, horizontal).
+        activation: ``"linear"`` or ``"relu"``.
+
+    Returns:
+        (batch, out height, out width, filters).
+
+    Raises:
+        ShapeError: axes or channels do not fit.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> x, kernel = np.ones((1, 1, 2, 1), np.float32), np.ones((1, 3, 1, 1), np.float32)
+    >>> ops.conv2d_transpose(x, kernel, strides=(1, 2)).ravel()
+    array([1., 1., 2., 1., 1.], dtype=float32)
+    """
+    x = floats(x)
+    steps, gaps = pair(strides, "strides"), pair(dilation, "dilation")
+    if len(x.shape) != 4 or len(kernel.shape) != 4:
+        raise ShapeError(
+            f"conv2d_transpose: expected input and kernel of four axes, got {tuple(x.shape)}, {tuple(kernel.shape)}"
+        )
+    if padding not in ("valid", "same"):
+        raise ValueError(f"conv2d_transpose: padding: expected 'valid' or 'same', got {padding!r}")
+    more = [output_padding] * 2 if output_padding is None or isinstance(output_padding, int) else list(output_padding)
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, gaps)]
+    axes = list(zip(x.shape[1:3], reach, steps, more))
+    size = [_transposed_size(n, k, s, padding == "same", extra) for n, k, s, extra in axes]
+    # "same" is what a convolution of an image of that size would have; of an even kernel without output padding there
+    # is none, and the result is cut from all that the input reaches.
+    cut = padding == "same" and any(-(-out // s) != n for out, (n, _, s, _) in zip(size, axes))
+    begin = [max(0, (n - 1) * s + k - out) // 2 for out, (n, k, s, _) in zip(size, axes)]
+    whole = [max((n - 1) * s + k, b + out) for b, out, (n, k, s, _) in zip(begin, size, axes)]
+    window = {"strides": steps, "padding": "valid" if cut else padding, "dilation": gaps, "groups": 1}
+    y = push("conv2d_input_gradient", [x, kernel], size=whole if cut else size, **window)[0]
+    if cut:
+        rows, columns = (slice(b, b + out) for b, out in zip(begin, size))
+        y = getitem(y, (slice(None), rows, columns))
+    y = y if bias is None else add(y, bias)
+    return relu(y) if activation == "relu" else y
+
+
+def _transposed_size(n: int, kernel: int, stride: int, same: bool, more: int | None) -> int:
+    """The outputs along one axis: those of Keras."""
+    if more is None:
+        return n * stride if same else (n - 1) * stride + max(kernel, stride)
+    return (n - 1) * stride + (kernel % 2 if same else kernel) + more
 
 
 def _pool2d(name: str, x: Any, pool_size: Any, strides: Any, padding: str) -> Any:

@@ -1,0 +1,113 @@
+"""Pooling of sequences: windows, and whole sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import ops
+from corten.layers.pooling import GlobalPooling, Pooling
+
+__all__ = ["AveragePooling1D", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "MaxPooling1D"]
+
+
+class MaxPooling1D(Pooling):
+    """The largest of each window, for each channel.
+
+    Args:
+        pool_size: the number of steps of the window.
+        strides: from window to window; ``pool_size`` by default.
+        padding: ``"valid"`` or ``"same"``.
+        data_format: ``"channels_last"`` only.
+
+    Input (batch, steps, channels), output (batch, out steps, channels).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.MaxPooling1D()(np.arange(4, dtype=np.float32).reshape(1, 4, 1)).ravel()
+    array([1., 3.], dtype=float32)
+    """
+
+    rank = 1
+
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        return self._pool(ops.max_pool2d, inputs)
+
+
+class AveragePooling1D(Pooling):
+    """The mean of each window, for each channel; steps outside the sequence do not count.
+
+    Args:
+        pool_size: the number of steps of the window.
+        strides: from window to window; ``pool_size`` by default.
+        padding: ``"valid"`` or ``"same"``.
+        data_format: ``"channels_last"`` only.
+
+    Input (batch, steps, channels), output (batch, out steps, channels).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.AveragePooling1D(2)(np.arange(4, dtype=np.float32).reshape(1, 4, 1)).ravel()
+    array([0.5, 2.5], dtype=float32)
+    """
+
+    rank = 1
+
+    def call(self, inputs: Any) -> Any:
+        return self._pool(ops.average_pool2d, inputs)
+
+
+class GlobalMaxPooling1D(GlobalPooling):
+    """The largest of each channel over the whole sequence.
+
+    Args:
+        data_format: ``"channels_last"`` only.
+        keepdims: whether the output is (batch, 1, channels) in place of (batch, channels).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.GlobalMaxPooling1D()(np.arange(4, dtype=np.float32).reshape(1, 4, 1))
+    array([[3.]], dtype=float32)
+    """
+
+    rank = 1
+
+    def call(self, inputs: Any) -> Any:
+        return ops.max(inputs, axis=1, keepdims=self.keepdims)
+
+
+class GlobalAveragePooling1D(GlobalPooling):
+    """The mean of each channel over the sequence: over the steps that its mask counts, where it has one.
+
+    Args:
+        data_format: ``"channels_last"`` only.
+        keepdims: whether the output is (batch, 1, channels) in place of (batch, channels).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.GlobalAveragePooling1D()(np.arange(4, dtype=np.float32).reshape(1, 4, 1))
+    array([[1.5]], dtype=float32)
+    """
+
+    rank = 1
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(data_format, keepdims, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return ops.mean(inputs, axis=1, keepdims=self.keepdims)
+        counted = ops.expand_dims(ops.cast(mask, "float32"), 2)
+        # Chosen, not multiplied: what is not counted may be NaN.
+        total = ops.sum(ops.where(counted, inputs, 0.0), axis=1, keepdims=self.keepdims)
+        return ops.divide(total, ops.sum(counted, axis=1, keepdims=self.keepdims))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return None

@@ -1,0 +1,205 @@
+"""Convolutions of each channel by itself, followed by one that mixes the channels of each place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import constraints, initializers, ops, regularizers
+from corten.layers.arguments import count
+from corten.layers.depthwise_conv import DepthwiseConvolution
+
+__all__ = ["SeparableConv1D", "SeparableConv2D"]
+
+
+class _SeparableConv(DepthwiseConvolution):
+    def __init__(
+        self,
+        *,
+        filters: int,
+        pointwise_initializer: Any,
+        pointwise_regularizer: Any,
+        pointwise_constraint: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = count(filters, f"{type(self).__name__}: filters")
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        channels = self._channels(input_shape)
+        self.depthwise_kernel = self._add_depthwise(channels, "depthwise_kernel")
+        self.pointwise_kernel = self.add_weight(
+            (*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+            name="pointwise_kernel",
+        )
+        self.bias = self._add_bias(self.filters)
+
+    def call(self, inputs: Any) -> Any:
+        each = self._each_channel(inputs, self.depthwise_kernel)
+        mixed = ops.conv2d(each, self._kernel2d(self.pointwise_kernel), self.bias, activation=self._fused())
+        return self._finish(mixed)
+
+
+class SeparableConv1D(_SeparableConv):
+    """1-D convolution of each channel by itself, then of the channels of each step (Chollet 2017).
+
+    Args:
+        filters: the number of output channels.
+        kernel_size: how many steps a filter sees.
+        strides: from window to window.
+        padding: ``"valid"`` or ``"same"``.
+        dilation_rate: the distance between the steps that a filter sees.
+        depth_multiplier: the number of filters of each channel in the first convolution.
+        data_format, activation, use_bias and what is said of kernels and bias: as for :class:`SeparableConv2D`; the
+            kernels have the shapes (kernel size, channels, depth multiplier) and (1, channels * depth multiplier,
+            filters).
+
+    Input (batch, steps, channels), output (batch, out steps, filters).
+
+    Raises:
+        ValueError: a size, stride or dilation below 1.
+        ShapeError: not three axes, channels unknown, or a sequence shorter than the kernel.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.SeparableConv1D(4, 3)(np.ones((2, 8, 3), np.float32)).shape
+    (2, 6, 4)
+    """
+
+    rank = 1
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters=filters,
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            depth_multiplier=depth_multiplier,
+            activation=activation,
+            use_bias=use_bias,
+            depthwise_initializer=depthwise_initializer,
+            pointwise_initializer=pointwise_initializer,
+            bias_initializer=bias_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            pointwise_regularizer=pointwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            pointwise_constraint=pointwise_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+
+
+class SeparableConv2D(_SeparableConv):
+    """2-D convolution of each channel by itself, then of the channels of each pixel (Chollet 2017).
+
+    ``activation(conv2d(depthwise_conv2d(x, depthwise_kernel), pointwise_kernel) + bias)``
+
+    Args:
+        filters: the number of output channels.
+        kernel_size: one int or (height, width).
+        strides: one int or (vertical, horizontal).
+        padding: ``"valid"`` or ``"same"``.
+        data_format: ``"channels_last"`` only.
+        dilation_rate: the distance between the cells of the kernel.
+        depth_multiplier: the number of filters of each channel in the first convolution.
+        activation: a name or a function; ReLU is computed in the same pass.
+        use_bias: whether a bias is added.
+        depthwise_initializer: of the first kernel (height, width, channels, depth multiplier).
+        pointwise_initializer: of the second (1, 1, channels * depth multiplier, filters).
+        bias_initializer: of the bias (filters,).
+        depthwise_regularizer: the first kernel's penalty in the loss.
+        pointwise_regularizer: the second kernel's.
+        bias_regularizer: the bias's.
+        activity_regularizer: the output's.
+        depthwise_constraint: applied to the first kernel after each step.
+        pointwise_constraint: applied to the second.
+        bias_constraint: applied to the bias.
+
+    Input (batch, height, width, channels), output (batch, out height, out width, filters).
+
+    Raises:
+        ValueError: a size, stride or dilation below 1.
+        ShapeError: not four axes, channels unknown, or an image smaller than the kernel.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.SeparableConv2D(4, 3)(np.ones((2, 8, 8, 3), np.float32)).shape
+    (2, 6, 6, 4)
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1),
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters=filters,
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            depth_multiplier=depth_multiplier,
+            activation=activation,
+            use_bias=use_bias,
+            depthwise_initializer=depthwise_initializer,
+            pointwise_initializer=pointwise_initializer,
+            bias_initializer=bias_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            pointwise_regularizer=pointwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            pointwise_constraint=pointwise_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
