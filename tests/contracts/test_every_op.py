@@ -102,6 +102,14 @@ def dropout(x: Any, state: Any, **options: Any) -> Any:
     return ops.dropout(x, state=state, **options)
 
 
+def attention(query: Any, key: Any, value: Any, *mask: Any, **options: Any) -> Any:
+    return list(ops.attention(query, key, value, *mask, **options))
+
+
+def weights_alone(query: Any, key: Any, value: Any, **options: Any) -> Any:
+    return ops.attention(query, key, value, **options)[1]
+
+
 # --- references that NumPy has no name for ---------------------------------------------------------------------------
 
 
@@ -159,6 +167,18 @@ def bilinear64(x: Any) -> Any:
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)), mode="edge")
     left, right = padded[:, :, :-2], padded[:, :, 2:]
     return np.stack([0.75 * x + 0.25 * left, 0.75 * x + 0.25 * right], 3).reshape(*x.shape[:2], -1, x.shape[3])
+
+
+def attention64(
+    q: Any, k: Any, v: Any, mask: Any = None, bias: Any = 0.0, scale: Any = None, causal: bool = False
+) -> Any:
+    k, v = (np.repeat(x, q.shape[2] // x.shape[2], axis=2) for x in (k, v))
+    scores = np.einsum("btnh,bsnh->bnts", q, k) * (q.shape[3] ** -0.5 if scale is None else scale) + bias
+    if mask is not None:
+        scores = np.where(np.expand_dims(mask, {2: (1, 2), 3: (1,), 4: ()}[mask.ndim]) != 0, scores, -1e30)
+    scores = np.where(np.tri(*scores.shape[2:]) != 0, scores, -1e30) if causal else scores
+    weights = softmax64(scores)
+    return [np.einsum("bnts,bsnh->btnh", weights, v), weights]
 
 
 def pool64(x: Any, size: tuple[int, int], stride: tuple[int, int], same: bool, reduce: Any) -> Any:
@@ -354,6 +374,13 @@ OPS = [
     Op(ops.max_pool2d, lambda x, **_: pool64(x, (3, 2), (2, 1), True, np.nanmax), [apart(N, 5, 4, 3)], {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}),
     Op(ops.average_pool2d, lambda x: pool64(x, (2, 2), (2, 2), False, np.nanmean), [(N, 5, 4, 3)]),
     Op(ops.average_pool2d, lambda x, **_: pool64(x, (3, 3), (2, 2), True, np.nanmean), [(N, 5, 4, 3)], {"pool_size": 3, "strides": 2, "padding": "same"}),
+    # attention
+    Op(attention, attention64, [(N, 3, 2, 4), (N, 5, 2, 4), (N, 5, 2, 3)]),
+    Op(attention, attention64, [(N, 4, 6, 3), (N, 5, 2, 3), (N, 5, 2, 3)], {"causal": True, "scale": 0.7}),
+    Op(attention, attention64, [(N, 3, 2, 4), (N, 5, 2, 4), (N, 5, 2, 3), lambda r, s: r.integers(0, 2, s((N, 5))).astype(np.int32)]),
+    Op(attention, attention64, [(N, 3, 2, 4), (N, 5, 2, 4), (N, 5, 2, 3), lambda r, s: r.integers(0, 2, s((N, 1, 3, 5))).astype(np.int32), (1, 2, 3, 5)], {"causal": True}),
+    Op(weights_alone, lambda *xs, **options: attention64(*xs, **options)[1], [(N, 3, 4, 4), (N, 5, 2, 4), (N, 5, 2, 3)], {"causal": True}),
+    Op(ops.attention_weights, lambda x, mask, causal: attention64(x[:, :, None, :3], x[:, :, None, 3:6], x[:, :, None, :1], scale=0.0, bias=x[:, None], causal=True)[1][:, 0], [(N, 6, 6)], {"mask": None, "causal": True}),
     # losses
     Op(ops.softmax_cross_entropy, lambda t, x: -pick(np.log(softmax64(x)), t), [ints(7, N), (N, 7)]),
     Op(ops.softmax_cross_entropy, lambda t, x: -(t * np.log(softmax64(x))).sum(-1), [chances(N, 7), (N, 7)], targets=1),

@@ -8,6 +8,7 @@
 """
 
 from corten.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from corten.layers.attention import AdditiveAttention, Attention
 from corten.layers.conv import Conv1D, Conv2D
 from corten.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from corten.layers.dense import Dense
@@ -35,6 +36,7 @@ from corten.layers.merging import (
     multiply,
     subtract,
 )
+from corten.layers.multi_head_attention import GroupQueryAttention, MultiHeadAttention
 from corten.layers.pooling1d import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from corten.layers.pooling2d import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from corten.layers.rescaling import Rescaling
@@ -72,6 +74,8 @@ __all__ = [
     "ELU",
     "Activation",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -103,6 +107,7 @@ __all__ = [
     "GlobalMaxPool2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -115,6 +120,7 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",

@@ -310,8 +310,19 @@ class Layer:
         if self.built:
             return
         with _naming(self.name):
-            self.build(shapes)
+            if _shapes_asked(type(self).build):
+                self.build(**shapes)
+            else:
+                self.build(shapes)
         self.built = True
+
+    def _shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What ``build`` is given: the shape of the first argument or, where it asks for several, each by its name."""
+        asked = _shapes_asked(type(self).build)
+        if asked:
+            given = {**dict(zip(_accepted(type(self).call), args)), **kwargs}
+            return {name: _shapes(given.get(name.removesuffix("_shape"))) for name in asked}
+        return _shapes(args[0] if args else next(iter(kwargs.values()), None))
 
     # --- calling -------------------------------------------------------------------------------------------------
 
@@ -321,12 +332,12 @@ class Layer:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if has_symbolic(args) or (kwargs and has_symbolic(kwargs)):
-            self._build_once(_shapes(args, kwargs))
+            self._build_once(self._shapes(args, kwargs))
             return record(self, args, kwargs)
         graph = current_graph()
         if graph is None:
             return self._on_arrays(args, kwargs)
-        self._build_once(_shapes(args, kwargs))
+        self._build_once(self._shapes(args, kwargs))
         return self._run(graph, args, kwargs)
 
     def _on_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -347,8 +358,17 @@ class Layer:
             kwargs["training"] = training
         else:
             kwargs.pop("training", None)
+        if not args and accepted and accepted[0] in kwargs:
+            args = (kwargs.pop(accepted[0]),)
         if "mask" in accepted and kwargs.get("mask") is None and args:
             kwargs["mask"] = map_nested(lambda leaf: getattr(leaf, "mask", None), args[0])
+        # An argument query_mask is the mask of the argument query, as in Keras.
+        given = {**dict(zip(accepted, args)), **kwargs}
+        for name in accepted[len(args) :]:
+            if name.endswith("_mask") and given.get(name) is None:
+                mask = getattr(given.get(name.removesuffix("_mask")), "mask", None)
+                if mask is not None:
+                    kwargs[name] = mask
         if self.autocast:
             args = map_nested(lambda leaf: _cast(graph, leaf), args)
         before, _context.training = _context.training, bool(training)
@@ -494,10 +514,16 @@ class _naming:
 
 
 @functools.cache
-def _accepted(call: Callable[..., Any]) -> frozenset[str]:
-    """The parameters of a ``call``; all of them where it takes ``**kwargs``."""
-    parameters = inspect.signature(call).parameters
-    return frozenset(parameters)
+def _accepted(call: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters of a ``call``, in order, without the layer itself."""
+    return tuple(inspect.signature(call).parameters)[1:]
+
+
+@functools.cache
+def _shapes_asked(build: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters of a ``build`` that wants the shapes of several arguments: ``query_shape``, ``value_shape``."""
+    names = tuple(inspect.signature(build).parameters)[1:]
+    return names if len(names) > 1 and all(name.endswith("_shape") for name in names) else ()
 
 
 def _cast(graph: Graph, leaf: Any) -> Any:
@@ -522,12 +548,11 @@ def _map_shapes(function: Callable[[Any], Any], shape: Any) -> Any:
     return function(tuple(shape))
 
 
-def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The shapes of the first argument (or of the first keyword), unknown batch as None."""
-    first = args[0] if args else next(iter(kwargs.values()), None)
+def _shapes(argument: Any) -> Any:
+    """The shapes in an argument, unknown batch as None."""
 
     def shape(leaf: Any) -> Any:
         sizes = getattr(leaf, "shape", None)
         return None if sizes is None else ((None, *sizes[1:]) if len(sizes) else ())
 
-    return map_nested(shape, first)
+    return map_nested(shape, argument)

@@ -9,8 +9,9 @@ NumPy arrays, it runs at once and returns an array. Integers meet floats as floa
 array([[11.]], dtype=float32)
 """
 
-from corten.ops import activation, creation, image, linear, losses, math, nn, reduction, shapes
+from corten.ops import activation, attending, creation, image, linear, losses, math, nn, reduction, shapes
 from corten.ops.activation import *  # noqa: F403
+from corten.ops.attending import *  # noqa: F403
 from corten.ops.creation import *  # noqa: F403
 from corten.ops.dtypes import cast, shape
 from corten.ops.image import *  # noqa: F403
@@ -24,6 +25,7 @@ from corten.tensor import Operand
 
 __all__ = ["cast", "shape"]
 __all__ += activation.__all__
+__all__ += attending.__all__
 __all__ += creation.__all__
 __all__ += image.__all__
 __all__ += linear.__all__

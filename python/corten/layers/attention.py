@@ -1,0 +1,149 @@
+"""Attention without heads: weighted means of values, by products or by sums of queries and keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import ops
+from corten.errors import ShapeError
+from corten.layers.arguments import number
+from corten.layers.layer import Layer
+from corten.random import SeedGenerator
+
+__all__ = ["AdditiveAttention", "Attention"]
+
+
+class Attention(Layer):
+    """Dot-product attention: ``softmax(query . key) . value`` (Luong et al. 2015).
+
+    Called with a list ``[query, value]`` or ``[query, value, key]`` of shapes (batch, T, dim), (batch, S, dim),
+    (batch, S, dim). ``mask`` is a list of the query's mask (batch, T), where the output is then zero, and the value's
+    (batch, S), which is not attended to where it is zero; the masks that the tensors carry, unless given.
+    ``use_causal_mask`` hides the future; ``return_attention_scores`` gives the weights as well.
+
+    Args:
+        use_scale: whether the scores are multiplied by a number that is learned.
+        score_mode: ``"dot"``: products, or ``"concat"``: ``sum(tanh(query + key))`` times a number that is learned.
+        dropout: of the weights so many are dropped in training.
+        seed: of the dropout; None: drawn.
+
+    Output (batch, T, dim), and with ``return_attention_scores`` the weights (batch, T, S).
+
+    Raises:
+        ValueError: an unknown mode, a rate outside [0, 1), or not a list of two or three inputs.
+
+    >>> import numpy as np, corten
+    >>> query, value = np.float32([[[100.0]]]), np.float32([[[1.0], [2.0]]])
+    >>> corten.layers.Attention()([query, value])
+    array([[[2.]]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        what = type(self).__name__
+        if score_mode not in ("dot", "concat"):
+            raise ValueError(f"{what}: score_mode: expected 'dot' or 'concat', got {score_mode!r}")
+        self.use_scale = bool(use_scale)
+        self.score_mode = score_mode
+        self.dropout = number(dropout, f"{what}: dropout", 0.0, 1.0)
+        self.seed = seed
+        self.supports_masking = True
+        self.seed_generator = SeedGenerator(seed) if self.dropout > 0 else None
+
+    def build(self, input_shape: Any) -> None:
+        self._expect_several(input_shape)
+        self.scale = self.add_weight((), "ones", name="scale") if self.use_scale else None
+        self.concat_score_weight = None
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight((), "ones", name="concat_score_weight")
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        training: bool = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        self._expect_several(inputs)
+        query, value, key = inputs[0], inputs[1], inputs[-1]
+        query_mask, value_mask = (mask[0], mask[1]) if mask else (None, None)
+        rate = self.dropout if training and self.seed_generator is not None else 0.0
+        state = self.seed_generator.next() if rate > 0 and self.seed_generator is not None else None
+        if self.score_mode == "dot":
+            query = query if self.scale is None else query * self.scale
+            heads = [ops.expand_dims(x, 2) for x in (query, key, value)]
+            outputs, scores = ops.attention(
+                heads[0], heads[1], heads[2], value_mask, None, 1.0, use_causal_mask, rate, state
+            )
+            outputs, scores = ops.squeeze(outputs, 2), ops.squeeze(scores, 1)
+        else:
+            sums = ops.expand_dims(query, 2) + ops.expand_dims(key, 1)
+            value_mask = None if value_mask is None else ops.expand_dims(value_mask, 1)
+            scores = ops.attention_weights(self._scores(sums), value_mask, use_causal_mask)
+            outputs = ops.matmul(ops.dropout(scores, rate, state) if rate > 0 else scores, value)
+        if query_mask is not None:
+            outputs = ops.where(ops.expand_dims(query_mask, -1), outputs, 0.0)
+        return (outputs, scores) if return_attention_scores else outputs
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The query's mask, for the outputs; there is none for the scores."""
+        return [previous_mask[0] if previous_mask else None, None]
+
+    def _scores(self, sums: Any) -> Any:
+        """(batch, T, S) from the sums of queries and keys (batch, T, S, dim)."""
+        scaled = sums if self.scale is None else sums * self.scale
+        return ops.sum(ops.tanh(scaled), axis=-1) * self.concat_score_weight
+
+    def _expect_several(self, inputs: Any) -> None:
+        where = f'{type(self).__name__} "{self.name}"'
+        several = isinstance(inputs, (list, tuple)) and len(inputs) in (2, 3)
+        if not several or not all(isinstance(x, tuple) or hasattr(x, "shape") for x in inputs):
+            raise ValueError(f"{where}: expected a list [query, value] or [query, value, key], got {inputs!r}")
+        shapes = [x if isinstance(x, tuple) else tuple(x.shape) for x in inputs]
+        fit = all(len(shape) == 3 for shape in shapes)
+        if not fit or shapes[0][2] != shapes[-1][2] or shapes[1][1] != shapes[-1][1]:
+            got = ", ".join(map(str, shapes))
+            raise ShapeError(f"{where}: expected (batch, T, dim), (batch, S, dim) and (batch, S, dim), got {got}")
+
+
+class AdditiveAttention(Attention):
+    """Additive attention: the scores are ``sum(scale * tanh(query + key))`` (Bahdanau et al. 2015).
+
+    It is called, and treats masks, as :class:`Attention` does.
+
+    Args:
+        use_scale: whether the sum has weights (dim,) that are learned.
+        dropout: of the attention weights so many are dropped in training.
+
+    Output (batch, T, dim), and with ``return_attention_scores`` the weights (batch, T, S).
+
+    >>> import numpy as np, corten
+    >>> query, value = np.float32([[[1.0]]]), np.float32([[[2.0], [2.0]]])
+    >>> corten.layers.AdditiveAttention()([query, value])
+    array([[[2.]]], dtype=float32)
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+        # Not the mode of an argument: what is summed is not the scores.
+        self.score_mode = "additive"
+
+    def build(self, input_shape: Any) -> None:
+        self._expect_several(input_shape)
+        self.scale = None
+        if self.use_scale:
+            self.scale = self.add_weight((input_shape[0][-1],), "glorot_uniform", name="scale")
+
+    def _scores(self, sums: Any) -> Any:
+        squashed = ops.tanh(sums)
+        if self.scale is None:
+            return ops.sum(squashed, axis=-1)
+        return ops.squeeze(ops.dense(squashed, ops.expand_dims(self.scale, 1)), -1)
