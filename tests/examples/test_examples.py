@@ -16,6 +16,7 @@ EXAMPLES_FOLDER = Path(__file__).parents[2] / "examples"
 #: and words that it prints.
 EXAMPLES = [
     ("mnist.py", "", "test accuracy"),
+    ("recommendation.py", "ratings/ratings.csv", "recall@10"),
 ]
 
 

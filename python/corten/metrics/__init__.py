@@ -52,6 +52,7 @@ from corten.metrics.error import (
     SquaredHinge,
 )
 from corten.metrics.metric import Metric
+from corten.metrics.ranking import ndcg_at_k, recall_at_k
 from corten.metrics.reduction import Mean, MeanMetricWrapper, Sum
 
 __all__ = [
@@ -97,6 +98,8 @@ __all__ = [
     "deserialize",
     "for_shapes",
     "get",
+    "ndcg_at_k",
+    "recall_at_k",
     "serialize",
     "sparse_categorical_accuracy",
     "sparse_top_k_categorical_accuracy",

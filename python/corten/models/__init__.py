@@ -3,6 +3,7 @@
 from corten.layers.input_layer import Input
 from corten.models.functional import Functional
 from corten.models.model import Model
+from corten.models.recommender import Recommender
 from corten.models.sequential import Sequential
 
-__all__ = ["Functional", "Input", "Model", "Sequential"]
+__all__ = ["Functional", "Input", "Model", "Recommender", "Sequential"]
