@@ -1,6 +1,17 @@
 """The kernels that are timed, family by family."""
 
-from kernels import activations, arithmetic, convolution, losses, movement, optimizers, pooling, products, reductions
+from kernels import (
+    activations,
+    arithmetic,
+    convolution,
+    losses,
+    movement,
+    normalization,
+    optimizers,
+    pooling,
+    products,
+    reductions,
+)
 
 __all__ = ["CASES"]
 
@@ -8,6 +19,7 @@ CASES = [
     *products.CASES,
     *convolution.CASES,
     *pooling.CASES,
+    *normalization.CASES,
     *activations.CASES,
     *losses.CASES,
     *arithmetic.CASES,

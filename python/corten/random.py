@@ -7,13 +7,14 @@ by default.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from corten.tensor import Variable, push
+from corten.tensor import Variable, current_graph, push
 
-__all__ = ["SeedGenerator", "draw_seed", "get_state", "set_seed", "set_state"]
+__all__ = ["SeedGenerator", "draw_seed", "get_state", "normal", "set_seed", "set_state", "uniform"]
 
 _state = {"seed": 0, "drawn": 0}
 
@@ -78,3 +79,67 @@ class SeedGenerator:
         state = self.state.value
         self.state.assign(push("increment", [state], by=1)[0])
         return state
+
+
+def normal(
+    shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: Any = None
+) -> Any:
+    """Normally distributed numbers.
+
+    Args:
+        shape: ints.
+        mean: the middle of the distribution.
+        stddev: its standard deviation, at least 0.
+        dtype: float32 (or None).
+        seed: a :class:`SeedGenerator`, which gives other numbers at each use; an int, which always gives the same ones;
+            or None, outside a step: drawn from the seed of :func:`corten.utils.set_random_seed`.
+
+    Raises:
+        ValueError: no seed within a step, where the numbers would be the same in each; a negative ``stddev``.
+
+    >>> import corten
+    >>> corten.random.normal((2,), seed=1).shape
+    (2,)
+    """
+    if not stddev >= 0:
+        raise ValueError(f"normal: stddev: expected a number >= 0, got {stddev!r}")
+    return _draw("random_normal", shape, dtype, seed, mean=float(mean), stddev=float(stddev))
+
+
+def uniform(
+    shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None, seed: Any = None
+) -> Any:
+    """Numbers in ``[minval, maxval)``, each as likely as the other.
+
+    Args:
+        shape: ints.
+        minval: the least.
+        maxval: what all are below.
+        dtype: float32 (or None).
+        seed: as in :func:`normal`.
+
+    Raises:
+        ValueError: no seed within a step; ``maxval`` is not above ``minval``.
+
+    >>> import corten
+    >>> x = corten.random.uniform((1000,), 2, 3, seed=1)
+    >>> bool((x >= 2).all() and (x < 3).all())
+    True
+    """
+    if not minval < maxval:
+        raise ValueError(f"uniform: expected minval < maxval, got {minval!r} and {maxval!r}")
+    return _draw("random_uniform", shape, dtype, seed, minval=float(minval), maxval=float(maxval))
+
+
+def _draw(op: str, shape: Sequence[int], dtype: str | None, seed: Any, **options: float) -> Any:
+    if dtype not in (None, "float32"):
+        raise ValueError(f"{op}: dtype must be 'float32', got {dtype!r}")
+    if seed is None and current_graph() is not None:
+        raise ValueError(
+            f"{op}: within a step the seed must be a SeedGenerator (or an int: the same numbers each time)"
+        )
+    if isinstance(seed, SeedGenerator):
+        state = seed.next()
+    else:
+        state = np.array([draw_seed() if seed is None else int(seed) & 0x7FFFFFFF, 0], np.int32)
+    return push(op, [state], shape=[int(size) for size in shape], **options)[0]

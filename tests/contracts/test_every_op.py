@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contracts.ways import central_differences, compiled, eagerly, on_arrays, pulled_back
-from corten import _core, activations, ops
+import corten
+from contracts.ways import central_differences, compiled, eagerly, on_arrays, pulled_back, weights
+from corten import _core, activations, ops, random
+from corten.tensor import flatten
 
 SMALL, LARGE = 3, 10_007
 N = -1
@@ -78,7 +80,7 @@ class Op:
 
     @property
     def name(self) -> str:
-        options = ",".join(f"{key}={value}" for key, value in self.options.items())
+        options = ",".join(f"{key}={getattr(value, '__name__', value)}" for key, value in self.options.items())
         return f"{self.function.__name__}({options})".replace(" ", "")
 
     def arrays(self, n: int) -> list[Any]:
@@ -108,6 +110,20 @@ def attention(query: Any, key: Any, value: Any, *mask: Any, **options: Any) -> A
 
 def weights_alone(query: Any, key: Any, value: Any, **options: Any) -> Any:
     return ops.attention(query, key, value, **options)[1]
+
+
+def statistics(x: Any) -> Any:
+    """What batch_norm gives beside the normalised rows: the variance and the mean."""
+    return ops.batch_norm(x)[:0:-1]
+
+
+def batch_normalization(x: Any, mean: Any, variance: Any, offset: Any, scale: Any, **options: Any) -> Any:
+    return ops.batch_normalization(x, mean, variance, offset=offset, scale=scale, **options)
+
+
+def noise(x: Any, law: Any, low: float, high: float) -> Any:
+    """As many numbers as ``x`` has."""
+    return law(x.shape, low, high, seed=3)
 
 
 # --- references that NumPy has no name for ---------------------------------------------------------------------------
@@ -205,6 +221,21 @@ def sparsemax64(x: Any) -> Any:
     support = (1 + k * z > total).sum(-1, keepdims=True)
     tau = (np.take_along_axis(total, support - 1, -1) - 1) / support
     return np.maximum(x - tau, 0)
+
+
+def batch_norm64(x: Any, gamma: Any, beta: Any, epsilon: float = 1e-3) -> Any:
+    axes = tuple(range(x.ndim - 1))
+    mean, variance = x.mean(axes), x.var(axes)
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta, mean, variance
+
+
+def layer_norm64(x: Any, gamma: Any = 1.0, beta: Any = 0.0, axis: Any = -1, epsilon: float = 1e-7) -> Any:
+    deviation = x - x.mean(axis, keepdims=True)
+    return gamma * deviation / np.sqrt((deviation**2).mean(axis, keepdims=True) + epsilon) + beta
+
+
+def rms_norm64(x: Any, gamma: Any = 1.0, axis: Any = -1) -> Any:
+    return gamma * x / np.sqrt((x**2).mean(axis, keepdims=True) + 1e-7)
 
 
 def pick(table: Any, labels: Any) -> Any:
@@ -381,6 +412,17 @@ OPS = [
     Op(attention, attention64, [(N, 3, 2, 4), (N, 5, 2, 4), (N, 5, 2, 3), lambda r, s: r.integers(0, 2, s((N, 1, 3, 5))).astype(np.int32), (1, 2, 3, 5)], {"causal": True}),
     Op(weights_alone, lambda *xs, **options: attention64(*xs, **options)[1], [(N, 3, 4, 4), (N, 5, 2, 4), (N, 5, 2, 3)], {"causal": True}),
     Op(ops.attention_weights, lambda x, mask, causal: attention64(x[:, :, None, :3], x[:, :, None, 3:6], x[:, :, None, :1], scale=0.0, bias=x[:, None], causal=True)[1][:, 0], [(N, 6, 6)], {"mask": None, "causal": True}),
+    # normalisation
+    Op(ops.batch_norm, batch_norm64, [(N, 2, 5), (5,), (5,)], rtol=1e-5, atol=1e-5),
+    Op(statistics, lambda x: [x.var((0, 1)), x.mean((0, 1))], [(N, 7, 3)], rtol=1e-5, atol=1e-5),
+    Op(ops.affine, lambda x, c, s, b: (x - c) * s + b, [(N, 5), (5,), (5,), (5,)], rtol=1e-5, atol=1e-5),
+    Op(batch_normalization, lambda x, m, v, b, g, axis: (x - m[:, None]) / np.sqrt(v[:, None] + 1e-3) * g[:, None] + b[:, None], [(N, 5, 2), (5,), between(0.3, 2, 5), (5,), (5,)], {"axis": 1}, rtol=1e-5, atol=1e-5),
+    Op(ops.layer_normalization, layer_norm64, [(N, 17), (17,), (17,)], rtol=1e-5, atol=1e-5),
+    Op(ops.layer_normalization, layer_norm64, [(N, 4, 5), (4, 5), (4, 5)], {"axis": (-1, 1), "epsilon": 1e-3}, rtol=1e-5, atol=1e-5),
+    Op(ops.layer_normalization, lambda x, g, b, axis: layer_norm64(x, g[:, None], b[:, None], 1), [(N, 4, 5), (4,), (4,)], {"axis": 1}, rtol=1e-5, atol=1e-5),
+    Op(ops.rms_normalization, rms_norm64, [(N, 17), (17,)], rtol=1e-5, atol=1e-5),
+    Op(ops.rms_normalization, rms_norm64, [(N, 4, 3)], {"axis": 1}, rtol=1e-5, atol=1e-5),
+    Op(ops.normalize, lambda x: x / np.sqrt((x**2).sum(-1, keepdims=True)), [(N, 5)], rtol=1e-5, atol=1e-5),
     # losses
     Op(ops.softmax_cross_entropy, lambda t, x: -pick(np.log(softmax64(x)), t), [ints(7, N), (N, 7)]),
     Op(ops.softmax_cross_entropy, lambda t, x: -(t * np.log(softmax64(x))).sum(-1), [chances(N, 7), (N, 7)], targets=1),
@@ -391,7 +433,10 @@ OPS = [
     Op(ops.mean_squared_error, lambda t, y: ((y - t) ** 2).mean(-1), [(N, 5), (N, 5)], targets=1),
     Op(ops.mean_absolute_error, lambda t, y: np.abs(y - t).mean(-1), [apart(N, 5), normal(N, 5, scale=9)], targets=1),
     Op(ops.huber, lambda t, y, delta: np.where(np.abs(y - t) <= delta, (y - t) ** 2 / 2, delta * (np.abs(y - t) - delta / 2)).mean(-1), [(N, 5), (N, 5)], {"delta": 0.8}, targets=1),
-    # random: nothing of nothing; what it zeroes is tested in tests/ops/test_dropout.py
+    # random: of no width, where the numbers are known; their laws are tested in tests/test_random.py
+    Op(noise, lambda x, **_: np.full(x.shape, 1.5), [(N, 5)], {"law": random.normal, "low": 1.5, "high": 0.0}, smooth=False),
+    Op(noise, lambda x, **_: np.full(x.shape, 1.5), [(N, 5)], {"law": random.uniform, "low": 1.5, "high": 1.5000001}, smooth=False),
+    # nothing of nothing; what it zeroes is tested in tests/ops/test_dropout.py
     Op(dropout, lambda x, state, **_: x, [lambda r, s: np.zeros(s((N, 5)), np.float32), lambda r, s: np.int32([3, 4])], {"rate": 0.5}, smooth=False),
 ]  # fmt: skip
 
@@ -458,6 +503,28 @@ def test_gradient(op: Op) -> None:
     same(eager, program)
     wanted = central_differences(lambda *xs: op.reference(*xs, **op.options), arrays, op.targets)
     close(op, eager, wanted, loose=20)
+
+
+SECOND = [
+    op for op in OPS if op.name.startswith(("batch_norm(", "statistics(", "layer_normalization(", "rms_normalization("))
+]
+
+
+@pytest.mark.parametrize("op", SECOND, ids=lambda op: op.name)
+def test_gradient_of_the_gradient(op: Op) -> None:
+    """Fused gradients are differentiated by their formula: against differences of the gradient itself."""
+
+    def slope(x: Any, *others: Any) -> Any:
+        y = flatten(op.call(x, *others))[0]
+        return corten.gradients(ops.multiply(y, weights(y.shape).astype(np.float32)), x)
+
+    def differences(x: Any, *others: Any) -> Any:
+        return central_differences(lambda *xs: op.reference(*xs, **op.options), [x, *others])[0]
+
+    arrays = op.arrays(SMALL)
+    eager, program = (pulled_back(slope, arrays, mode) for mode in (True, False))
+    same(eager, program)
+    close(op, eager, central_differences(differences, arrays, step=1e-3), loose=1000)
 
 
 def test_every_op_of_the_engine_is_reached() -> None:

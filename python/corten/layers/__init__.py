@@ -8,15 +8,19 @@
 """
 
 from corten.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from corten.layers.activity_regularization import ActivityRegularization
 from corten.layers.attention import AdditiveAttention, Attention
+from corten.layers.batch_normalization import BatchNormalization
 from corten.layers.conv import Conv1D, Conv2D
 from corten.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from corten.layers.dense import Dense
 from corten.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
-from corten.layers.dropout import Dropout
+from corten.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from corten.layers.embedding import Embedding
+from corten.layers.group_normalization import GroupNormalization
 from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
+from corten.layers.layer_normalization import LayerNormalization, RMSNormalization
 from corten.layers.masking import Masking
 from corten.layers.merging import (
     Add,
@@ -37,6 +41,7 @@ from corten.layers.merging import (
     subtract,
 )
 from corten.layers.multi_head_attention import GroupQueryAttention, MultiHeadAttention
+from corten.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from corten.layers.pooling1d import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from corten.layers.pooling2d import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from corten.layers.rescaling import Rescaling
@@ -52,6 +57,7 @@ from corten.layers.reshaping import (
     ZeroPadding2D,
 )
 from corten.layers.separable_conv import SeparableConv1D, SeparableConv2D
+from corten.layers.unit_normalization import UnitNormalization
 from corten.layers.upsampling import UpSampling1D, UpSampling2D
 
 # Keras's other names for the same classes.
@@ -73,14 +79,17 @@ GlobalMaxPool2D = GlobalMaxPooling2D
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "AdditiveAttention",
+    "AlphaDropout",
     "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
     "AvgPool2D",
+    "BatchNormalization",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -99,6 +108,8 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAvgPool1D",
@@ -107,11 +118,13 @@ __all__ = [
     "GlobalMaxPool2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Masking",
     "MaxPool1D",
@@ -124,6 +137,7 @@ __all__ = [
     "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -133,7 +147,11 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

@@ -12,12 +12,14 @@ __all__ = [
     "channels_last",
     "count",
     "expect_rank",
+    "known_axis",
     "margins",
     "number",
     "only_default",
     "padding_name",
     "pair",
     "sizes",
+    "whole",
 ]
 
 
@@ -28,6 +30,23 @@ def count(value: Any, where: str, least: int = 1) -> int:
     if int(value) < least:
         raise ValueError(f"{where}: expected an int >= {least}, got {value}")
     return int(value)
+
+
+def whole(value: Any, where: str) -> int:
+    """An int of any sign: an axis."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{where}: expected an int, got {value!r}")
+    return int(value)
+
+
+def known_axis(shape: Any, axis: int, where: str) -> int:
+    """The size of one axis of an input's shape, which must be known when the layer is built."""
+    expect_rank(shape, 1, where, least=True)
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(f"{where}: axis: expected {-len(shape)} to {len(shape) - 1} for shape {shape}, got {axis}")
+    if shape[axis] is None:
+        raise ShapeError(f"{where}: expected a known size of axis {axis}, got shape {shape}")
+    return int(shape[axis])
 
 
 def number(value: Any, where: str, low: float = -math.inf, below: float = math.inf) -> float:

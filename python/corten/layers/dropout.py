@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout, of elements or of whole channels."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import count, number
+from corten.layers.arguments import channels_last, count, expect_rank, number
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
 
-__all__ = ["Dropout"]
+__all__ = ["Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"]
 
 
 class Dropout(Layer):
@@ -45,3 +45,84 @@ class Dropout(Layer):
         if not training or self.seed_generator is None:
             return inputs
         return ops.dropout(inputs, self.rate, self.seed_generator.next(), self.noise_shape)
+
+
+class _SpatialDropout(Dropout):
+    """Drops whole channels: one draw for each sample and channel."""
+
+    #: Axes of the input, the batch included.
+    rank: int
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, self.rank, f'{type(self).__name__} "{self.name}"')
+        self.noise_shape = (None, *[1] * (self.rank - 2), None)
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """In training drops whole channels of sequences, not single elements (Tompson et al. 2014).
+
+    Args:
+        rate: in [0, 1).
+        seed: an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
+        name: of the layer.
+        dtype: float32 (or None).
+
+    Input and output (batch, time, channels).
+
+    >>> import numpy as np, corten
+    >>> y = corten.layers.SpatialDropout1D(0.5)(np.ones((1, 5, 8), np.float32), training=True)
+    >>> bool((y == y[:, :1]).all())
+    True
+    """
+
+    rank = 3
+
+    def __init__(
+        self, rate: float, seed: int | None = None, name: str | None = None, dtype: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """In training drops whole channels of images, not single elements (Tompson et al. 2014).
+
+    Args:
+        rate: in [0, 1).
+        data_format: ``"channels_last"`` only.
+        seed: an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
+        name: of the layer.
+        dtype: float32 (or None).
+
+    Input and output (batch, height, width, channels).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.SpatialDropout2D(0.5)(np.ones((1, 2, 2, 8), np.float32)).shape
+    (1, 2, 2, 8)
+    """
+
+    rank = 4
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
+        self.data_format = channels_last(data_format, type(self).__name__)
+
+
+class SpatialDropout3D(SpatialDropout2D):
+    """In training drops whole channels of volumes, not single elements (Tompson et al. 2014).
+
+    The arguments are those of :class:`SpatialDropout2D`; input and output (batch, depth, height, width, channels).
+
+    >>> import numpy as np, corten
+    >>> corten.layers.SpatialDropout3D(0.5)(np.ones((1, 2, 2, 2, 8), np.float32)).shape
+    (1, 2, 2, 2, 8)
+    """
+
+    rank = 5

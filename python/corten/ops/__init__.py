@@ -9,7 +9,19 @@ NumPy arrays, it runs at once and returns an array. Integers meet floats as floa
 array([[11.]], dtype=float32)
 """
 
-from corten.ops import activation, attending, creation, image, linear, losses, math, nn, reduction, shapes
+from corten.ops import (
+    activation,
+    attending,
+    creation,
+    image,
+    linear,
+    losses,
+    math,
+    nn,
+    normalization,
+    reduction,
+    shapes,
+)
 from corten.ops.activation import *  # noqa: F403
 from corten.ops.attending import *  # noqa: F403
 from corten.ops.creation import *  # noqa: F403
@@ -19,6 +31,7 @@ from corten.ops.linear import *  # noqa: F403
 from corten.ops.losses import *  # noqa: F403
 from corten.ops.math import *  # noqa: F403
 from corten.ops.nn import *  # noqa: F403
+from corten.ops.normalization import *  # noqa: F403
 from corten.ops.reduction import *  # noqa: F403
 from corten.ops.shapes import *  # noqa: F403
 from corten.tensor import Operand
@@ -32,6 +45,7 @@ __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += math.__all__
 __all__ += nn.__all__
+__all__ += normalization.__all__
 __all__ += reduction.__all__
 __all__ += shapes.__all__
 

@@ -3,7 +3,9 @@
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::op::Gradient;
-use crate::ops::add;
+use crate::ops::identity::Identity;
+use crate::ops::{add, elementwise, sum_axes};
+use corten_kernels::elementwise::Binary;
 
 impl Graph {
     /// Appends the nodes of d loss / d w for each `w` of `wrt`; `None` where the loss does not depend on it. A loss
@@ -57,4 +59,33 @@ impl Graph {
         }
         Ok(wrt.iter().map(|v| gradient[v.0]).collect())
     }
+}
+
+/// The gradient of a fused op by its formula in ops that have gradients: for what is rare, as second derivatives are.
+/// `formula` computes the outputs whose gradients are `dys` from values that stand for `inputs`.
+pub(crate) fn through(
+    graph: &mut Graph,
+    inputs: &[Value],
+    dys: &[Option<Value>],
+    want: &[bool],
+    formula: impl Fn(&mut Graph, &[Value]) -> Result<Vec<Value>>,
+) -> Result<Vec<Option<Value>>> {
+    // Other values than the inputs themselves, so that only what passes the formula counts.
+    let fresh = inputs.iter().map(|&v| graph.apply1(Identity, &[v])).collect::<Result<Vec<_>>>()?;
+    let outputs = formula(graph, &fresh)?;
+    let mut total = None;
+    for (output, dy) in outputs.into_iter().zip(dys) {
+        let Some(dy) = *dy else { continue };
+        let product = elementwise::binary(graph, Binary::Multiply, output, dy)?;
+        let axes: Vec<usize> = (0..graph.spec(product).rank()).collect();
+        let sum = sum_axes(graph, product, &axes, false)?;
+        total = Some(match total {
+            Some(other) => add(graph, other, sum)?,
+            None => sum,
+        });
+    }
+    let Some(total) = total else { return Ok(vec![None; inputs.len()]) };
+    let wanted: Vec<Value> = fresh.iter().zip(want).filter(|(_, want)| **want).map(|(&v, _)| v).collect();
+    let mut found = graph.gradients(total, &wanted)?.into_iter();
+    Ok(want.iter().map(|&want| if want { found.next().flatten() } else { None }).collect())
 }

@@ -18,6 +18,10 @@ const OPS: &[(&str, Make)] = &[
     // pooling
     ("max_pool2d", ops::pool2d::make_max),
     ("average_pool2d", ops::pool2d::make_average),
+    // normalisation
+    ("batch_norm", ops::batch_norm::make),
+    ("affine", ops::batch_norm::make_affine),
+    ("layer_norm", ops::layer_norm::make),
     // element by element
     ("add", ops::elementwise::make_add),
     ("subtract", ops::elementwise::make_subtract),
@@ -93,6 +97,8 @@ const OPS: &[(&str, Make)] = &[
     ("lion", ops::optimizer::make_lion),
     // states and random numbers
     ("dropout", ops::dropout::make),
+    ("random_normal", ops::random::make_normal),
+    ("random_uniform", ops::random::make_uniform),
     ("increment", ops::increment::make),
     // shapes
     ("identity", ops::identity::make),

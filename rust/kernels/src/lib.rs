@@ -6,12 +6,14 @@
 //!   sums are combined in index order: the same bits come out on any number of threads.
 
 pub mod activation;
+pub mod batch_norm;
 pub mod broadcast;
 pub mod conv2d;
 pub mod conv2d_max_pool2d;
 pub mod cross_entropy;
 pub mod elementwise;
 pub mod gemm;
+pub mod layer_norm;
 pub mod layout;
 pub mod loss;
 pub mod optimizer;

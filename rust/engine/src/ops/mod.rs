@@ -1,6 +1,7 @@
 //! The ops: one file for each operation or close family.
 
 pub(crate) mod activation;
+pub(crate) mod batch_norm;
 pub(crate) mod cast;
 pub(crate) mod concatenate;
 pub(crate) mod conv2d;
@@ -12,10 +13,12 @@ pub(crate) mod elementwise;
 pub(crate) mod gather;
 pub(crate) mod identity;
 pub(crate) mod increment;
+pub(crate) mod layer_norm;
 pub(crate) mod loss;
 pub(crate) mod matmul;
 pub(crate) mod optimizer;
 pub(crate) mod pool2d;
+pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod softmax;

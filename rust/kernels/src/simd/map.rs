@@ -17,6 +17,18 @@ pub trait Lane3: Copy {
     fn apply<S: Simd>(self, s: S, a: S::F, b: S::F, c: S::F) -> S::F;
 }
 
+/// The vector of `row` from `at` on: a `whole` one, or what is left of the row.
+#[inline(always)]
+pub fn load<S: Simd>(s: S, row: &[f32], at: usize, whole: bool) -> S::F {
+    if whole { s.load(&row[at..]) } else { s.load_head(&row[at..]) }
+}
+
+/// Writes what [`load`] read.
+#[inline(always)]
+pub fn store<S: Simd>(s: S, row: &mut [f32], at: usize, whole: bool, value: S::F) {
+    if whole { s.store(&mut row[at..], value) } else { s.store_head(&mut row[at..], value) }
+}
+
 /// `out[i] = f(a[i])`
 #[inline(always)]
 pub fn map<S: Simd>(s: S, f: impl Lane1, a: &[f32], out: &mut [f32]) {

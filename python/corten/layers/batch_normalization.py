@@ -1,0 +1,147 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import constraints, initializers, ops, regularizers
+from corten.errors import ShapeError
+from corten.layers.arguments import known_axis, number, whole
+from corten.layers.layer import Layer
+
+__all__ = ["BatchNormalization"]
+
+#: What Keras adds to a number of rows that it divides by, where a mask may leave none.
+_EPSILON = 1e-7
+
+
+class BatchNormalization(Layer):
+    """Each channel brought to mean 0 and variance 1: ``gamma (x - mean) / sqrt(variance + epsilon) + beta``.
+
+    In training, mean and variance are those of the batch, and the moving ones follow them; otherwise, and where
+    ``trainable`` is False, the moving ones are used. Source: Ioffe and Szegedy, 2015.
+
+    Args:
+        axis: the channels' axis.
+        momentum: what a moving statistic keeps at each step; the rest of it is the batch's.
+        epsilon: added to the variance.
+        center: whether beta is added.
+        scale: whether gamma is multiplied.
+        beta_initializer: of beta (channels,).
+        gamma_initializer: of gamma (channels,).
+        moving_mean_initializer: of the moving mean (channels,).
+        moving_variance_initializer: of the moving variance (channels,).
+        beta_regularizer: beta's penalty in the loss.
+        gamma_regularizer: gamma's.
+        beta_constraint: applied to beta after each step.
+        gamma_constraint: applied to gamma.
+        renorm: must be False, and ``synchronized`` too; there is one process.
+
+    Input and output of any shape; a mask has all axes but the last: what it excludes does not count.
+
+    Raises:
+        ValueError: no such axis, or a training batch without rows.
+        ShapeError: the number of channels is unknown.
+
+    >>> import numpy as np, corten
+    >>> layer = corten.layers.BatchNormalization()
+    >>> layer(np.float32([[1], [3]]), training=True).round(3).ravel()
+    array([-1.,  1.], dtype=float32)
+    >>> layer.moving_mean.numpy()
+    array([0.02], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if renorm or renorm_clipping or synchronized:
+            raise ValueError("BatchNormalization: renorm and synchronized are not supported, expected False")
+        self.axis = whole(axis, "BatchNormalization: axis")
+        self.momentum = number(momentum, "BatchNormalization: momentum")
+        self.epsilon = number(epsilon, "BatchNormalization: epsilon", 0.0)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        shape = (known_axis(input_shape, self.axis, f'BatchNormalization "{self.name}"'),)
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape,
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape,
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+        self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, trainable=False, name="moving_mean")
+        self.moving_variance = self.add_weight(
+            shape, self.moving_variance_initializer, trainable=False, name="moving_variance"
+        )
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
+            raise ShapeError(
+                f'BatchNormalization "{self.name}": the mask has one axis less than the input {inputs.shape}, '
+                f"got {mask.shape}"
+            )
+        if not training or not self.trainable:
+            return self._by(inputs, self.moving_mean.value, self.moving_variance.value)
+        if mask is None:
+            x = inputs if self.axis in (-1, len(inputs.shape) - 1) else ops.moveaxis(inputs, self.axis, -1)
+            y, mean, variance = ops.batch_norm(x, self.gamma, self.beta, self.epsilon)
+            y = y if x is inputs else ops.moveaxis(y, -1, self.axis)
+        else:
+            mean, variance = self._moments(inputs, mask)
+            y = self._by(inputs, mean, variance)
+        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving.value * self.momentum + now * (1 - self.momentum))
+        return y
+
+    def _by(self, inputs: Any, mean: Any, variance: Any) -> Any:
+        return ops.batch_normalization(inputs, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
+
+    def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
+        """Mean and variance of what the mask lets count."""
+        others = [axis for axis in range(len(inputs.shape)) if axis != self.axis % len(inputs.shape)]
+        counts = ops.broadcast_to(ops.expand_dims(ops.not_equal(mask, 0), -1), inputs.shape)
+        rows = ops.sum(counts, axis=others, keepdims=True) + _EPSILON
+        mean = ops.sum(ops.where(counts, inputs, 0.0), axis=others, keepdims=True) / rows
+        deviation = ops.where(counts, inputs - mean, 0.0)
+        variance = ops.sum(ops.square(deviation), axis=others, keepdims=True) / rows
+        return ops.squeeze(mean, others), ops.squeeze(variance, others)

@@ -1,0 +1,138 @@
+"""Layer normalisation, and RMS normalisation, which leaves out the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corten import constraints, initializers, ops, regularizers
+from corten.layers.arguments import known_axis, number, whole
+from corten.layers.layer import Layer
+
+__all__ = ["LayerNormalization", "RMSNormalization"]
+
+
+def axes(axis: Any, where: str) -> int | list[int]:
+    """One axis or several."""
+    several = isinstance(axis, Sequence) and not isinstance(axis, str)
+    return [whole(a, where) for a in axis] if several else whole(axis, where)
+
+
+def sizes(input_shape: Any, axis: int | list[int], where: str) -> tuple[int, ...]:
+    """The sizes of the axes, in the order of the input's."""
+    rank = len(input_shape)
+    found = {a % rank: known_axis(input_shape, a, where) for a in ([axis] if isinstance(axis, int) else axis)}
+    return tuple(found[a] for a in sorted(found))
+
+
+class LayerNormalization(Layer):
+    """Each sample brought to mean 0 and variance 1 over its features.
+
+    ``gamma (x - mean) / sqrt(variance + epsilon) + beta``. Source: Ba, Kiros and Hinton, 2016.
+
+    Args:
+        axis: the features' axis, or several.
+        epsilon: added to the variance.
+        center: whether beta is added.
+        scale: whether gamma is multiplied.
+        beta_initializer: of beta, which has the sizes of the axes.
+        gamma_initializer: of gamma, likewise.
+        beta_regularizer: beta's penalty in the loss.
+        gamma_regularizer: gamma's.
+        beta_constraint: applied to beta after each step.
+        gamma_constraint: applied to gamma.
+
+    Input and output of any shape.
+
+    Raises:
+        ValueError: no such axis.
+        ShapeError: the size of an axis is unknown.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.LayerNormalization()(np.float32([[1, 3], [10, 30]])).round(2)
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = axes(axis, "LayerNormalization: axis")
+        self.epsilon = number(epsilon, "LayerNormalization: epsilon", 0.0)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        shape = sizes(input_shape, self.axis, f'LayerNormalization "{self.name}"')
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape,
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape,
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+
+    def call(self, inputs: Any) -> Any:
+        return ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
+
+
+class RMSNormalization(Layer):
+    """Each sample divided by the root of its mean square: ``scale x / sqrt(mean(x^2) + epsilon)``.
+
+    Source: Zhang and Sennrich, 2019.
+
+    Args:
+        axis: the features' axis, or several.
+        epsilon: added to the mean square.
+
+    Input and output of any shape.
+
+    Raises:
+        ValueError: no such axis.
+        ShapeError: the size of an axis is unknown.
+
+    >>> import numpy as np, corten
+    >>> corten.layers.RMSNormalization()(np.float32([[3, -3]])).round(3)
+    array([[ 1., -1.]], dtype=float32)
+    """
+
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axes(axis, "RMSNormalization: axis")
+        self.epsilon = number(epsilon, "RMSNormalization: epsilon", 0.0)
+
+    def build(self, input_shape: Any) -> None:
+        shape = sizes(input_shape, self.axis, f'RMSNormalization "{self.name}"')
+        self.scale = self.add_weight(shape, "ones", name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        return ops.rms_normalization(inputs, self.scale, self.axis, self.epsilon)

@@ -1,0 +1,127 @@
+//! `layer_norm` along the last axis, also without its centring, which is RMS normalisation.
+
+use super::{elementwise::binary, expect_f32, isa, sum_axes};
+use crate::attributes::{Attribute, Attributes};
+use crate::error::{Error, Result};
+use crate::gradients::through;
+use crate::graph::{Graph, Value};
+use crate::op::{Gradient, Input, Op, Output};
+use crate::spec::{Dims, Spec};
+use corten_kernels::elementwise::Binary;
+use corten_kernels::layer_norm as kernel;
+use std::sync::Arc;
+
+/// Inputs x (..., n), gamma and beta (n,); outputs y, and for each row its mean and the factor by which it was scaled.
+#[derive(Clone, Copy, Debug)]
+struct LayerNorm(kernel::LayerNorm);
+
+pub(crate) fn make(attributes: &Attributes) -> Result<Arc<dyn Op>> {
+    let (epsilon, centered) = (attributes.float("epsilon")? as f32, attributes.flag("centered")?);
+    Ok(Arc::new(LayerNorm(kernel::LayerNorm { epsilon, centered })))
+}
+
+/// Refuses gamma and beta that are not as long as the last axis; gives the shape of the rows' moments.
+fn moments(x: &Spec, vectors: &[&Spec]) -> Result<Vec<usize>> {
+    let Some((&n, rows)) = x.shape.split_last() else {
+        return Err(Error::Shape("expected at least one axis, got shape ()".into()));
+    };
+    match vectors.iter().find(|v| v.shape != [n]) {
+        Some(other) => {
+            let (x, v) = (Dims(&x.shape), Dims(&other.shape));
+            Err(Error::Shape(format!("expected ({n},) for the last axis of input {x}, got {v}")))
+        }
+        None => Ok([rows, &[2]].concat()),
+    }
+}
+
+impl Op for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+    fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
+        expect_f32(inputs)?;
+        let moments = moments(inputs[0], &inputs[1..])?;
+        Ok(vec![inputs[0].clone(), Spec::f32(&moments)?])
+    }
+    fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
+        let (x, weights) = (inputs[0].f32()?, [inputs[1].f32()?, inputs[2].f32()?]);
+        let [y, moments] = outputs else { return Err(Error::Internal("layer_norm has two outputs".into())) };
+        if !x.is_empty() {
+            kernel::forward(isa(), self.0, x, weights, y.f32()?, moments.f32()?);
+        }
+        Ok(())
+    }
+    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+        let inputs = [at.inputs[0], at.dy()?, at.inputs[1], at.outputs[1]];
+        Ok(graph.apply(LayerNormGradient(self.0), &inputs)?.into_iter().map(Some).collect())
+    }
+    fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
+        8 * inputs[0].len()
+    }
+}
+
+/// Inputs x, dy, gamma and the rows' moments; outputs dx, dgamma and dbeta.
+#[derive(Debug)]
+struct LayerNormGradient(kernel::LayerNorm);
+
+impl Op for LayerNormGradient {
+    fn name(&self) -> &'static str {
+        "layer_norm_gradient"
+    }
+    fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
+        expect_f32(inputs)?;
+        moments(inputs[0], &inputs[2..3])?;
+        Ok(vec![inputs[0].clone(), inputs[2].clone(), inputs[2].clone()])
+    }
+    fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
+        let (rows, vectors) = ([inputs[0].f32()?, inputs[1].f32()?], [inputs[2].f32()?, inputs[3].f32()?]);
+        let [dx, dgamma, dbeta] = outputs else { return Err(Error::Internal("there are three gradients".into())) };
+        if rows[0].is_empty() {
+            dgamma.f32()?.fill(0.0);
+            dbeta.f32()?.fill(0.0);
+            return Ok(());
+        }
+        kernel::gradient(isa(), self.0, rows, vectors, dx.f32()?, [dgamma.f32()?, dbeta.f32()?]);
+        Ok(())
+    }
+    /// dx = inverse (g - mean(g) - z mean(g z)) for g = dy gamma, the moments functions of x.
+    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+        let kernel::LayerNorm { epsilon, centered } = self.0;
+        let formula = |graph: &mut Graph, inputs: &[Value]| {
+            let &[x, dy, gamma] = inputs else { return Err(Error::Internal("three values".into())) };
+            let last = graph.spec(x).rank() - 1;
+            let mean = |graph: &mut Graph, value: Value| {
+                let axes = Attribute::Ints(vec![last as i64]);
+                let attributes = [("axes".to_string(), axes), ("keepdims".to_string(), Attribute::Bool(true))];
+                Ok::<Value, Error>(graph.push("mean", &[value], Attributes(attributes.into()))?[0])
+            };
+            let centred = |graph: &mut Graph, value: Value| {
+                let mean = if centered { mean(graph, value)? } else { return Ok(value) };
+                binary(graph, Binary::Subtract, value, mean)
+            };
+            let deviation = centred(graph, x)?;
+            let square = binary(graph, Binary::Multiply, deviation, deviation)?;
+            let (variance, epsilon) = (mean(graph, square)?, graph.fill(&[], epsilon)?);
+            let variance = super::add(graph, variance, epsilon)?;
+            let inverse = graph.push("rsqrt", &[variance], Attributes::default())?[0];
+            let z = binary(graph, Binary::Multiply, deviation, inverse)?;
+            let g = binary(graph, Binary::Multiply, dy, gamma)?;
+            let pulled = binary(graph, Binary::Multiply, g, z)?;
+            let tilt = mean(graph, pulled)?;
+            let tilted = binary(graph, Binary::Multiply, z, tilt)?;
+            let lifted = centred(graph, g)?;
+            let inner = binary(graph, Binary::Subtract, lifted, tilted)?;
+            let rows: Vec<usize> = (0..last).collect();
+            let weighted = binary(graph, Binary::Multiply, dy, z)?;
+            let dgamma = sum_axes(graph, weighted, &rows, false)?;
+            let dbeta = sum_axes(graph, dy, &rows, false)?;
+            Ok(vec![binary(graph, Binary::Multiply, inverse, inner)?, dgamma, dbeta])
+        };
+        let mut found = through(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
+        found.resize(4, None);
+        Ok(found)
+    }
+    fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
+        8 * inputs[0].len()
+    }
+}

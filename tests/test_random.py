@@ -1,0 +1,55 @@
+"""Random numbers: their laws, their seeds, the same bits everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import corten
+from contracts.ways import run
+from corten import random
+from corten.tensor import Graph
+
+
+def test_laws() -> None:
+    x = random.normal((100, 1000), 2.0, 3.0, seed=1)
+    assert abs(x.mean() - 2) < 0.05
+    assert abs(x.std() - 3) < 0.05
+    x = random.uniform((100, 1000), -1, 3, seed=1)
+    assert x.min() >= -1
+    assert x.max() < 3
+    assert abs(x.mean() - 1) < 0.02
+
+
+def test_seeds() -> None:
+    assert (random.normal((9,), seed=5) == random.normal((9,), seed=5)).all()
+    generator = random.SeedGenerator(5)
+    first, second = random.normal((9,), seed=generator), random.normal((9,), seed=generator)
+    assert (first == random.normal((9,), seed=5)).all()
+    assert (first != second).all()
+    assert (random.uniform((9,)) != random.uniform((9,))).all()
+    random.set_seed(1)
+    drawn = random.normal((9,))
+    random.set_seed(1)
+    assert (random.normal((9,)) == drawn).all()
+
+
+def test_in_a_step_the_generator_counts_on_and_no_seed_is_refused() -> None:
+    generator = random.SeedGenerator(5)
+    graph = Graph()
+    with graph:
+        x = random.normal((4, 3), seed=generator)
+        with pytest.raises(ValueError, match="SeedGenerator"):
+            random.normal((4, 3))
+    assert run(graph, [x])[0].tobytes() == random.normal((4, 3), seed=5).tobytes()
+    assert generator.state.numpy().tolist() == [5, 1]
+
+
+def test_arguments() -> None:
+    for wrong in (-1.0, np.nan):
+        with pytest.raises(ValueError, match="stddev"):
+            random.normal((1,), stddev=wrong)
+    with pytest.raises(ValueError, match="minval"):
+        random.uniform((1,), 2, 1)
+    with pytest.raises(ValueError, match="dtype"):
+        corten.random.normal((1,), dtype="float64")
