@@ -57,6 +57,7 @@ from corten.layers.reshaping import (
     ZeroPadding2D,
 )
 from corten.layers.separable_conv import SeparableConv1D, SeparableConv2D
+from corten.layers.text_vectorization import TextVectorization
 from corten.layers.unit_normalization import UnitNormalization
 from corten.layers.upsampling import UpSampling1D, UpSampling2D
 
@@ -151,6 +152,7 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
     "Subtract",
+    "TextVectorization",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
