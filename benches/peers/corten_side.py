@@ -21,6 +21,18 @@ def network(name: str) -> tuple[Any, tuple[int, ...]]:
         model = Sequential(
             [layers.Dense(64, activation="relu", input_shape=shape), layers.Dense(10, activation="softmax")]
         )
+    elif name == "autoencoder":
+        shape = (28, 28, 1)
+        model = Sequential(
+            [
+                layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", input_shape=shape),
+                layers.Conv2D(32, 3, strides=2, padding="same", activation="relu"),
+                layers.Conv2DTranspose(16, 3, strides=2, padding="same", activation="relu"),
+                layers.Conv2DTranspose(1, 3, strides=2, padding="same", activation="sigmoid"),
+            ]
+        )
+        model.compile(optimizer="adam", loss="mse")
+        return model, shape
     else:
         shape = (28, 28, 1)
         model = Sequential(
@@ -38,16 +50,17 @@ def network(name: str) -> tuple[Any, tuple[int, ...]]:
     return model, shape
 
 
-def _data(shape: tuple[int, ...], rows: int) -> tuple[Any, Any]:
+def _data(name: str, shape: tuple[int, ...], rows: int) -> tuple[Any, Any]:
     random = np.random.default_rng(7)
-    return random.random((rows, *shape), np.float32), random.integers(0, 10, rows)
+    x = random.random((rows, *shape), np.float32)
+    return x, x if name == "autoencoder" else random.integers(0, 10, rows)
 
 
 def _fit(name: str, batch: int) -> Make:
     def make() -> tuple[int, Callable[[], Any]]:
         model, shape = network(name)
         steps = STEPS[name, batch]
-        x, y = _data(shape, steps * batch)
+        x, y = _data(name, shape, steps * batch)
         return steps, lambda: model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
 
     return make
@@ -56,7 +69,7 @@ def _fit(name: str, batch: int) -> Make:
 def _train_on_batch(name: str, batch: int) -> Make:
     def make() -> tuple[int, Callable[[], Any]]:
         model, shape = network(name)
-        x, y = _data(shape, batch)
+        x, y = _data(name, shape, batch)
         return 1, lambda: model.train_on_batch(x, y)
 
     return make
@@ -65,7 +78,7 @@ def _train_on_batch(name: str, batch: int) -> Make:
 def _predict(name: str, batch: int) -> Make:
     def make() -> tuple[int, Callable[[], Any]]:
         model, shape = network(name)
-        x, _ = _data(shape, batch)
+        x, _ = _data(name, shape, batch)
         return 1, lambda: model.predict_on_batch(x)
 
     return make

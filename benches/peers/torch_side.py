@@ -26,6 +26,17 @@ class Peer:
         model: Any
         if name == "mlp":
             model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+        elif name == "autoencoder":
+            model = nn.Sequential(
+                nn.Conv2d(1, 16, 3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(16, 32, 3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.ConvTranspose2d(32, 16, 3, stride=2, padding=1, output_padding=1),
+                nn.ReLU(),
+                nn.ConvTranspose2d(16, 1, 3, stride=2, padding=1, output_padding=1),
+                nn.Sigmoid(),
+            )
         else:
             model = nn.Sequential(
                 nn.Conv2d(1, 32, 3),
@@ -39,22 +50,23 @@ class Peer:
                 nn.ReLU(),
                 nn.Linear(128, 10),
             )
-            if self.variant == "channels_last":
-                model = model.to(memory_format=torch.channels_last)
+        if name != "mlp" and self.variant == "channels_last":
+            model = model.to(memory_format=torch.channels_last)
         return torch.compile(model) if self.variant == "compiled" else model
 
     def inputs(self, name: str, batch: int) -> torch.Tensor:
         x = torch.rand((batch, 64) if name == "mlp" else (batch, 1, 28, 28))
-        if name == "cnn" and self.variant == "channels_last":
+        if name != "mlp" and self.variant == "channels_last":
             x = x.to(memory_format=torch.channels_last)
         return x
 
     def train(self, name: str, batch: int, steps: int) -> Make:
         def make() -> tuple[int, Callable[[], Any]]:
             model = self.network(name)
-            loss_of = nn.CrossEntropyLoss()
+            loss_of = nn.MSELoss() if name == "autoencoder" else nn.CrossEntropyLoss()
             adam = torch.optim.Adam(model.parameters(), fused=True)
-            batches = [(self.inputs(name, batch), torch.randint(0, 10, (batch,))) for _ in range(min(steps, 16))]
+            images = [self.inputs(name, batch) for _ in range(min(steps, 16))]
+            batches = [(x, x if name == "autoencoder" else torch.randint(0, 10, (batch,))) for x in images]
 
             def loop() -> None:
                 for step in range(steps):
@@ -93,7 +105,7 @@ def main() -> None:
         workloads[inference("cnn", batch)] = peer.infer("cnn", batch)
         workloads[inference("mlp", batch)] = peer.infer("mlp", batch)
     if peer.variant == "channels_last":
-        workloads = {name: make for name, make in workloads.items() if name.startswith("cnn")}
+        workloads = {name: make for name, make in workloads.items() if not name.startswith("mlp")}
     facts = {
         "version": torch.__version__,
         "threads": torch.get_num_threads(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: Batches of one call of ``fit``, or of one loop of a peer, by network and batch.
-STEPS = {("cnn", 128): 8, ("cnn", 32): 16, ("mlp", 32): 400}
+STEPS = {("cnn", 128): 8, ("cnn", 32): 16, ("mlp", 32): 400, ("autoencoder", 128): 8}
 INFERENCE = (1, 32, 128)
 MATMUL = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048)
 

@@ -15,6 +15,7 @@ EXAMPLES_FOLDER = Path(__file__).parents[2] / "examples"
 #: One line for each: the script, the file in CORTEN_DATA that even its tiny setting needs ("" where it needs none),
 #: and words that it prints.
 EXAMPLES = [
+    ("autoencoders.py", "", "test MSE from 32 numbers"),
     ("mnist.py", "", "test accuracy"),
     ("recommendation.py", "ratings/ratings.csv", "recall@10"),
 ]

@@ -56,6 +56,7 @@ from corten.layers.reshaping import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from corten.layers.sampling import Sampling
 from corten.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from corten.layers.text_vectorization import TextVectorization
 from corten.layers.unit_normalization import UnitNormalization
@@ -143,6 +144,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Sampling",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

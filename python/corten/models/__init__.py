@@ -1,9 +1,11 @@
 """Models: stacks, graphs and subclasses of layers that can be trained."""
 
 from corten.layers.input_layer import Input
+from corten.models.autoencoder import Autoencoder
 from corten.models.functional import Functional
 from corten.models.model import Model
 from corten.models.recommender import Recommender
 from corten.models.sequential import Sequential
+from corten.models.vae import VAE
 
-__all__ = ["Functional", "Input", "Model", "Recommender", "Sequential"]
+__all__ = ["VAE", "Autoencoder", "Functional", "Input", "Model", "Recommender", "Sequential"]
