@@ -47,7 +47,7 @@ def main(tiny):
     """Train three autoencoders and draw what they do."""
     (x, _), (x_test, y_test) = digits.load_data() if tiny else mnist.load_data()
     x, x_test = (images[: 300 if tiny else None, ..., None] / np.float32(255) for images in (x, x_test))
-    epochs, noise, shown = 1 if tiny else 15, 0.5, {"test images": x_test}
+    epochs, noise, shown = 1 if tiny else 10, 0.5, {"test images": x_test}
 
     model = Autoencoder(input_shape=(28, 28, 1), latent_size=32, name="autoencoder")
     model.compile("adam", "mse")

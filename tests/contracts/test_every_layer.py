@@ -50,7 +50,7 @@ LAYERS: list[tuple[str, dict[str, Any], list[tuple[int, ...]]]] = [
     ("UpSampling1D", {"size": 3}, [(4, 2)]),
     ("UpSampling2D", {"size": (2, 3)}, [(4, 5, 2)]),
     ("UpSampling2D", {"size": (2, 3), "interpolation": "bilinear"}, [(4, 5, 2)]),
-    ("UpSampling2D", {"size": (1, 4), "interpolation": "bicubic"}, [(4, 5, 2)]),
+    ("UpSampling2D", {"size": (1, 4), "interpolation": "bicubic"}, [(4, 5, 17)]),
     ("UpSampling2D", {"size": (3, 1), "interpolation": "lanczos3"}, [(4, 5, 2)]),
     ("UpSampling2D", {"interpolation": "lanczos5"}, [(4, 5, 2)]),
     ("MaxPooling1D", {}, [(7, 3)]),

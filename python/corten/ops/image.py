@@ -14,7 +14,7 @@ from corten.errors import ShapeError
 from corten.ops.dtypes import floats
 from corten.ops.linear import matmul
 from corten.ops.nn import pair
-from corten.ops.shapes import broadcast_to, reshape
+from corten.ops.shapes import broadcast_to, reshape, swapaxes
 from corten.tensor import symbolic
 
 __all__ = ["upsample2d"]
@@ -46,6 +46,9 @@ INTERPOLATIONS: dict[str, Callable[[float], float] | None] = {
     "lanczos3": functools.partial(_lanczos, radius=3),
     "lanczos5": functools.partial(_lanczos, radius=5),
 }
+
+#: Products with fewer columns than this cost more than moving the channels out of the way and back.
+NARROW = 16
 
 
 @functools.lru_cache(maxsize=64)
@@ -100,6 +103,12 @@ def upsample2d(x: Any, size: int | Sequence[int] = 2, interpolation: str = "near
         rows = reshape(x, (n, height, width * channels))
         x = matmul(_interpolation(height, down, interpolation), rows)
     if across > 1:
-        columns = reshape(x, (n * height * down, width, channels))
-        x = matmul(_interpolation(width, across, interpolation), columns)
+        columns, weights = (
+            reshape(x, (n * height * down, width, channels)),
+            _interpolation(width, across, interpolation),
+        )
+        if channels < NARROW:
+            x = swapaxes(matmul(swapaxes(columns, 1, 2), weights, transpose_b=True), 1, 2)
+        else:
+            x = matmul(weights, columns)
     return reshape(x, (n, height * down, width * across, channels))
