@@ -10,6 +10,7 @@
 from corten.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from corten.layers.activity_regularization import ActivityRegularization
 from corten.layers.attention import AdditiveAttention, Attention
+from corten.layers.augmentation import RandomFlip, RandomTranslation
 from corten.layers.batch_normalization import BatchNormalization
 from corten.layers.conv import Conv1D, Conv2D
 from corten.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
@@ -140,6 +141,8 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomFlip",
+    "RandomTranslation",
     "ReLU",
     "RepeatVector",
     "Rescaling",

@@ -3,9 +3,10 @@
 from corten.layers.input_layer import Input
 from corten.models.autoencoder import Autoencoder
 from corten.models.functional import Functional
+from corten.models.gan import GAN
 from corten.models.model import Model
 from corten.models.recommender import Recommender
 from corten.models.sequential import Sequential
 from corten.models.vae import VAE
 
-__all__ = ["VAE", "Autoencoder", "Functional", "Input", "Model", "Recommender", "Sequential"]
+__all__ = ["Autoencoder", "Functional", "GAN", "Input", "Model", "Recommender", "Sequential", "VAE"]
