@@ -29,6 +29,7 @@ FLOORS = [
     {"metrics"},
     {"callbacks"},
     {"models"},
+    {"explain"},
     {"utils"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -324,6 +324,8 @@ class Graph:
         self.losses: list[tuple[Any, Any]] = []
         #: What the trace rests on beside its inputs: (object, attribute, its value).
         self.premises: list[tuple[Any, str, Any]] = []
+        #: Where set, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call``: to look at what is inside.
+        self.through: Callable[..., Any] | None = None
 
     def __enter__(self) -> Graph:
         _active.graphs.append(self)

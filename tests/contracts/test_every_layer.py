@@ -110,6 +110,8 @@ LAYERS: list[tuple[str, dict[str, Any], list[tuple[int, ...]]]] = [
     ("UnitNormalization", {"axis": [1, 2]}, [(4, 5)]),
     ("Sampling", {"seed": 3}, [(4,), (4,)]),
     ("Rescaling", {"scale": 0.1, "offset": -1.0}, [(5,)]),
+    ("RandomFlip", {}, [(4, 5, 2)]),
+    ("RandomTranslation", {"height_factor": 0.2, "width_factor": (-0.1, 0.3)}, [(4, 5, 2)]),
     ("Add", {}, [(4, 5), (4, 5), (4, 1)]),
     ("Subtract", {}, [(4, 5), (4, 5)]),
     ("Multiply", {}, [(4, 5), (5,)]),
@@ -152,6 +154,9 @@ def inputs(name: str, shapes: list[tuple[int, ...]], batch: int = BATCH) -> Any:
 
 def call(layer: Any, x: Any, **options: Any) -> Any:
     """Attention with heads takes its inputs one by one, all others as one argument."""
+    if type(layer).__name__.startswith("Random"):
+        # Keras's augment also where nobody says that this is training.
+        options.setdefault("training", False)
     return (
         layer(*x, **options)
         if "Head" in type(layer).__name__ or "Query" in type(layer).__name__

@@ -375,7 +375,8 @@ class Layer:
         scope = graph.core.scope(self.name)
         try:
             with _naming(self.name):
-                outputs = self.call(*args, **kwargs)
+                through = graph.through
+                outputs = self.call(*args, **kwargs) if through is None else through(self, *args, **kwargs)
         finally:
             _context.training = before
             graph.core.scope(scope)

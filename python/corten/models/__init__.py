@@ -9,4 +9,4 @@ from corten.models.recommender import Recommender
 from corten.models.sequential import Sequential
 from corten.models.vae import VAE
 
-__all__ = ["Autoencoder", "Functional", "GAN", "Input", "Model", "Recommender", "Sequential", "VAE"]
+__all__ = ["GAN", "VAE", "Autoencoder", "Functional", "Input", "Model", "Recommender", "Sequential"]

@@ -1,0 +1,156 @@
+"""The probe: a model seen from one place, its input or a layer inside: scores, activations and gradients there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from corten import ops
+from corten.layers.layer import Layer
+from corten.models.function import Function
+from corten.models.model import Model
+from corten.tensor import Array, current_graph, flatten, gradients, map_nested
+
+__all__ = ["Probe", "batches", "calls", "find", "paths"]
+
+#: Rows that go through the model at once.
+ROWS = 64
+
+
+def paths(model: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """All layers inside a model, in order, each with its path: ``body/conv2d``."""
+    for layer in model.layers if isinstance(model, Model) else model._sublayers():
+        yield prefix + layer.name, layer
+        yield from paths(layer, f"{prefix}{layer.name}/")
+
+
+def find(model: Model, layer: str | Layer) -> Layer:
+    """The layer of that name or path.
+
+    Raises:
+        ValueError: there is none, or there are several.
+    """
+    known = list(paths(model))
+    fits = [(p, one) for p, one in known if one is layer or p == layer or p.endswith(f"/{layer}")]
+    if len({id(one) for _, one in fits}) == 1:
+        return fits[0][1]
+    if fits:
+        raise ValueError(f"{model.name!r} has several layers {layer!r}; give a path: {[p for p, _ in fits]}")
+    raise ValueError(f"{model.name!r} has no layer {layer!r}; there are {[p for p, _ in known]}")
+
+
+def batches(x: Any) -> Iterator[tuple[slice, Any]]:
+    """Nested arrays in parts that go through the model at once, and which rows these are."""
+
+    def part(rows: slice) -> Any:
+        return map_nested(lambda leaf: leaf[rows], x)
+
+    for start in range(0, len(flatten(x)[0]), ROWS):
+        rows = slice(start, start + ROWS)
+        yield rows, part(rows)
+
+
+class calls:
+    """Within it, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call`` of the step."""
+
+    def __init__(self, through: Callable[..., Any]) -> None:
+        self.through = through
+
+    def __enter__(self) -> None:
+        graph = current_graph()
+        assert graph is not None
+        self.graph, self.before = graph, graph.through
+        graph.through = self.through
+
+    def __exit__(self, *_: object) -> None:
+        self.graph.through = self.before
+
+
+class Probe:
+    """A model seen from one place.
+
+    Args:
+        model: a built model.
+        target: a class, one class for each input, None for the likeliest, or a function of the outputs.
+        layer: a layer, its name or its path: the place is its output; None: the model's input.
+    """
+
+    def __init__(self, model: Model, target: Any = None, layer: str | Layer | None = None) -> None:
+        self.model = model
+        self.layer = None if layer is None else find(model, layer)
+        self.target = target
+        self._scored, self._graded = Function(self._score), Function(self._gradient)
+
+    def inputs(self, x: Any) -> Any:
+        """``x`` as arrays: of floats, where gradients by them are wanted."""
+        if self.layer is None and isinstance(x, (list, tuple, dict)) and any(np.ndim(leaf) for leaf in flatten(x)):
+            leaves = flatten(x)
+            if len(leaves) > 1 and all(hasattr(leaf, "shape") for leaf in leaves):
+                raise ValueError(f"{self.model.name!r} has several inputs: say by layer= where to look")
+        if self.layer is None:
+            return np.asarray(x, np.float32)
+        return map_nested(np.asarray, x)
+
+    def targets(self, x: Any) -> Array | None:
+        """The class of each input that is explained; None where a function says what."""
+        if callable(self.target):
+            return None
+        count = len(flatten(x)[0])
+        if self.target is not None:
+            return np.broadcast_to(np.asarray(self.target, np.int32), (count,))
+        outputs = np.asarray(self.model.predict(x, batch_size=ROWS, verbose=0))
+        if outputs.ndim > 2:
+            raise ValueError(
+                f"{self.model.name!r}: outputs of shape {outputs.shape}; target= must be a function of them that gives "
+                "one score for each input"
+            )
+        likeliest: Array = outputs.reshape(count, -1).argmax(axis=1).astype(np.int32)
+        return likeliest
+
+    def scores(self, x: Any, targets: Array | None) -> Array:
+        """The score of each input (n,)."""
+        return np.concatenate([self._scored(part, own) for part, own, _ in self._parts(x, targets, None)])
+
+    def look(self, x: Any, targets: Array | None, at: Array | None = None) -> tuple[Array, Array, Array]:
+        """What the place holds, the gradient of the score by it, and the score (n,).
+
+        Where ``at`` is given, it stands in for what the place would hold.
+        """
+        found = [self._graded(part, own, where) for part, own, where in self._parts(x, targets, at)]
+        held, graded, score = (np.concatenate(group) for group in zip(*found, strict=True))
+        return held, graded, score
+
+    def _parts(self, x: Any, targets: Array | None, at: Array | None) -> Iterator[tuple[Any, Any, Any]]:
+        for rows, part in batches(x):
+            yield part, None if targets is None else targets[rows], None if at is None else at[rows]
+
+    def _score(self, x: Any, target: Any) -> Any:
+        outputs = self.model(x, training=False)
+        if callable(self.target):
+            score = self.target(outputs)
+        else:
+            flat = ops.reshape(outputs, (outputs.shape[0], -1))
+            score = ops.sum(flat * ops.one_hot(target, flat.shape[1]), axis=-1)
+        if score.shape != (flatten(x)[0].shape[0],):
+            raise ValueError(f"target: expected a score for each input, got shape {score.shape}")
+        return score
+
+    def _gradient(self, x: Any, target: Any, at: Any = None) -> tuple[Any, Any, Any]:
+        held: list[Any] = [] if self.layer is not None else [x if at is None else at]
+
+        def through(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+            outputs = layer.call(*args, **kwargs)
+            if layer is not self.layer:
+                return outputs
+            if held:
+                raise ValueError(f"layer {layer.name!r} is used more than once: which use is meant is not known")
+            held.append(outputs if at is None else ops.identity(at))
+            return held[0]
+
+        with calls(through):
+            score = self._score(x if self.layer is not None else held[0], target)
+        if not held:
+            raise ValueError(f"layer {self.layer!r} has no part in what the model computes")
+        return ops.identity(held[0]), gradients(score, held[0]), score
