@@ -16,6 +16,9 @@ EXAMPLES_FOLDER = Path(__file__).parents[2] / "examples"
 #: and words that it prints.
 EXAMPLES = [
     ("autoencoders.py", "", "test MSE from 32 numbers"),
+    ("gan.py", "", "at least 0.9 sure of"),
+    ("image_recognition.py", "cifar10/cifar10_12k.npz", "test accuracy"),
+    ("interpretability.py", "cifar10/cifar10_12k.npz", "without a random tenth"),
     ("mnist.py", "", "test accuracy"),
     ("recommendation.py", "ratings/ratings.csv", "recall@10"),
 ]

@@ -1,0 +1,77 @@
+"""A GAN learns to write digits: a generator makes them from noise, a discriminator tells them from MNIST's.
+
+python examples/gan.py [--tiny]
+
+How good they are, says a classifier that was trained on MNIST alone: how many it is at least 0.9 sure of, and whether
+all ten digits are among them. Radford, Metz, Chintala, "Unsupervised representation learning with DCGANs", 2016.
+"""
+
+import argparse
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import corten
+from corten import layers
+from corten.datasets import digits, mnist
+from corten.models import GAN, Sequential
+from corten.optimizers import Adam
+
+
+def networks() -> tuple[Sequential, Sequential]:
+    """From 64 numbers to an image of 28x28, from -1 to 1; and from an image to one score."""
+    generator = [layers.Dense(7 * 7 * 64, use_bias=False, input_shape=(64,))]
+    generator += [layers.BatchNormalization(momentum=0.9), layers.ReLU(), layers.Reshape((7, 7, 64))]
+    generator += [layers.Conv2DTranspose(32, 4, strides=2, padding="same", use_bias=False)]
+    generator += [layers.BatchNormalization(momentum=0.9), layers.ReLU()]
+    generator += [layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh")]
+    discriminator = [layers.Conv2D(32, 4, strides=2, padding="same", input_shape=(28, 28, 1))]
+    discriminator += [layers.LeakyReLU(0.2), layers.Dropout(0.3), layers.Conv2D(64, 4, strides=2, padding="same")]
+    discriminator += [layers.LeakyReLU(0.2), layers.Dropout(0.3), layers.Flatten(), layers.Dense(1)]
+    return Sequential(generator), Sequential(discriminator)
+
+
+def classifier() -> Sequential:
+    """The judge, a convolutional network with dropout."""
+    stack = [layers.Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)), layers.MaxPooling2D()]
+    stack += [layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.4)]
+    stack += [layers.Dense(128, activation="relu"), layers.Dropout(0.4), layers.Dense(10, activation="softmax")]
+    model = Sequential(stack)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def main() -> None:
+    """Train both, generate, count, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tiny", action="store_true", help="scikit-learn's digits, one epoch")
+    options = parser.parse_args()
+    corten.utils.set_random_seed(0)
+    (x, y), (x_test, y_test) = digits.load_data() if options.tiny else mnist.load_data()
+    x, x_test = (images[..., None] / np.float32(127.5) - 1 for images in (x, x_test))
+
+    gan = GAN(*networks(), latent_size=64)
+    # The generator that is used in the end has the average of its weights over the last thousand steps or so.
+    average: Any = {"use_ema": True, "ema_momentum": 0.9 if options.tiny else 0.999}
+    gan.compile(Adam(2e-4, beta_1=0.5), Adam(2e-4, beta_1=0.5, **average))
+    gan.fit(x, batch_size=64, epochs=1 if options.tiny else 12, verbose=2)
+    made = gan.generate(5000, seed=1)
+
+    judge = classifier()
+    judge.fit(x, y, batch_size=128, epochs=1 if options.tiny else 6, verbose=0)
+    print(f"the classifier's test accuracy: {judge.evaluate(x_test, y_test, verbose=0)[1]:.4f}")
+    judged = judge.predict(made, verbose=0)
+    shares = np.bincount(judged.argmax(axis=1), minlength=10) / len(made)
+    print(f"it is at least 0.9 sure of {(judged.max(axis=1) >= 0.9).mean():.1%} of {len(made)} made digits")
+    print("shares of the digits: " + ", ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(shares)))
+
+    figure = Figure(figsize=(8, 8), layout="constrained")
+    for axes, image in zip(figure.subplots(10, 10).flat, made, strict=False):
+        axes.imshow(image[..., 0], cmap="gray_r", vmin=-1, vmax=1)
+        axes.axis("off")
+    figure.savefig("gan.png", dpi=100)
+
+
+if __name__ == "__main__":
+    main()
