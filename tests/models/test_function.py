@@ -169,3 +169,27 @@ def test_what_goes_wrong_leaves_things_as_they_were() -> None:
     with pytest.raises(ValueError, match=r"belongs to another step"):
         corten.function(lambda x: x + kept[0])(np.ones(2))
     assert int(add(np.array([2]))[0]) == 2 and float(total) == 3
+
+
+def test_a_gradient_penalty_is_differentiated_again() -> None:
+    """What a Wasserstein GAN asks for (Gulrajani et al. 2017): the slope by the images, and its own by the weights."""
+    corten.utils.set_random_seed(0)
+    convolutions = [layers.Conv2D(4, 3, strides=2, padding="same", activation="tanh", input_shape=(7, 7, 2))]
+    critic = Sequential([*convolutions, layers.LayerNormalization(), layers.Flatten(), layers.Dense(1)])
+    x = np.random.default_rng(0).normal(size=(4, 7, 7, 2)).astype("float32")
+
+    @corten.function
+    def penalty(x: Any) -> Any:
+        slope = corten.gradients(critic(x), x)
+        value = ops.mean(ops.square(ops.sqrt(ops.sum(ops.square(slope), axis=(1, 2, 3))) - 1.0))
+        return value, corten.gradients(value, critic.trainable_variables)
+
+    _, found = penalty(x)
+    for variable, gradient in zip(critic.trainable_variables, found, strict=True):
+        weights, direction = variable.numpy(), np.sign(gradient) * 1e-3
+        sides = []
+        for sign in (1, -1):
+            variable.assign(weights + sign * direction)
+            sides.append(float(penalty(x)[0]))
+        variable.assign(weights)
+        assert (sides[0] - sides[1]) / 2e-3 == pytest.approx(np.abs(gradient).sum(), rel=2e-2, abs=2e-3)
