@@ -4,6 +4,7 @@ from kernels import (
     activations,
     arithmetic,
     convolution,
+    depthwise,
     losses,
     movement,
     normalization,
@@ -18,6 +19,7 @@ __all__ = ["CASES"]
 CASES = [
     *products.CASES,
     *convolution.CASES,
+    *depthwise.CASES,
     *pooling.CASES,
     *normalization.CASES,
     *activations.CASES,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from contest import Array, Case, normal
 
-from corten import optimizers
+from corten import ops, optimizers
 from corten.tensor import Variable
 
 __all__ = ["CASES"]
@@ -104,6 +104,33 @@ def _adam(decay: float) -> Callable[..., Any]:
     return baseline
 
 
+def _read(weights: Variable, indices: Variable, rows: Variable) -> list[Any]:
+    """Adam where the table was read by index."""
+    optimizer = optimizers.Adam(0.001)
+    optimizer.build([weights])
+    optimizer.minimize(ops.sum(ops.multiply(ops.take(weights, indices, axis=0), rows)), [weights])
+    return []
+
+
+def _adam_of_rows(w: Array, indices: Array, dy: Array) -> Callable[[], Array]:
+    """Rows sorted by index, summed, and their part of the table and its slots taken out and put back."""
+    m, v, time = np.zeros_like(w), np.zeros_like(w), 0
+
+    def step() -> Array:
+        nonlocal time
+        time += 1
+        order = np.argsort(indices, kind="stable")
+        rows, starts = np.unique(indices[order], return_index=True)
+        g = np.add.reduceat(dy[order], starts, axis=0)
+        m[rows] += (g - m[rows]) * np.float32(0.1)
+        v[rows] += (g * g - v[rows]) * np.float32(0.001)
+        rate = np.float32(0.001 * np.sqrt(1 - 0.999**time) / (1 - 0.9**time))
+        w[rows] -= rate * m[rows] / (np.sqrt(v[rows]) + np.float32(1e-7))
+        return w
+
+    return step
+
+
 _OPTIMIZERS: list[tuple[str, Callable[[], Any], Callable[..., Any]]] = [
     ("sgd", lambda: optimizers.SGD(0.01), _sgd),
     ("sgd with momentum", lambda: optimizers.SGD(0.01, momentum=0.9), _momentum(nesterov=False)),
@@ -127,6 +154,21 @@ def _cases() -> Iterator[Case]:
                 in_place=True,
                 tolerance=1e-5,
             )
+    for count in (128, 6400):
+        yield Case(
+            "adam of gathered rows",
+            f"{count} of 50000x64",
+            lambda count=count: (
+                normal(50_000, 64),
+                np.random.default_rng(3).integers(0, 50_000, count).astype(np.int32),
+                normal(count, 64, seed=2),
+            ),
+            _read,
+            _adam_of_rows,
+            on_arrays=False,
+            in_place=True,
+            tolerance=1e-4,
+        )
 
 
 CASES = list(_cases())

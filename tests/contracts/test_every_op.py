@@ -400,6 +400,8 @@ OPS = [
     Op(ops.conv2d_transpose, lambda x, k, strides, padding, output_padding: conv2d_transpose64(x, k, 0, 2, 2, 4), [(N, 3, 3, 3), (4, 4, 4, 3)], {"strides": 2, "padding": "same", "output_padding": 0}, atol=1e-5),
     Op(ops.upsample2d, lambda x, size: x.repeat(2, 1).repeat(3, 2), [(N, 4, 5, 2)], {"size": (2, 3)}),
     Op(ops.upsample2d, lambda x, size, interpolation: bilinear64(x), [(N, 4, 5, 2)], {"size": (1, 2), "interpolation": "bilinear"}),
+    Op(ops.conv2d, lambda x, k, groups, dilation: conv2d64(x, k, dilation=2, groups=4), [(N, 6, 7, 4), (2, 3, 1, 4)], {"groups": 4, "dilation": 2}, atol=1e-5),
+    Op(ops.conv2d, lambda x, k, b, groups, strides, padding: conv2d64(x, k, b, 2, True, groups=3), [(N, 6, 5, 3), (3, 3, 1, 6), (6,)], {"groups": 3, "strides": 2, "padding": "same"}, atol=1e-5),
     # pooling
     Op(ops.max_pool2d, lambda x: pool64(x, (2, 2), (2, 2), False, np.nanmax), [apart(N, 5, 4, 3)]),
     Op(ops.max_pool2d, lambda x, **_: pool64(x, (3, 2), (2, 1), True, np.nanmax), [apart(N, 5, 4, 3)], {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}),

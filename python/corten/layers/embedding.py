@@ -14,6 +14,10 @@ __all__ = ["Embedding"]
 class Embedding(Layer):
     """Indices become vectors: ``y[..., :] = embeddings[x[...], :]``.
 
+    A training step changes only the vectors whose indices are in the batch. Under an optimizer with a memory, as Adam
+    or SGD with momentum, the others rest, as does what it remembers of them; Keras lets them move on. Where all must
+    change (weight decay, a regularizer) or the gradient is clipped, all do. See docs/decisions/0010.
+
     Args:
         input_dim: how many indices there are; they run from 0 to ``input_dim - 1``.
         output_dim: the size of a vector.

@@ -3,6 +3,7 @@
 //! A [`Rule`] is the arithmetic of one element, [`update`] the pass. Formulas and their order of operations are
 //! Keras's; powers of beta are taken in f64, so that step 100 000 is as exact as step 1.
 
+use crate::layout::{BadIndex, gather};
 use crate::simd::{Kernel, Simd};
 use crate::{Isa, scratch, threads};
 
@@ -24,6 +25,60 @@ pub fn update<const N: usize>(isa: Isa, rule: impl Rule<N>, state: [&mut [f32]; 
         let gradient = &gradient[i * CHUNK..i * CHUNK + state[0].len()];
         isa.run(Update { rule, state, gradient, decay });
     });
+}
+
+/// Takes one step for the rows that `indices` names and for no others: a row's gradient is the sum of the rows of `dy`
+/// whose index it is, in their order.
+pub fn update_rows<const N: usize>(
+    isa: Isa,
+    rule: impl Rule<N>,
+    state: [&mut [f32]; N],
+    indices: &[i32],
+    dy: &[f32],
+    inner: usize,
+) -> Result<(), BadIndex> {
+    assert!(N > 0 && dy.len() == indices.len() * inner, "a row of dy for each index");
+    if dy.is_empty() {
+        return Ok(());
+    }
+    gather::check(indices, state[0].len() / inner)?;
+    let mut order: Vec<(i32, u32)> = scratch::list(indices.len());
+    order.extend(indices.iter().copied().zip(0..));
+    order.sort_unstable();
+    let (mut rows, mut ends) = (scratch::list(order.len()), scratch::list(order.len()));
+    for same in order.chunk_by(|a, b| a.0 == b.0) {
+        rows.push(same[0].0 as usize);
+        ends.push(ends.last().copied().unwrap_or(0) + same.len());
+    }
+    let work = inner * (WORK + order.len() / rows.len());
+    threads::for_each_row(state, inner, &rows, work, |k, state| {
+        let places = &order[if k == 0 { 0 } else { ends[k - 1] }..ends[k]];
+        scratch::with(inner, |gradient| isa.run(UpdateRow { rule, state, places, dy, gradient }));
+    });
+    Ok(())
+}
+
+struct UpdateRow<'a, R, const N: usize> {
+    rule: R,
+    state: [&'a mut [f32]; N],
+    /// The row's index and the places in dy where it occurs.
+    places: &'a [(i32, u32)],
+    dy: &'a [f32],
+    gradient: &'a mut [f32],
+}
+
+impl<R: Rule<N>, const N: usize> Kernel for UpdateRow<'_, R, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let UpdateRow { rule, state, places, dy, gradient } = self;
+        gradient.fill(0.0);
+        for &(_, place) in places {
+            let dy = &dy[place as usize * gradient.len()..][..gradient.len()];
+            gradient.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += dy);
+        }
+        Update { rule, state, gradient, decay: 0.0 }.run(s);
+    }
 }
 
 struct Update<'a, R, const N: usize> {
@@ -541,6 +596,41 @@ mod tests {
                 *m = 0.99 * *m + 0.01 * g;
             },
         );
+    }
+
+    #[test]
+    fn only_rows_that_are_named_change_and_they_as_in_a_whole_step() {
+        for isa in Isa::available() {
+            for (rows, inner, count) in [(1, 1, 3), (5, 7, 4), (900, 33, 2_000), (40_000, 16, 700), (3, 2, 0)] {
+                let indices: Vec<i32> = (0..count).map(|k| (k * 7919 % 1013 * 31 % rows) as i32).collect();
+                let dy = noise(count * inner, 4);
+                let mut gradient = vec![9.0; rows * inner];
+                gather::gather_gradient(isa, [1, rows, inner], &indices, &dy, &mut gradient).unwrap();
+                let before: [Vec<f32>; 3] =
+                    std::array::from_fn(|k| noise(rows * inner, k as u32).iter().map(|v| v * v).collect());
+                let rule = Adam::new(0.01, 0.9, 0.999, 1e-7, 3);
+                let mut whole = before.clone();
+                update(isa, rule, whole.each_mut().map(|v| &mut v[..]), &gradient, 0.0);
+                for threads in [1, 2, 3, 5] {
+                    threads::set_count(threads);
+                    let mut state = before.clone();
+                    update_rows(isa, rule, state.each_mut().map(|v| &mut v[..]), &indices, &dy, inner).unwrap();
+                    for k in 0..3 {
+                        for row in 0..rows {
+                            let named = indices.contains(&(row as i32));
+                            let want = if named { &whole[k] } else { &before[k] };
+                            let part = row * inner..(row + 1) * inner;
+                            assert!(state[k][part.clone()] == want[part], "{isa:?} {rows} x {inner}, row {row}");
+                        }
+                    }
+                }
+                threads::set_count(0);
+            }
+            let mut state = [vec![0.0; 4], vec![0.0; 4]];
+            let rule = Adagrad { learning_rate: 0.1, epsilon: 1e-7 };
+            let found = update_rows(isa, rule, state.each_mut().map(|v| &mut v[..]), &[1, 2], &[1.0; 4], 2);
+            assert_eq!(found, Err(BadIndex { position: 1, value: 2 }));
+        }
     }
 
     #[test]

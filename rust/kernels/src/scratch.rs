@@ -32,3 +32,12 @@ pub fn with<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     FREE.with_borrow_mut(|free| free.push(buffer));
     result
 }
+
+/// An empty list with room for `len`; as [`with`] where there is no memory for it.
+pub fn list<T>(len: usize) -> Vec<T> {
+    let mut list = Vec::new();
+    if list.try_reserve_exact(len).is_err() {
+        std::panic::resume_unwind(Box::new(OutOfMemory { bytes: len.saturating_mul(size_of::<T>()) }));
+    }
+    list
+}

@@ -218,6 +218,22 @@ pub fn for_each_chunks<T: Send, const N: usize>(
     });
 }
 
+/// Calls `f(k, rows)` with row `rows[k]` of each slice, a row `inner` long. The rows must ascend: no two tasks share one.
+pub fn for_each_row<T: Send, const N: usize>(
+    slices: [&mut [T]; N],
+    inner: usize,
+    rows: &[usize],
+    work: usize,
+    f: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    assert!(rows.windows(2).all(|pair| pair[0] < pair[1]), "rows must ascend");
+    let shared = slices.map(Shared::new);
+    for_each(rows.len(), work, |k| {
+        // SAFETY: rows of different indices do not overlap, and different slices never do.
+        f(k, shared.each_ref().map(|s| unsafe { s.part(rows[k] * inner, inner) }));
+    });
+}
+
 /// Runs `f` with denormals flushed to zero on this thread, as they are on the pool's, and restores what was set.
 pub fn with_flush<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);

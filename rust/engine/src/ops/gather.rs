@@ -10,7 +10,7 @@ use crate::spec::{DType, Dims, Spec};
 use corten_kernels::layout::{BadIndex, gather as kernel};
 use std::sync::Arc;
 
-fn outside(bad: BadIndex, size: usize) -> Error {
+pub(crate) fn outside(bad: BadIndex, size: usize) -> Error {
     let BadIndex { position, value } = bad;
     Error::Index(format!("index {value} at position {position} is outside 0..{size}"))
 }
@@ -62,6 +62,17 @@ impl Op for Gather {
     }
 }
 
+/// Refuses indices and dy that are not the gradient of a gather from `table`.
+pub(crate) fn expect_rows(table: &Spec, indices: &Spec, dy: &Spec) -> Result<()> {
+    expect_indices(indices)?;
+    expect_f32(&[dy])?;
+    let expected = [&indices.shape, table.shape.get(1..).unwrap_or(&[])].concat();
+    match dy.shape == expected && table.rank() > 0 {
+        true => Ok(()),
+        false => Err(Error::Shape(format!("expected {}, got {}", Dims(&expected), Dims(&dy.shape)))),
+    }
+}
+
 /// Inputs indices and dy; output dx of `shape`: rows of dy added up where their indices say.
 #[derive(Debug)]
 struct GatherGradient {
@@ -73,13 +84,9 @@ impl Op for GatherGradient {
         "gather_gradient"
     }
     fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
-        expect_indices(inputs[0])?;
-        expect_f32(&inputs[1..])?;
-        let expected = [&inputs[0].shape, &self.shape[1..]].concat();
-        if inputs[1].shape != expected {
-            return Err(Error::Shape(format!("expected {}, got {}", Dims(&expected), Dims(&inputs[1].shape))));
-        }
-        Ok(vec![Spec::f32(&self.shape)?])
+        let table = Spec::f32(&self.shape)?;
+        expect_rows(&table, inputs[0], inputs[1])?;
+        Ok(vec![table])
     }
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         let (sizes, indices, dx) = (rows(&self.shape), inputs[0].i32()?, outputs[0].f32()?);

@@ -4,6 +4,7 @@ use crate::Isa;
 use crate::gemm::pack::Matrix;
 use sweep::Sweep;
 
+mod depthwise;
 mod kernel_gradient;
 pub mod reference;
 mod sweep;
@@ -34,6 +35,10 @@ impl Conv2d {
     }
     pub fn out_width(&self) -> usize {
         self.out(1, self.width)
+    }
+    /// Whether no two channels mix, and there are several.
+    fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.channels
     }
     fn out(&self, axis: usize, size: usize) -> usize {
         let reach = (self.kernel[axis] - 1) * self.dilation[axis] + 1;
@@ -67,6 +72,9 @@ impl Conv2d {
 pub fn forward(isa: Isa, p: &Conv2d, x: &[f32], kernel: &[f32], bias: Option<&[f32]>, relu: bool, y: &mut [f32]) {
     p.check(x, kernel, y);
     assert!(bias.is_none_or(|bias| bias.len() == p.filters), "one bias per filter");
+    if p.is_depthwise() {
+        return depthwise::forward(isa, p, x, kernel, bias, relu, y);
+    }
     let (channels, filters, [high, wide]) = (p.channels / p.groups, p.filters / p.groups, p.kernel);
     let sweep = Sweep {
         batch: p.batch,
@@ -92,6 +100,9 @@ pub fn forward(isa: Isa, p: &Conv2d, x: &[f32], kernel: &[f32], bias: Option<&[f
 /// The gradient with respect to the input, written to `dx`.
 pub fn input_gradient(isa: Isa, p: &Conv2d, dy: &[f32], kernel: &[f32], dx: &mut [f32]) {
     p.check(dx, kernel, dy);
+    if p.is_depthwise() {
+        return depthwise::input_gradient(isa, p, dy, kernel, dx);
+    }
     // Inputs a stride apart meet the same taps: each such set is a sweep of those taps, reversed, over dy.
     for i in 0..p.strides[0].min(p.height) {
         let rows = Phase::new(p, 0, i);
@@ -125,6 +136,9 @@ pub fn input_gradient(isa: Isa, p: &Conv2d, dy: &[f32], kernel: &[f32], dx: &mut
 pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mut [f32], dbias: Option<&mut [f32]>) {
     p.check(x, dkernel, dy);
     assert!(dbias.as_ref().is_none_or(|dbias| dbias.len() == p.filters), "one bias per filter");
+    if p.is_depthwise() {
+        return depthwise::kernel_gradient(isa, p, x, dy, dkernel, dbias);
+    }
     kernel_gradient::kernel_gradient(isa, p, x, dy, dkernel, dbias);
 }
 

@@ -88,6 +88,36 @@ fn every_width_and_group_equals_the_reference() {
 }
 
 #[test]
+fn every_depthwise_geometry_equals_the_reference() {
+    for isa in Isa::available() {
+        for (channels, filters) in [(2, 2), (3, 6), (7, 7), (16, 16), (33, 33), (24, 48)] {
+            let depthwise = Conv2d { channels, filters, groups: channels, ..PLAIN };
+            for (kernel, strides, dilation) in [
+                ([3, 3], [1, 1], [1, 1]),
+                ([3, 3], [2, 2], [1, 1]),
+                ([2, 5], [1, 3], [1, 1]),
+                ([5, 4], [3, 1], [1, 1]),
+                ([1, 1], [4, 3], [1, 1]),
+                ([2, 3], [1, 1], [2, 3]),
+                ([3, 2], [2, 3], [2, 1]),
+                ([1, 7], [1, 1], [1, 1]),
+            ] {
+                for padding in [[[0, 0], [0, 0]], [[1, 1], [1, 1]], [[0, 1], [2, 0]], [[3, 4], [5, 3]]] {
+                    check(isa, &Conv2d { kernel, strides, dilation, padding, ..depthwise });
+                }
+            }
+        }
+        let wide = Conv2d { channels: 70, filters: 70, groups: 70, padding: [[1; 2]; 2], ..PLAIN };
+        check(isa, &Conv2d { batch: 3, height: 40, width: 37, ..wide });
+        check(isa, &Conv2d { batch: 40, height: 3, width: 2, ..wide });
+        check(isa, &Conv2d { height: 1, width: 1, padding: [[9; 2]; 2], ..wide });
+        check(isa, &Conv2d { batch: 0, ..wide });
+        check(isa, &Conv2d { filters: 0, ..wide });
+        check(isa, &Conv2d { kernel: [12, 3], ..wide });
+    }
+}
+
+#[test]
 fn small_and_large_images_and_batches_equal_the_reference() {
     for isa in Isa::available() {
         check(isa, &Conv2d { batch: 19, height: 4, width: 3, ..PLAIN });
@@ -158,7 +188,8 @@ fn the_bits_do_not_depend_on_the_threads() {
         (0..len as u32).map(|i| ((i ^ seed).wrapping_mul(2654435761) >> 8) as f32 / 1e7 - 0.8).collect()
     };
     let small = Conv2d { batch: 21, height: 17, width: 15, channels: 6, filters: 20, padding: [[1; 2]; 2], ..PLAIN };
-    for p in [small, Conv2d { channels: 32, filters: 32, ..small }] {
+    let depthwise = Conv2d { batch: 50, filters: 12, groups: 6, ..small };
+    for p in [small, Conv2d { channels: 32, filters: 32, ..small }, depthwise] {
         let [x, kernel, y] = sizes(&p);
         let (x, kernel, dy) = (noise(x, 1), noise(kernel, 2), noise(y, 3));
         for isa in Isa::available() {
