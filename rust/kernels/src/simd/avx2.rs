@@ -48,6 +48,7 @@ pub(super) unsafe fn transpose(source: *const f32, stride: usize, target: *mut f
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx2 {
     const LANES: usize = 8;
+    const FUSED: bool = true;
     const TILE_ROWS: usize = 6;
     const TILE_VECTORS: usize = 2;
     type F = __m256;

@@ -26,6 +26,7 @@ fn head(count: usize) -> __mmask16 {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx512 {
     const LANES: usize = 16;
+    const FUSED: bool = true;
     const TILE_ROWS: usize = 14;
     const TILE_VECTORS: usize = 2;
     type F = __m512;

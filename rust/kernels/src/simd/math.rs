@@ -72,8 +72,12 @@ fn exp_m1_clamped<S: Simd>(s: S, x: S::F) -> S::F {
 /// `e^x - 1`, exact to the last places near zero.
 #[inline(always)]
 pub fn exp_m1<S: Simd>(s: S, x: S::F) -> S::F {
-    let near = exp_m1_clamped(s, clamp(s, x, -20.0, 20.0));
-    s.select(s.lt(s.splat(20.0), x), exp(s, x), near)
+    let (t, n) = exp_parts(s, clamp(s, x, -20.0, EXP_HIGH));
+    // From 20 on the one is below the last place, and 2^n may be beyond the range that e^x still is in.
+    let scale = s.pow2(s.min_raw(s.splat(127.0), n));
+    let near = s.mul_add(scale, t, s.sub(scale, s.splat(1.0)));
+    let y = s.select(s.lt(s.splat(20.0), x), s.scale_pow2(s.add(t, s.splat(1.0)), n), near);
+    s.select(s.lt(s.splat(EXP_HIGH), x), s.splat(f32::INFINITY), y)
 }
 
 /// `ln(1 + f)` for `f` in `[sqrt(1/2) - 1, sqrt(2) - 1]`.
@@ -116,6 +120,73 @@ pub fn ln<S: Simd>(s: S, x: S::F) -> S::F {
     // NaN and plus infinity are their own logarithms.
     let y = s.select(s.lt(x, s.splat(f32::INFINITY)), y, x);
     s.select(s.lt(x, s.splat(0.0)), s.splat(f32::NAN), y)
+}
+
+/// The logarithm of a positive normal `x` as a sum of two floats, good to about 2^-30: what `x^y` must have, for its
+/// exponent multiplies the error. Needs fused multiply-adds.
+#[inline(always)]
+fn ln_double<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+    let (m, e) = s.split_exponent(x);
+    let upper = s.lt(s.splat(std::f32::consts::SQRT_2), m);
+    let m = s.select(upper, s.mul(m, s.splat(0.5)), m);
+    let e = s.select(upper, s.add(e, s.splat(1.0)), e);
+    // ln(1 + f) = 2 atanh(a), a = f / (2 + f); the remainder of the quotient is exact.
+    let f = s.sub(m, s.splat(1.0));
+    let d = s.add(s.splat(2.0), f);
+    let d_low = s.sub(f, s.sub(d, s.splat(2.0)));
+    let inverse = s.div(s.splat(1.0), d);
+    let a = s.mul(f, inverse);
+    let remainder = s.mul_add(s.neg(a), d_low, s.mul_add(s.neg(a), d, f));
+    let z = s.mul(a, a);
+    let p = polynomial(s, z, [6.666666667e-01, 4.000000000e-01, 2.857142857e-01, 2.222222222e-01, 1.818181818e-01]);
+    let twice = s.add(a, a);
+    let low = s.mul_add(s.add(remainder, remainder), inverse, s.mul(s.mul(z, a), p));
+    // e * LN2_HIGH is exact, and zero or larger than what is added.
+    let whole = s.mul(e, s.splat(LN2_HIGH));
+    let high = s.add(whole, twice);
+    let low = s.add(s.sub(twice, s.sub(high, whole)), s.mul_add(e, s.splat(LN2_LOW), low));
+    let sum = s.add(high, low);
+    (sum, s.sub(low, s.sub(sum, high)))
+}
+
+/// `|x|^y` for normal `x` and `|y| <= 1e9`, with its sign; at zero, with `y >= 0`, zero or one.
+#[inline(always)]
+fn power_usual<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let (high, low) = ln_double(s, s.abs(x));
+    let p = s.mul(y, high);
+    let p_low = s.mul_add(y, low, s.mul_add(y, high, s.neg(p)));
+    let (t, n) = exp_parts(s, clamp(s, p, EXP_LOW, EXP_HIGH));
+    // e^p_low is 1 + p_low.
+    let size = s.scale_pow2(s.add(s.mul_add(p_low, s.add(t, one), t), one), n);
+    let size = s.select(s.lt(p, s.splat(EXP_LOW)), zero, size);
+    let size = s.select(s.lt(s.splat(EXP_HIGH), p), s.splat(f32::INFINITY), size);
+    let whole = s.eq(s.round(y), y);
+    let half = s.mul(y, s.splat(0.5));
+    let odd = s.and(whole, s.not(s.eq(s.round(half), half)));
+    let below = s.select(odd, s.neg(size), s.select(whole, size, s.splat(f32::NAN)));
+    let result = s.select(s.lt(x, zero), below, size);
+    let at_zero = s.select(s.eq(y, zero), one, s.select(odd, x, zero));
+    s.select(s.eq(x, zero), at_zero, result)
+}
+
+/// `x^y`, as the standard library's `powf`, but that results below the smallest normal float may be zero.
+#[inline(always)]
+pub fn power<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
+    let size = s.abs(x);
+    let normal = s.and(s.le(s.splat(f32::MIN_POSITIVE), size), s.lt(size, s.splat(f32::INFINITY)));
+    let zero = s.and(s.eq(x, s.splat(0.0)), s.le(s.splat(0.0), y));
+    let usual = s.and(s.or(normal, zero), s.le(s.abs(y), s.splat(1e9)));
+    if S::FUSED && s.first(s.not(usual)) == S::LANES {
+        return power_usual(s, x, y);
+    }
+    let (mut lanes, exponents) = (s.to_array(x), s.to_array(y));
+    for i in 0..S::LANES {
+        lanes[i] = lanes[i].powf(exponents[i]);
+    }
+    let exact = s.load(&lanes);
+    // A lane's result must not depend on its neighbours.
+    if S::FUSED { s.select(usual, power_usual(s, x, y), exact) } else { exact }
 }
 
 /// `ln(1 + x)`, exact to the last places near zero.
@@ -317,6 +388,7 @@ mod tests {
         NormalCdf,
         Sin,
         Cos,
+        Power(f32),
     }
 
     struct Apply<'a>(Function, &'a [f32], &'a mut [f32]);
@@ -340,6 +412,7 @@ mod tests {
                     Function::NormalCdf => normal_cdf(s, x),
                     Function::Sin => sin(s, x),
                     Function::Cos => cos(s, x),
+                    Function::Power(y) => power(s, x, s.splat(y)),
                 };
                 s.store_head(y, result);
             }
@@ -397,6 +470,12 @@ mod tests {
         check(Function::Sigmoid, &wide, 3.0, |x| 1.0 / (1.0 + (-x).exp()));
         check(Function::Tanh, &wide, 4.0, f64::tanh);
         check(Function::Erf, &wide, 3.0, erf_f64);
+        for y in [0.5, -0.5, 1.0 / 3.0, 3.0, 2.7, -3.0, 5.0, 0.0, 1.0, -1.0, 10.0, 37.3, 1e4, -1e10, f32::INFINITY] {
+            check(Function::Power(y), &[wide.clone(), positive.clone(), line(0.999, 1.001)].concat(), 3.0, |x| {
+                x.powf(f64::from(y))
+            });
+        }
+        check(Function::Power(f32::NAN), &wide, 0.0, |x| x.powf(f64::NAN));
         let angles = [wide.clone(), line(-1.1e4, 1.1e4), line(-1e8, 1e8)].concat();
         check(Function::Sin, &angles, 3.0, f64::sin);
         check(Function::Cos, &angles, 3.0, f64::cos);

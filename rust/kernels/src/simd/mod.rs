@@ -125,6 +125,8 @@ fn run_scalar<K: Kernel>(kernel: K) -> K::Output {
 /// Vectors of [`Simd::LANES`] floats. A comparison with NaN is false in every lane.
 pub trait Simd: Copy + Send + Sync + 'static {
     const LANES: usize;
+    /// Whether [`Simd::mul_add`] rounds once.
+    const FUSED: bool;
     /// Rows and vector columns of the matrix tile that fits this set's registers.
     const TILE_ROWS: usize;
     const TILE_VECTORS: usize;

@@ -17,6 +17,7 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Neon {
     const LANES: usize = 4;
+    const FUSED: bool = true;
     const TILE_ROWS: usize = 8;
     const TILE_VECTORS: usize = 3;
     type F = float32x4_t;

@@ -21,6 +21,7 @@ fn zip<T>(a: F, b: F, f: impl Fn(f32, f32) -> T) -> [T; N] {
 
 impl Simd for Scalar {
     const LANES: usize = N;
+    const FUSED: bool = false;
     const TILE_ROWS: usize = 4;
     const TILE_VECTORS: usize = 2;
     type F = F;
