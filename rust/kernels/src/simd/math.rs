@@ -149,18 +149,25 @@ fn ln_double<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     (sum, s.sub(low, s.sub(sum, high)))
 }
 
-/// `|x|^y` for normal `x` and `|y| <= 1e9`, with its sign; at zero, with `y >= 0`, zero or one.
+/// `x^y` for positive normal `x` and `|y| <= 1e9`.
 #[inline(always)]
-fn power_usual<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
-    let (zero, one) = (s.splat(0.0), s.splat(1.0));
-    let (high, low) = ln_double(s, s.abs(x));
+fn power_positive<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
+    let one = s.splat(1.0);
+    let (high, low) = ln_double(s, x);
     let p = s.mul(y, high);
     let p_low = s.mul_add(y, low, s.mul_add(y, high, s.neg(p)));
     let (t, n) = exp_parts(s, clamp(s, p, EXP_LOW, EXP_HIGH));
     // e^p_low is 1 + p_low.
     let size = s.scale_pow2(s.add(s.mul_add(p_low, s.add(t, one), t), one), n);
-    let size = s.select(s.lt(p, s.splat(EXP_LOW)), zero, size);
-    let size = s.select(s.lt(s.splat(EXP_HIGH), p), s.splat(f32::INFINITY), size);
+    let size = s.select(s.lt(p, s.splat(EXP_LOW)), s.splat(0.0), size);
+    s.select(s.lt(s.splat(EXP_HIGH), p), s.splat(f32::INFINITY), size)
+}
+
+/// [`power_positive`] for negative `x` too, and for zero with `y >= 0`.
+#[inline(always)]
+fn power_signed<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let size = power_positive(s, s.abs(x), y);
     let whole = s.eq(s.round(y), y);
     let half = s.mul(y, s.splat(0.5));
     let odd = s.and(whole, s.not(s.eq(s.round(half), half)));
@@ -174,11 +181,17 @@ fn power_usual<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
 #[inline(always)]
 pub fn power<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
     let size = s.abs(x);
-    let normal = s.and(s.le(s.splat(f32::MIN_POSITIVE), size), s.lt(size, s.splat(f32::INFINITY)));
+    let (least, infinity) = (s.splat(f32::MIN_POSITIVE), s.splat(f32::INFINITY));
+    let moderate = s.le(s.abs(y), s.splat(1e9));
+    let positive = s.and(s.and(s.le(least, x), s.lt(x, infinity)), moderate);
+    if S::FUSED && s.first(s.not(positive)) == S::LANES {
+        return power_positive(s, x, y);
+    }
+    let normal = s.and(s.le(least, size), s.lt(size, infinity));
     let zero = s.and(s.eq(x, s.splat(0.0)), s.le(s.splat(0.0), y));
-    let usual = s.and(s.or(normal, zero), s.le(s.abs(y), s.splat(1e9)));
+    let usual = s.and(s.or(normal, zero), moderate);
     if S::FUSED && s.first(s.not(usual)) == S::LANES {
-        return power_usual(s, x, y);
+        return power_signed(s, x, y);
     }
     let (mut lanes, exponents) = (s.to_array(x), s.to_array(y));
     for i in 0..S::LANES {
@@ -186,7 +199,7 @@ pub fn power<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
     }
     let exact = s.load(&lanes);
     // A lane's result must not depend on its neighbours.
-    if S::FUSED { s.select(usual, power_usual(s, x, y), exact) } else { exact }
+    if S::FUSED { s.select(usual, power_signed(s, x, y), exact) } else { exact }
 }
 
 /// `ln(1 + x)`, exact to the last places near zero.
