@@ -9,7 +9,7 @@ use crate::plan::{Place, Plan, Region, Step, arena_of};
 use crate::spec::{DType, Spec};
 use corten_kernels::threads;
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -189,6 +189,22 @@ enum Lock<'v> {
     Write(RwLockWriteGuard<'v, Data>),
 }
 
+/// Asks the caller now and then whether the run is still wanted.
+struct Patience<'a> {
+    cancelled: &'a mut dyn FnMut() -> bool,
+    asked: Instant,
+}
+
+impl Patience<'_> {
+    fn ended(&mut self) -> bool {
+        if self.asked.elapsed() < Duration::from_millis(50) {
+            return false;
+        }
+        self.asked = Instant::now();
+        (self.cancelled)()
+    }
+}
+
 impl Program {
     /// Compiles what `outputs` and the graph's updates need, fed by `inputs`.
     pub fn compile(graph: &Graph, inputs: &[Value], outputs: &[Value]) -> Result<Program> {
@@ -254,12 +270,10 @@ impl Program {
             })
             .collect();
         let batches = Batches { dataset, order, watch, budget };
-        // A small step is done before another thread would have woken.
-        let result = if self.plan.work < 4 * threads::GRAIN {
-            threads::with_flush(|| self.steps_of(&mut arena, &mut slots, &batches, outputs, None))
-        } else {
-            threads::drive(cancelled, |flag| self.steps_of(&mut arena, &mut slots, &batches, outputs, Some(flag)))
-        };
+        // A small step is done before anybody would ask whether it is still wanted.
+        let mut patience = Patience { cancelled, asked: Instant::now() };
+        let patience = (self.plan.work >= 4 * threads::GRAIN).then_some(&mut patience);
+        let result = threads::with_flush(|| self.steps_of(&mut arena, &mut slots, &batches, outputs, patience));
         idle().push(arena);
         result
     }
@@ -286,7 +300,7 @@ impl Program {
         slots: &mut [Slot<'_>],
         batches: &Batches<'_>,
         outputs: &mut [SliceMut<'_>],
-        cancel: Option<&AtomicBool>,
+        mut patience: Option<&mut Patience<'_>>,
     ) -> Result<usize> {
         let began = Instant::now();
         let Batches { dataset, order, watch, budget } = *batches;
@@ -317,7 +331,7 @@ impl Program {
                         self.direct(dataset, index, rows).or(ours).unwrap_or(Slice::F32(&[]))
                     })
                     .collect();
-                self.step(arena, slots, &feeds, outputs, done, cancel)?;
+                self.step(arena, slots, &feeds, outputs, done, patience.as_deref_mut())?;
                 done += 1;
                 let bad = watch.is_some_and(|index| match &outputs[index] {
                     SliceMut::F32(values) => !values[done - 1].is_finite(),
@@ -347,10 +361,10 @@ impl Program {
         feeds: &[Slice<'_>],
         outputs: &mut [SliceMut<'_>],
         index: usize,
-        cancel: Option<&AtomicBool>,
+        mut patience: Option<&mut Patience<'_>>,
     ) -> Result<()> {
         for (position, step) in self.plan.steps.iter().enumerate() {
-            if position < self.plan.commit && cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            if position < self.plan.commit && patience.as_mut().is_some_and(|patience| patience.ended()) {
                 return Err(Error::Interrupted);
             }
             let Some(spent) = self.spent.get() else {

@@ -4,9 +4,8 @@
 //! cut by the size of the problem alone; which thread runs which piece never shows in the result.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
-use std::time::Duration;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Multiply-adds (or an equal amount of other work) below which a piece is not worth handing to another thread.
 pub const GRAIN: usize = 100_000;
@@ -45,8 +44,8 @@ pub fn set_count(threads: usize) {
 
 /// The pool of this process and thread count. Never freed: a forked child must not touch its parent's threads, and a
 /// loop may still run on a pool that `set_count` replaced.
-fn pool() -> Option<&'static Pool> {
-    let (pid, threads) = (std::process::id(), count());
+fn pool(threads: usize) -> Option<&'static Pool> {
+    let pid = std::process::id();
     // SAFETY: the pointer is null or came from `Box::leak` below, and nothing frees it.
     let newest: Option<&'static Pool> = unsafe { POOL.load(Ordering::Acquire).as_ref() };
     let found =
@@ -55,7 +54,8 @@ fn pool() -> Option<&'static Pool> {
         return found;
     }
     let rayon = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
+        // The caller of a loop is one of its threads.
+        .num_threads(threads - 1)
         .thread_name(|i| format!("corten-{i}"))
         .start_handler(|_| {
             set_flush(true);
@@ -65,40 +65,6 @@ fn pool() -> Option<&'static Pool> {
     let made = Box::leak(Box::new(Pool { pid, threads, rayon, older: newest }));
     POOL.store(made, Ordering::Release);
     Some(made)
-}
-
-/// Runs `f` on a thread of the pool while the calling thread waits, asking `cancelled` every 50 ms; once that says
-/// yes, the flag handed to `f` is set and `f` should return soon.
-pub fn drive<R: Send>(cancelled: &mut dyn FnMut() -> bool, f: impl FnOnce(&AtomicBool) -> R + Send) -> R {
-    let flag = AtomicBool::new(false);
-    let Some(pool) = pool() else { return with_flush(|| f(&flag)) };
-    let outcome = Mutex::new(None);
-    let ready = Condvar::new();
-    let lock = || outcome.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    pool.rayon.in_place_scope(|scope| {
-        scope.spawn(|_| {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(&flag)));
-            *lock() = Some(result);
-            ready.notify_one();
-        });
-        let mut guard = lock();
-        while guard.is_none() {
-            let waited = ready.wait_timeout(guard, Duration::from_millis(50));
-            guard = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
-            if guard.is_none() {
-                drop(guard);
-                if cancelled() {
-                    flag.store(true, Ordering::Relaxed);
-                }
-                guard = lock();
-            }
-        }
-    });
-    match lock().take() {
-        Some(Ok(result)) => result,
-        Some(Err(panic)) => std::panic::resume_unwind(panic),
-        None => unreachable!("the loop above ends only when there is an outcome"),
-    }
 }
 
 thread_local! {
@@ -119,30 +85,123 @@ pub fn alone<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// Calls `f(task)` for every task in `0..tasks`, each about `work` multiply-adds.
+///
+/// The calling thread works itself and never waits for a helper to wake: a helper that comes too late finds the loop
+/// closed. Each begins on a stretch of its own, so that what it wrote in the loop before may still be in its cache, and
+/// then takes from the others'.
 pub fn for_each(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
-    let leaf = (GRAIN / work.max(1)).max(1);
-    if tasks <= leaf || ALONE.get() || count() == 1 {
+    let most = (tasks.saturating_mul(work) / GRAIN).min(tasks);
+    if most < 2 || ALONE.get() {
         return (0..tasks).for_each(f);
     }
-    if rayon::current_thread_index().is_some() {
-        return split(0, tasks, leaf, &f);
-    }
-    // From outside the pool its threads must be woken first, which takes as long as all of this.
-    if tasks.saturating_mul(work) < 10 * GRAIN {
-        return (0..tasks).for_each(f);
-    }
-    match pool() {
-        Some(pool) => pool.rayon.install(|| split(0, tasks, leaf, &f)),
-        None => (0..tasks).for_each(f),
+    let count = count();
+    let threads = count.min(most);
+    let pool = if threads > 1 { pool(count) } else { None };
+    let Some(pool) = pool else { return (0..tasks).for_each(f) };
+    // Tasks taken at once: few enough that all end together.
+    let leaf = (GRAIN / 4 / work.max(1)).clamp(1, tasks.div_ceil(threads));
+    let job = Arc::new(Job::new(tasks, threads, leaf, &f));
+    let closing = Closing(&job);
+    enlist(pool, job.clone(), threads - 1);
+    job.work(0);
+    drop(closing);
+    let panic = job.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+    if let Some(panic) = panic {
+        std::panic::resume_unwind(panic);
     }
 }
 
-fn split(from: usize, to: usize, leaf: usize, f: &(impl Fn(usize) + Sync)) {
-    if to - from <= leaf {
-        return (from..to).for_each(f);
+/// One parallel loop.
+struct Job {
+    /// The helpers at work, and whether others still may begin.
+    state: AtomicUsize,
+    joined: AtomicUsize,
+    stretches: Box<[Stretch]>,
+    leaf: usize,
+    /// The caller's closure: alive until the job is closed and no helper is at work.
+    f: *const (dyn Fn(usize) + Sync),
+    panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
+}
+
+/// The tasks `next..end`; on a cache line of its own (two, for they are fetched in pairs).
+#[repr(align(128))]
+struct Stretch {
+    next: AtomicUsize,
+    end: usize,
+}
+
+// SAFETY: the closure is `Sync`, and `join` reaches it only while its owner waits in `Closing`.
+unsafe impl Send for Job {}
+// SAFETY: as above.
+unsafe impl Sync for Job {}
+
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
+impl Job {
+    fn new<'a>(tasks: usize, threads: usize, leaf: usize, f: &'a (dyn Fn(usize) + Sync + 'a)) -> Job {
+        let cut = |i: usize| tasks * i / threads;
+        let stretch = |i| Stretch { next: AtomicUsize::new(cut(i)), end: cut(i + 1) };
+        // SAFETY: only the lifetime changes; see the field.
+        let f = unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + 'a), *const (dyn Fn(usize) + Sync)>(f) };
+        let stretches = (0..threads).map(stretch).collect();
+        Job { state: AtomicUsize::new(0), joined: AtomicUsize::new(1), stretches, leaf, f, panic: Mutex::new(None) }
     }
-    let middle = from + (to - from) / 2;
-    rayon::join(|| split(from, middle, leaf, f), || split(middle, to, leaf, f));
+
+    /// Takes tasks until none is left, those of stretch `own` first.
+    fn work(&self, own: usize) {
+        // SAFETY: called by the owner before it closes the job, and by helpers that `join` let in.
+        let f = unsafe { &*self.f };
+        for i in 0..self.stretches.len() {
+            let Stretch { next, end } = &self.stretches[(own + i) % self.stretches.len()];
+            loop {
+                let from = next.fetch_add(self.leaf, Ordering::Relaxed);
+                if from >= *end {
+                    break;
+                }
+                (from..*end.min(&(from + self.leaf))).for_each(f);
+            }
+        }
+    }
+
+    /// Helps; to be called only while `state` counts the helper.
+    fn join(&self) {
+        let own = self.joined.fetch_add(1, Ordering::Relaxed) % self.stretches.len();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.work(own)));
+        if let Err(panic) = outcome {
+            *self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(panic);
+        }
+    }
+}
+
+/// Lets no helper begin any more and waits for those at work, even when the loop ends by a panic.
+struct Closing<'a>(&'a Job);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.state.fetch_or(CLOSED, Ordering::AcqRel);
+        let mut looks = 0;
+        while self.0.state.load(Ordering::Acquire) != CLOSED {
+            // What is left is a task or so: not worth sleeping, but where a helper has lost its core, it needs ours.
+            looks += 1;
+            if looks < 256 { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+    }
+}
+
+/// Asks `helpers` threads to join; each that comes asks half of the rest, so that many wake soon.
+fn enlist(pool: &'static Pool, job: Arc<Job>, helpers: usize) {
+    if helpers == 0 {
+        return;
+    }
+    pool.rayon.spawn(move || {
+        if job.state.fetch_add(1, Ordering::AcqRel) & CLOSED == 0 {
+            let rest = helpers - 1;
+            enlist(pool, job.clone(), rest / 2);
+            enlist(pool, job.clone(), rest - rest / 2);
+            job.join();
+        }
+        job.state.fetch_sub(1, Ordering::AcqRel);
+    });
 }
 
 /// A pointer that tasks share to write disjoint parts of one slice.
@@ -298,21 +357,28 @@ mod tests {
     }
 
     #[test]
-    fn drive_returns_the_result_and_passes_on_cancellation() {
-        assert_eq!(drive(&mut || false, |_| 7), 7);
-        let seen = drive(&mut || true, |flag| {
-            while !flag.load(Ordering::Relaxed) {
-                std::thread::yield_now();
+    fn loops_inside_loops_and_loops_of_several_callers_end() {
+        set_count(3);
+        let total = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        for_each(7, GRAIN, |_| for_each(5, GRAIN, |_| _ = total.fetch_add(1, Ordering::Relaxed)));
+                    }
+                });
             }
-            "stopped"
         });
-        assert_eq!(seen, "stopped");
+        assert_eq!(total.into_inner(), 4 * 50 * 7 * 5);
     }
 
     #[test]
-    fn a_panic_in_a_driven_run_reaches_the_caller() {
-        let caught = std::panic::catch_unwind(|| drive(&mut || false, |_| -> u32 { panic!("on purpose") }));
-        assert!(caught.is_err());
+    fn a_panic_in_a_task_reaches_the_caller_whoever_ran_it() {
+        set_count(3);
+        for bad in [0, 1, 63] {
+            let run = || for_each(64, GRAIN, |task| assert!(task != bad, "on purpose"));
+            assert!(std::panic::catch_unwind(run).is_err());
+        }
     }
 
     #[test]
