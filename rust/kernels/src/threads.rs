@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Multiply-adds (or an equal amount of other work) below which a piece is not worth handing to another thread.
 pub const GRAIN: usize = 100_000;
@@ -116,6 +117,8 @@ struct Job {
     /// The helpers at work, and whether others still may begin.
     state: AtomicUsize,
     joined: AtomicUsize,
+    /// Where the caller runs.
+    core: Option<usize>,
     stretches: Box<[Stretch]>,
     leaf: usize,
     /// The caller's closure: alive until the job is closed and no helper is at work.
@@ -144,7 +147,15 @@ impl Job {
         // SAFETY: only the lifetime changes; see the field.
         let f = unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + 'a), *const (dyn Fn(usize) + Sync)>(f) };
         let stretches = (0..threads).map(stretch).collect();
-        Job { state: AtomicUsize::new(0), joined: AtomicUsize::new(1), stretches, leaf, f, panic: Mutex::new(None) }
+        Job {
+            state: AtomicUsize::new(0),
+            joined: AtomicUsize::new(1),
+            core: core::current(),
+            stretches,
+            leaf,
+            f,
+            panic: Mutex::new(None),
+        }
     }
 
     /// Takes tasks until none is left, those of stretch `own` first.
@@ -194,6 +205,7 @@ fn enlist(pool: &'static Pool, job: Arc<Job>, helpers: usize) {
         return;
     }
     pool.rayon.spawn(move || {
+        core::leave(job.core);
         if job.state.fetch_add(1, Ordering::AcqRel) & CLOSED == 0 {
             let rest = helpers - 1;
             enlist(pool, job.clone(), rest / 2);
@@ -201,7 +213,87 @@ fn enlist(pool: &'static Pool, job: Arc<Job>, helpers: usize) {
             job.join();
         }
         job.state.fetch_sub(1, Ordering::AcqRel);
+        linger();
     });
+}
+
+/// Looks out for the next loop for a while before this helper sleeps: in a program of small ops it comes within
+/// microseconds, and a sleeper takes as long to wake, if the system puts it on a core of its own at all. The core is
+/// offered to whoever else wants it at every look.
+fn linger() {
+    const PATIENCE: Duration = Duration::from_millis(1);
+    thread_local! {
+        static LINGERS: Cell<bool> = const { Cell::new(false) };
+    }
+    if LINGERS.replace(true) {
+        return;
+    }
+    let mut idle = Instant::now();
+    while idle.elapsed() < PATIENCE {
+        match rayon::yield_now() {
+            Some(rayon::Yield::Executed) => idle = Instant::now(),
+            _ => std::thread::yield_now(),
+        }
+    }
+    LINGERS.set(false);
+}
+
+/// On which core a thread runs.
+#[cfg(target_os = "linux")]
+mod core {
+    use std::cell::Cell;
+    use std::time::{Duration, Instant};
+
+    /// Bits for the cores, as many as the C library's own `cpu_set_t` has.
+    type Mask = [u64; 16];
+
+    unsafe extern "C" {
+        fn sched_getcpu() -> i32;
+        fn sched_getaffinity(thread: i32, size: usize, mask: *mut u64) -> i32;
+        fn sched_setaffinity(thread: i32, size: usize, mask: *const u64) -> i32;
+    }
+
+    pub fn current() -> Option<usize> {
+        // SAFETY: no arguments, no state.
+        usize::try_from(unsafe { sched_getcpu() }).ok()
+    }
+
+    /// Goes to another core if this thread is on `core`. After a busy spell Linux may wake a helper on its caller's
+    /// core though others are idle, and leave it there for as long as both are busy: it would then never help.
+    pub fn leave(core: Option<usize>) {
+        thread_local! {
+            static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
+        }
+        let Some(core) = core.filter(|&core| current() == Some(core) && core < Mask::default().len() * 64) else {
+            return;
+        };
+        // Where the other cores are busy it may come back at once; then let it.
+        if LAST.get().is_some_and(|last| last.elapsed() < Duration::from_millis(10)) {
+            return;
+        }
+        LAST.set(Some(Instant::now()));
+        let mut mask = Mask::default();
+        // SAFETY: the size is that of the mask; thread 0 is the calling one. The mask is put back, and failing is no harm.
+        unsafe {
+            if sched_getaffinity(0, size_of::<Mask>(), mask.as_mut_ptr()) < 0 {
+                return;
+            }
+            let mut others = mask;
+            others[core / 64] &= !(1 << (core % 64));
+            if others != Mask::default() && sched_setaffinity(0, size_of::<Mask>(), others.as_ptr()) == 0 {
+                sched_setaffinity(0, size_of::<Mask>(), mask.as_ptr());
+            }
+        }
+    }
+}
+
+/// On which core a thread runs: only Linux is asked.
+#[cfg(not(target_os = "linux"))]
+mod core {
+    pub fn current() -> Option<usize> {
+        None
+    }
+    pub fn leave(_core: Option<usize>) {}
 }
 
 /// A pointer that tasks share to write disjoint parts of one slice.
@@ -311,12 +403,12 @@ fn set_flush(on: bool) -> bool {
     const FTZ_DAZ: u32 = 0x8040;
     let mut control = 0u32;
     // SAFETY: MXCSR is stored to and loaded from a local; only its flush bits change.
-    unsafe { core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut control, options(nostack)) };
+    unsafe { ::core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut control, options(nostack)) };
     let before = control & FTZ_DAZ == FTZ_DAZ;
     if before != on {
         control = if on { control | FTZ_DAZ } else { control & !FTZ_DAZ };
         // SAFETY: as above.
-        unsafe { core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack)) };
+        unsafe { ::core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack)) };
     }
     before
 }
@@ -327,12 +419,12 @@ fn set_flush(on: bool) -> bool {
     const FZ: u64 = 1 << 24;
     let mut control: u64;
     // SAFETY: only FPCR's flush bit changes.
-    unsafe { core::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack)) };
+    unsafe { ::core::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack)) };
     let before = control & FZ != 0;
     if before != on {
         control = if on { control | FZ } else { control & !FZ };
         // SAFETY: as above.
-        unsafe { core::arch::asm!("msr fpcr, {}", in(reg) control, options(nomem, nostack)) };
+        unsafe { ::core::arch::asm!("msr fpcr, {}", in(reg) control, options(nomem, nostack)) };
     }
     before
 }
