@@ -62,9 +62,10 @@ def as_array(value: ArrayLike, what: str = "array") -> Array:
     elif array.dtype.kind == "b":
         kind = np.uint8
     else:
-        if array.size and (array.max() > 2**31 - 1 or array.min() < -(2**31)):
+        narrow = array.astype(np.int32, order="C")
+        if not np.array_equal(narrow, array):
             raise IndexError(f"{what}: integers must fit into int32, got {array.min()}..{array.max()}")
-        kind = np.int32
+        return narrow
     return np.require(array, dtype=kind, requirements=("C", "A"))
 
 

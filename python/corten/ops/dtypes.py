@@ -53,6 +53,12 @@ def floats(x: Any) -> Any:
     return array if array.dtype == np.float32 else push("cast", [array], dtype="float32")[0]
 
 
+def integers(x: Any) -> Any:
+    """``x`` as int32: labels and indices."""
+    given = x if isinstance(x, Operand) else as_array(x)
+    return given if given.dtype == "int32" else push("cast", [given], dtype="int32")[0]
+
+
 def untouched(x: Any) -> Any:
     """The result of an op that has nothing to do: a tensor as it is, an array as a copy, for it may be the caller's."""
     return push("identity", [x])[0] if isinstance(x, np.ndarray) else x

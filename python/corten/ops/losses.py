@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten.ops.dtypes import cast, dtype_of, floats, shape
+from corten.ops.dtypes import dtype_of, floats, integers, shape
 from corten.tensor import push, symbolic
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 def _classes(name: str, target: Any, output: Any, ignore_class: int | None) -> Any:
     # Labels have one axis less than scores; where they are not of an integer type, the cast checks that they are whole.
     sparse = dtype_of(target) != "float32" and len(shape(target)) == len(shape(output)) - 1
-    given = cast(target, "int32") if sparse else floats(target)
+    given = integers(target) if sparse else floats(target)
     return push(name, [given, floats(output)], ignore_class=[] if ignore_class is None else [int(ignore_class)])[0]
 
 

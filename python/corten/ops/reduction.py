@@ -12,7 +12,7 @@ from typing import Any
 from corten.ops import math
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.dtypes import floats, shape
-from corten.ops.shapes import expand_dims, reshape, squeeze, swapaxes
+from corten.ops.shapes import expand_dims, moveaxis, reshape, squeeze
 from corten.tensor import push, symbolic
 
 __all__ = ["all", "any", "argmax", "argmin", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var"]
@@ -147,10 +147,8 @@ def _position(name: str, x: Any, axis: int | None, keepdims: bool) -> Any:
         found = push(name, [reshape(x, [-1])])[0]
         return reshape(found, [1] * rank) if keepdims else found
     index = axis_of(axis, rank, name)
-    last = x if index == rank - 1 else swapaxes(x, index, -1)
-    found = expand_dims(push(name, [last])[0], -1)
-    found = found if index == rank - 1 else swapaxes(found, index, -1)
-    return found if keepdims else squeeze(found, index)
+    found = push(name, [x if index == rank - 1 else moveaxis(x, index, -1)])[0]
+    return expand_dims(found, index) if keepdims else found
 
 
 @symbolic

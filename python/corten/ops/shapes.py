@@ -8,7 +8,7 @@ from typing import Any
 
 from corten.errors import ShapeError
 from corten.ops.axes import axes_of, axis_of
-from corten.ops.dtypes import cast, shape, untouched
+from corten.ops.dtypes import cast, integers, shape, untouched
 from corten.tensor import Operand, as_array, push, symbolic
 
 __all__ = [
@@ -305,7 +305,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     array([[5., 6.],
            [1., 2.]], dtype=float32)
     """
-    x, indices = _given(x), cast(indices, "int32")
+    x, indices = _given(x), integers(indices)
     if axis is None:
         x, axis = reshape(x, [-1]), 0
     axis = axis_of(axis, len(x.shape), "take")
@@ -457,5 +457,6 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") ->
     """
     if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
         raise ValueError(f"one_hot: num_classes: expected an int >= 1, got {num_classes!r}")
-    hot = push("one_hot", [cast(x, "int32")], classes=num_classes)[0]
-    return cast(moveaxis(hot, -1, axis), dtype)
+    hot = push("one_hot", [integers(x)], classes=num_classes)[0]
+    hot = hot if axis == -1 else moveaxis(hot, -1, axis)
+    return hot if dtype == "float32" else cast(hot, dtype)
