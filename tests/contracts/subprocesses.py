@@ -30,6 +30,8 @@ def start(program: str, **changes: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(**changes),
+        # A group of its own, so that one that hangs is ended with its children.
+        start_new_session=True,
     )
 
 

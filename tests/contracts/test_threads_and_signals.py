@@ -15,6 +15,8 @@ from contracts.subprocesses import finish, output, start
 
 PRELUDE = """
 import hashlib, json, os, signal, sys, threading, time
+# A shell that puts the tests into the background lets them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np
 import corten
 from corten import layers as L, losses, optimizers
