@@ -22,6 +22,10 @@ const OPS: &[(&str, Make)] = &[
     ("batch_norm", ops::batch_norm::make),
     ("affine", ops::batch_norm::make_affine),
     ("layer_norm", ops::layer_norm::make),
+    // recurrence
+    ("simple_rnn", ops::recurrent::simple_rnn::make),
+    ("lstm", ops::recurrent::lstm::make),
+    ("gru", ops::recurrent::gru::make),
     // element by element
     ("add", ops::elementwise::make_add),
     ("subtract", ops::elementwise::make_subtract),

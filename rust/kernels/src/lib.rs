@@ -19,6 +19,7 @@ pub mod loss;
 pub mod optimizer;
 pub mod pages;
 pub mod pool2d;
+pub mod recurrent;
 pub mod reduce;
 pub mod rng;
 pub mod scratch;

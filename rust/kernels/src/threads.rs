@@ -385,6 +385,25 @@ pub fn for_each_row<T: Send, const N: usize>(
     });
 }
 
+/// Calls `f(first row, parts)` on runs of at most `run` rows, as even as can be; each slice holds `rows` equal rows.
+/// `work` is the multiply-adds of a run.
+pub fn for_each_run<T: Send, const N: usize>(
+    slices: [&mut [T]; N],
+    rows: usize,
+    run: usize,
+    work: usize,
+    f: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    assert!(slices.iter().all(|s| s.len() % rows.max(1) == 0), "every slice holds the same number of rows");
+    let shared = slices.map(|s| (s.len() / rows.max(1), Shared::new(s)));
+    let tasks = rows.div_ceil(run.max(1));
+    for_each(tasks, work, |i| {
+        let (from, to) = (rows * i / tasks, rows * (i + 1) / tasks);
+        // SAFETY: runs of different indices do not overlap, and different slices never do.
+        f(from, shared.each_ref().map(|(row, s)| unsafe { s.part(from * row, (to - from) * row) }));
+    });
+}
+
 /// Runs `f` with denormals flushed to zero on this thread, as they are on the pool's, and restores what was set.
 pub fn with_flush<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);

@@ -11,8 +11,8 @@ use corten_kernels::layout::concatenate as kernel;
 use std::sync::Arc;
 
 #[derive(Debug)]
-struct Concatenate {
-    axis: usize,
+pub(crate) struct Concatenate {
+    pub axis: usize,
 }
 
 pub(crate) fn make(attributes: &Attributes) -> Result<Arc<dyn Op>> {

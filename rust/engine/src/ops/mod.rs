@@ -19,6 +19,7 @@ pub(crate) mod matmul;
 pub(crate) mod optimizer;
 pub(crate) mod pool2d;
 pub(crate) mod random;
+pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod softmax;
