@@ -12,6 +12,7 @@ from corten.layers.activity_regularization import ActivityRegularization
 from corten.layers.attention import AdditiveAttention, Attention
 from corten.layers.augmentation import RandomFlip, RandomTranslation
 from corten.layers.batch_normalization import BatchNormalization
+from corten.layers.bidirectional import Bidirectional
 from corten.layers.conv import Conv1D, Conv2D
 from corten.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from corten.layers.dense import Dense
@@ -22,6 +23,10 @@ from corten.layers.group_normalization import GroupNormalization
 from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
 from corten.layers.layer_normalization import LayerNormalization, RMSNormalization
+from corten.layers.gru import GRU, GRUCell
+from corten.layers.input_layer import Input, InputLayer
+from corten.layers.layer import Layer
+from corten.layers.lstm import LSTM, LSTMCell
 from corten.layers.masking import Masking
 from corten.layers.merging import (
     Add,
@@ -61,6 +66,11 @@ from corten.layers.sampling import Sampling
 from corten.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from corten.layers.text_vectorization import TextVectorization
 from corten.layers.unit_normalization import UnitNormalization
+from corten.layers.rnn import RNN
+from corten.layers.separable_conv import SeparableConv1D, SeparableConv2D
+from corten.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from corten.layers.stacked_rnn_cells import StackedRNNCells
+from corten.layers.time_distributed import TimeDistributed
 from corten.layers.upsampling import UpSampling1D, UpSampling2D
 
 # Keras's other names for the same classes.
@@ -81,6 +91,9 @@ GlobalMaxPool2D = GlobalMaxPooling2D
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -93,6 +106,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -113,6 +127,7 @@ __all__ = [
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GRUCell",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAvgPool1D",
@@ -126,6 +141,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -152,6 +168,8 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
@@ -159,6 +177,9 @@ __all__ = [
     "Subtract",
     "TextVectorization",
     "UnitNormalization",
+    "StackedRNNCells",
+    "Subtract",
+    "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

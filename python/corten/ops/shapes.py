@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -265,8 +266,12 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         cuts = list(range(0, extent, max(1, extent // indices_or_sections)))[1:] if extent else []
     else:
         cuts = [operator.index(cut) for cut in indices_or_sections]
+    bounds = [_slice(a, b).indices(extent)[:2] for a, b in zip([0, *cuts], [*cuts, extent])]
+    if all(a <= b for a, b in bounds) and all(a == b for (_, a), (b, _) in itertools.pairwise(bounds)):
+        return push("split", [x], axis=axis, sizes=[b - a for a, b in bounds])
+    # Cuts that go back, as NumPy understands them.
     before: tuple[Any, ...] = (_slice(None),) * axis
-    return [getitem(x, (*before, _slice(a, b))) for a, b in zip([0, *cuts], [*cuts, extent])]
+    return [getitem(x, (*before, _slice(a, b))) for a, b in bounds]
 
 
 @symbolic
@@ -281,8 +286,8 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     axis = axis_of(axis, len(x.shape), "unstack")
     if num is not None and num != x.shape[axis]:
         raise ShapeError(f"unstack: expected {num} slices along axis {axis}, got shape {tuple(x.shape)}")
-    before: tuple[Any, ...] = (_slice(None),) * axis
-    return [getitem(x, (*before, i)) for i in range(x.shape[axis])]
+    rest = [*x.shape[:axis], *x.shape[axis + 1 :]]
+    return [reshape(part, rest) for part in push("split", [x], axis=axis, sizes=[1] * x.shape[axis])]
 
 
 @symbolic

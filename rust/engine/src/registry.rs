@@ -112,6 +112,7 @@ const OPS: &[(&str, Make)] = &[
     ("slice", ops::view::make_slice),
     ("broadcast_to", ops::view::make_broadcast_to),
     ("pad", ops::spread::make_pad),
+    ("split", ops::split::make),
     ("concatenate", ops::concatenate::make),
     ("gather", ops::gather::make),
     ("one_hot", ops::gather::make_one_hot),

@@ -23,6 +23,7 @@ pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod softmax;
+pub(crate) mod split;
 pub(crate) mod spread;
 pub(crate) mod view;
 

@@ -1,0 +1,239 @@
+"""The long short-term memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import activations, ops
+from corten.layers.recurrent_cell import RecurrentCell
+from corten.layers.recurrent_layer import OfCell, RecurrentLayer
+
+__all__ = ["LSTM", "LSTMCell"]
+
+
+class LSTMCell(RecurrentCell):
+    """One step of the LSTM layer.
+
+    Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000). With
+
+    ``i, f, o = recurrent_activation(.)`` and ``g = activation(.)`` of ``x . kernel + h . recurrent_kernel + bias``,
+    in the order i, f, g, o: ``c = f c + i g`` and ``h = o activation(c)``.
+
+    Args:
+        units: the size of the state and of the output.
+        activation: of the candidate and of the output.
+        recurrent_activation: of the gates.
+        use_bias: whether a bias is added.
+        kernel_initializer: of the kernel (in, 4 units).
+        recurrent_initializer: of the recurrent kernel (units, 4 units).
+        bias_initializer: of the bias (4 units).
+        unit_forget_bias: whether the bias of the forget gate begins with ones (Jozefowicz et al. 2015).
+        kernel_regularizer: the kernel's penalty in the loss.
+        recurrent_regularizer: the recurrent kernel's.
+        bias_regularizer: the bias's.
+        kernel_constraint: applied to the kernel after each step of training.
+        recurrent_constraint: applied to the recurrent kernel.
+        bias_constraint: applied to the bias.
+        dropout: in [0, 1): the rate of features that training leaves out, the same at every step.
+        recurrent_dropout: in [0, 1): that of units that do not reach the recurrent kernel (Gal and Ghahramani 2016).
+        seed: of the dropouts, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
+
+    Call arguments: the inputs (batch, in) and the states before, a list of h and c (batch, units).
+    Returns h (batch, units) and the list of the new states.
+
+    Raises:
+        ValueError: ``units`` below 1, or a rate outside [0, 1).
+
+    >>> import numpy as np, corten
+    >>> h, states = corten.layers.LSTMCell(3)(np.ones((2, 5), np.float32), [np.zeros((2, 3)), np.zeros((2, 3))])
+    >>> h.shape, len(states)
+    ((2, 3), 2)
+    """
+
+    gates = 4
+    states = 2
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            **kwargs,
+        )
+        self.recurrent_activation = activations.get(recurrent_activation)
+        self.unit_forget_bias = bool(unit_forget_bias)
+
+    def bias_start(self) -> Any:
+        """Ones for the forget gate where they are wanted, else the initializer's own."""
+        return self._with_forget_gate if self.unit_forget_bias else self.bias_initializer
+
+    def _with_forget_gate(self, shape: Any, dtype: Any) -> Any:
+        bias = self.bias_initializer(shape, dtype).copy()
+        bias[self.units : 2 * self.units] = 1
+        return bias
+
+    def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
+        h, c = states
+        z = ops.dense(self.dropped_inputs(inputs, training), self.kernel, self.bias)
+        z = z + ops.matmul(self.dropped_state(h, training), self.recurrent_kernel)
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
+        h = self.recurrent_activation(o) * self.activation(c)
+        return h, [h, c]
+
+    def sequence(self, inputs: Any, states: list[Any], mask: Any, go_backwards: bool, training: Any) -> Any:
+        """All steps in one op, with tanh and sigmoid."""
+        if self.activation is not activations.tanh or self.recurrent_activation is not activations.sigmoid:
+            return None
+        gates = ops.dense(self.dropped_inputs(inputs, training), self.kernel, self.bias)
+        dropout = self.state_factors(inputs.shape[0], training)
+        outputs, h, c = ops.lstm(gates, states[0], states[1], self.recurrent_kernel, mask, dropout, go_backwards)
+        return outputs, h, [h, c]
+
+
+class LSTM(RecurrentLayer):
+    """LSTM over a sequence, in one native call.
+
+    Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000). With
+
+    ``i, f, o = recurrent_activation(.)`` and ``g = activation(.)`` of ``x . kernel + h . recurrent_kernel + bias``,
+    in the order i, f, g, o: ``c = f c + i g`` and ``h = o activation(c)``.
+    With other activations than tanh and sigmoid the steps become nodes of the graph, one after the other.
+
+    Args:
+        units: the size of the state and of the output.
+        activation: of the candidate and of the output.
+        recurrent_activation: of the gates.
+        use_bias: whether a bias is added.
+        kernel_initializer: of the kernel (in, 4 units).
+        recurrent_initializer: of the recurrent kernel (units, 4 units).
+        bias_initializer: of the bias (4 units).
+        unit_forget_bias: whether the bias of the forget gate begins with ones (Jozefowicz et al. 2015).
+        kernel_regularizer: the kernel's penalty in the loss.
+        recurrent_regularizer: the recurrent kernel's.
+        bias_regularizer: the bias's.
+        activity_regularizer: the output's.
+        kernel_constraint: applied to the kernel after each step of training.
+        recurrent_constraint: applied to the recurrent kernel.
+        bias_constraint: applied to the bias.
+        dropout: in [0, 1): the rate of features that training leaves out, the same at every step.
+        recurrent_dropout: in [0, 1): that of units that do not reach the recurrent kernel (Gal and Ghahramani 2016).
+        seed: of the dropouts, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
+        return_sequences: whether the output of every step is returned, not only the last one.
+        return_state: whether the last states are returned behind the output.
+        go_backwards: whether the last step is taken first; outputs come in the order in which steps are taken.
+        stateful: whether a batch begins with the states that the batch before ended with: see :class:`RNN`.
+        unroll: accepted; makes no difference.
+        use_cudnn: ``"auto"`` or False.
+
+    Input (batch, time, in). Call arguments: ``initial_state``, a list of h and c (batch, units); ``mask``
+    (batch, time), where it is 0 the step is left out.
+    Output (batch, units), or (batch, time, units) with ``return_sequences``; with ``return_state`` a list of it and of
+    the last h and c.
+
+    Raises:
+        ValueError: ``units`` below 1, a rate outside [0, 1), a stateful layer without a known batch, wrong states.
+        ShapeError: other than three axes, or an unknown last one.
+
+    >>> import numpy as np, corten
+    >>> layer = corten.layers.LSTM(3, return_sequences=True)
+    >>> layer(np.ones((2, 4, 5), np.float32)).shape, [w.shape for w in layer.weights]
+    ((2, 4, 3), [(5, 12), (3, 12), (12,)])
+    """
+
+    recurrent_activation = OfCell()
+    unit_forget_bias = OfCell()
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        if use_cudnn not in ("auto", False):
+            raise ValueError(f"LSTM: use_cudnn: expected 'auto' or False, for there is no GPU, got {use_cudnn!r}")
+        cell = LSTMCell(
+            units=units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            unit_forget_bias=unit_forget_bias,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            trainable=kwargs.get("trainable", True),
+            name="lstm_cell",
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )

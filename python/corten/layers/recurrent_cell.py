@@ -1,0 +1,156 @@
+"""What the cells of recurrent networks have in common."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from corten import activations, constraints, initializers, ops, regularizers
+from corten.errors import ShapeError
+from corten.layers.arguments import count, expect_rank, number
+from corten.layers.layer import Layer
+from corten.random import SeedGenerator
+
+__all__ = ["RecurrentCell"]
+
+
+class RecurrentCell(Layer):
+    """A kernel for the input, one for the state, a bias, and a dropout for each.
+
+    Subclasses say how many ``gates`` and ``states`` there are, compute one step in ``call``, and, where the engine has
+    an op for it, a whole sequence in :meth:`sequence`.
+    """
+
+    gates = 1
+    states = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any,
+        use_bias: bool,
+        kernel_initializer: Any,
+        recurrent_initializer: Any,
+        bias_initializer: Any,
+        kernel_regularizer: Any,
+        recurrent_regularizer: Any,
+        bias_regularizer: Any,
+        kernel_constraint: Any,
+        recurrent_constraint: Any,
+        bias_constraint: Any,
+        dropout: float,
+        recurrent_dropout: float,
+        seed: int | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        kind = type(self).__name__.removesuffix("Cell")
+        self.units = count(units, f"{kind}: units")
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = number(dropout, f"{kind}: dropout", 0.0, 1.0)
+        self.recurrent_dropout = number(recurrent_dropout, f"{kind}: recurrent_dropout", 0.0, 1.0)
+        self.seed = seed
+        self.seed_generator = SeedGenerator(seed) if self.dropout > 0 or self.recurrent_dropout > 0 else None
+        self.output_size = self.units
+        self._held: dict[str, Any] | None = None
+
+    @property
+    def state_size(self) -> Any:
+        return self.units if self.states == 1 else [self.units] * self.states
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """Zeros, one array for each state."""
+        return [ops.zeros((batch_size, self.units)) for _ in range(self.states)]
+
+    # --- weights -------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        where = f'{type(self).__name__} "{self.name}"'
+        expect_rank(input_shape, 2, where)
+        if input_shape[-1] is None:
+            raise ShapeError(f"{where}: expected an input whose last axis has a known size, got shape {input_shape}")
+        width = self.gates * self.units
+        self.kernel = self.add_weight(
+            (input_shape[-1], width),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.recurrent_kernel = self.add_weight(
+            (self.units, width),
+            self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+            name="recurrent_kernel",
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                self.bias_shape,
+                self.bias_start(),
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def bias_start(self) -> Any:
+        """The initializer of the whole bias."""
+        return self.bias_initializer
+
+    # --- dropout -------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def same_dropout(self) -> Iterator[None]:
+        """Within it every step of a sequence leaves out the same."""
+        self._held = {}
+        try:
+            yield
+        finally:
+            self._held = None
+
+    def _factors(self, which: str, rate: float, shape: Sequence[int], training: Any) -> Any:
+        """Zeros where to drop, elsewhere ``1 / (1 - rate)``; None where nothing is dropped."""
+        if not training or rate == 0 or self.seed_generator is None:
+            return None
+        held = {} if self._held is None else self._held
+        if which not in held:
+            held[which] = ops.dropout(ops.ones(tuple(shape)), rate, self.seed_generator.next())
+        return held[which]
+
+    def dropped_inputs(self, inputs: Any, training: Any) -> Any:
+        """One step's inputs, or a whole sequence's, all steps of which lose the same features."""
+        factors = self._factors("inputs", self.dropout, (inputs.shape[0], inputs.shape[-1]), training)
+        if factors is None:
+            return inputs
+        return inputs * (ops.expand_dims(factors, 1) if len(inputs.shape) == 3 else factors)
+
+    def state_factors(self, batch: int, training: Any) -> Any:
+        """What the state is multiplied with before it meets the recurrent kernel, or None."""
+        return self._factors("state", self.recurrent_dropout, (batch, self.units), training)
+
+    def dropped_state(self, h: Any, training: Any) -> Any:
+        """The state as it meets the recurrent kernel."""
+        factors = self.state_factors(h.shape[0], training)
+        return h if factors is None else h * factors
+
+    # --- whole sequences -----------------------------------------------------------------------------------------
+
+    def sequence(self, inputs: Any, states: list[Any], mask: Any, go_backwards: bool, training: Any) -> Any:
+        """All steps in one op: (the output of every step, the last one, the last states); None where there is no op."""
+        return None

@@ -1,0 +1,43 @@
+"""What the layers that make their own cell have in common: its arguments are theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten.layers.arguments import expect_rank
+from corten.layers.rnn import RNN
+
+__all__ = ["OfCell", "RecurrentLayer"]
+
+
+class OfCell:
+    """An attribute of a layer that is its cell's."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        return self if layer is None else getattr(layer.cell, self.name)
+
+
+class RecurrentLayer(RNN):
+    """SimpleRNN, LSTM and GRU."""
+
+    units = OfCell()
+    activation = OfCell()
+    use_bias = OfCell()
+    kernel_initializer = OfCell()
+    recurrent_initializer = OfCell()
+    bias_initializer = OfCell()
+    kernel_regularizer = OfCell()
+    recurrent_regularizer = OfCell()
+    bias_regularizer = OfCell()
+    kernel_constraint = OfCell()
+    recurrent_constraint = OfCell()
+    bias_constraint = OfCell()
+    dropout = OfCell()
+    recurrent_dropout = OfCell()
+
+    def build(self, input_shape: Any) -> None:
+        expect_rank(input_shape, 3, f'{type(self).__name__} "{self.name}"')
+        super().build(input_shape)
