@@ -11,6 +11,7 @@ from kernels import (
     optimizers,
     pooling,
     products,
+    recurrent,
     reductions,
 )
 
@@ -22,6 +23,7 @@ CASES = [
     *depthwise.CASES,
     *pooling.CASES,
     *normalization.CASES,
+    *recurrent.CASES,
     *activations.CASES,
     *losses.CASES,
     *arithmetic.CASES,

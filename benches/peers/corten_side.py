@@ -12,7 +12,7 @@ from native import Native
 import corten
 from corten import Sequential, layers, ops
 from peers.rounds import Make, serve
-from peers.workloads import INFERENCE, MATMUL, STEPS, inference, matmul, matmul_in_place, on_batch, training
+from peers.workloads import INFERENCE, MATMUL, RECURRENT, STEPS, inference, matmul, matmul_in_place, on_batch, training
 
 
 def network(name: str) -> tuple[Any, tuple[int, ...]]:
@@ -33,6 +33,9 @@ def network(name: str) -> tuple[Any, tuple[int, ...]]:
         )
         model.compile(optimizer="adam", loss="mse")
         return model, shape
+    elif name in RECURRENT:
+        shape = (64,) if name == "char_lm" else (100, 64)
+        model = Sequential([layers.Input(shape, dtype="int32" if name == "char_lm" else "float32"), *_recurrent(name)])
     else:
         shape = (28, 28, 1)
         model = Sequential(
@@ -50,8 +53,18 @@ def network(name: str) -> tuple[Any, tuple[int, ...]]:
     return model, shape
 
 
+def _recurrent(name: str) -> list[layers.Layer]:
+    if name == "char_lm":
+        recurrent = layers.LSTM(256, return_sequences=True)
+        return [layers.Embedding(64, 64), recurrent, layers.Dense(64, activation="softmax")]
+    kind = {"simple_rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}[name]
+    return [kind(128), layers.Dense(10, activation="softmax")]
+
+
 def _data(name: str, shape: tuple[int, ...], rows: int) -> tuple[Any, Any]:
     random = np.random.default_rng(7)
+    if name == "char_lm":
+        return random.integers(0, 64, (rows, *shape)), random.integers(0, 64, (rows, *shape))
     x = random.random((rows, *shape), np.float32)
     return x, x if name == "autoencoder" else random.integers(0, 10, rows)
 

@@ -13,7 +13,24 @@ import torch
 from torch import nn
 
 from peers.rounds import Make, serve
-from peers.workloads import INFERENCE, STEPS, inference, on_batch, training
+from peers.workloads import INFERENCE, RECURRENT, STEPS, inference, on_batch, training
+
+
+class Recurrent(nn.Module):
+    """A recurrent network: the last state to ten classes, or every state to 64 characters."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.characters = name == "char_lm"
+        self.embedding = nn.Embedding(64, 64)
+        kind = {"simple_rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "char_lm": nn.LSTM}[name]
+        units = 256 if self.characters else 128
+        self.recurrent = kind(64, units, batch_first=True)
+        self.dense = nn.Linear(units, 64 if self.characters else 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        states, _ = self.recurrent(self.embedding(x) if self.characters else x)
+        return self.dense(states).flatten(0, 1) if self.characters else self.dense(states[:, -1])
 
 
 class Peer:
@@ -37,6 +54,8 @@ class Peer:
                 nn.ConvTranspose2d(16, 1, 3, stride=2, padding=1, output_padding=1),
                 nn.Sigmoid(),
             )
+        elif name in RECURRENT:
+            model = Recurrent(name)
         else:
             model = nn.Sequential(
                 nn.Conv2d(1, 32, 3),
@@ -50,13 +69,17 @@ class Peer:
                 nn.ReLU(),
                 nn.Linear(128, 10),
             )
-        if name != "mlp" and self.variant == "channels_last":
+        if name not in ("mlp", *RECURRENT) and self.variant == "channels_last":
             model = model.to(memory_format=torch.channels_last)
         return torch.compile(model) if self.variant == "compiled" else model
 
     def inputs(self, name: str, batch: int) -> torch.Tensor:
+        if name == "char_lm":
+            return torch.randint(0, 64, (batch, 64))
+        if name in RECURRENT:
+            return torch.rand(batch, 100, 64)
         x = torch.rand((batch, 64) if name == "mlp" else (batch, 1, 28, 28))
-        if name != "mlp" and self.variant == "channels_last":
+        if name not in ("mlp", *RECURRENT) and self.variant == "channels_last":
             x = x.to(memory_format=torch.channels_last)
         return x
 
@@ -66,7 +89,8 @@ class Peer:
             loss_of = nn.MSELoss() if name == "autoencoder" else nn.CrossEntropyLoss()
             adam = torch.optim.Adam(model.parameters(), fused=True)
             images = [self.inputs(name, batch) for _ in range(min(steps, 16))]
-            batches = [(x, x if name == "autoencoder" else torch.randint(0, 10, (batch,))) for x in images]
+            classes, labels = (64, batch * 64) if name == "char_lm" else (10, batch)
+            batches = [(x, x if name == "autoencoder" else torch.randint(0, classes, (labels,))) for x in images]
 
             def loop() -> None:
                 for step in range(steps):
@@ -105,7 +129,7 @@ def main() -> None:
         workloads[inference("cnn", batch)] = peer.infer("cnn", batch)
         workloads[inference("mlp", batch)] = peer.infer("mlp", batch)
     if peer.variant == "channels_last":
-        workloads = {name: make for name, make in workloads.items() if not name.startswith("mlp")}
+        workloads = {name: make for name, make in workloads.items() if not name.startswith(("mlp", *RECURRENT))}
     facts = {
         "version": torch.__version__,
         "threads": torch.get_num_threads(),

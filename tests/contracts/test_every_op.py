@@ -264,6 +264,89 @@ def relu_family64(x: Any, negative_slope: float, max_value: float, threshold: fl
     return np.where(x > threshold, above, negative_slope * (x - threshold))
 
 
+def sequence(name: str, *arrays: Any, masked: bool = False, dropped: bool = False, **options: Any) -> Any:
+    """A recurrence; every output in one array: the states of all steps, then the last ones."""
+    if dropped:
+        *arrays, options["dropout"] = arrays
+    if masked:
+        *arrays, options["mask"] = arrays
+    steps, *last = getattr(ops, name)(*arrays, **options)
+    return ops.concatenate([steps, *(ops.expand_dims(state, 1) for state in last)], axis=1)
+
+
+def lstm(*arrays: Any, **options: Any) -> Any:
+    return sequence("lstm", *arrays, **options)
+
+
+def gru(*arrays: Any, **options: Any) -> Any:
+    return sequence("gru", *arrays, **options)
+
+
+def simple_rnn(*arrays: Any, **options: Any) -> Any:
+    return sequence("simple_rnn", *arrays, **options)
+
+
+def recurrence64(
+    step: Any, gates: Any, states: list[Any], mask: Any = None, dropout: Any = 1.0, go_backwards: bool = False
+) -> Any:
+    order = range(gates.shape[1])[:: -1 if go_backwards else 1]
+    all_states = []
+    for t in order:
+        new = step(gates[:, t], states[0] * dropout, *states)
+        counts = np.ones(len(gates), bool) if mask is None else mask[:, t] != 0
+        states = [np.where(counts[:, None], a, b) for a, b in zip(new, states)]
+        all_states.append(states[0])
+    return np.stack([*all_states, *states], axis=1)
+
+
+def optional64(arrays: Any, count: int, masked: bool = False, dropped: bool = False, **options: Any) -> Any:
+    names = ["mask"] * masked + ["dropout"] * dropped
+    return arrays[:count], dict(zip(names, arrays[count:])) | options
+
+
+def lstm64(*arrays: Any, **options: Any) -> Any:
+    (gates, h, c, kernel), options = optional64(arrays, 4, **options)
+
+    def step(x: Any, left: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = np.split(x + left @ kernel, 4, axis=-1)
+        c = sigmoid64(f) * c + sigmoid64(i) * np.tanh(g)
+        return sigmoid64(o) * np.tanh(c), c
+
+    return recurrence64(step, gates, [h, c], **options)
+
+
+def gru64(*arrays: Any, reset_after: bool = True, **options: Any) -> Any:
+    (gates, h, kernel, *biases), options = optional64(arrays, 4 if reset_after else 3, **options)
+
+    def step(x: Any, left: Any, h: Any) -> Any:
+        (x_z, x_r, x_g), (k_z, k_r, k_g) = np.split(x, 3, axis=-1), np.split(kernel, 3, axis=-1)
+        b_z, b_r, b_g = np.split(biases[0], 3) if biases else (0.0, 0.0, 0.0)
+        z, r = sigmoid64(x_z + left @ k_z + b_z), sigmoid64(x_r + left @ k_r + b_r)
+        g = np.tanh(x_g + (r * (left @ k_g + b_g) if reset_after else (r * left) @ k_g))
+        return [z * h + (1 - z) * g]
+
+    return recurrence64(step, gates, [h], **options)
+
+
+def simple_rnn64(*arrays: Any, activation: str = "tanh", **options: Any) -> Any:
+    (gates, h, kernel), options = optional64(arrays, 3, **options)
+    function = np.tanh if activation == "tanh" else lambda x: np.maximum(x, 0)
+    return recurrence64(lambda x, left, h: [function(x + left @ kernel)], gates, [h], **options)
+
+
+def lstm_step64(x: Any, h: Any, c: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    found = lstm64((x @ kernel + bias)[:, None], h, c, recurrent)
+    return found[:, 1], found[:, 2]
+
+
+def gru_step64(x: Any, h: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    return gru64((x @ kernel + bias[0])[:, None], h, recurrent, bias[1])[:, 0]
+
+
+def simple_rnn_step64(x: Any, h: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    return simple_rnn64((x @ kernel + bias)[:, None], h, recurrent)[:, 0]
+
+
 OPS = [
     # arithmetic
     Op(ops.add, np.add, [(N, 5), (5,)]),
@@ -357,6 +440,17 @@ OPS = [
     Op(ops.argmax, np.argmax, [apart(N, 5)], {"axis": 1}, smooth=False),
     Op(ops.argmax, np.argmax, [apart(N, 5)], smooth=False),
     Op(ops.argmin, np.argmin, [apart(5, N, 3)], {"axis": 0, "keepdims": True}, smooth=False),
+    # recurrence
+    Op(lstm, lstm64, [(N, 3, 20), (N, 5), (N, 5), (5, 20)], rtol=1e-5, atol=1e-5),
+    Op(lstm, lstm64, [(N, 3, 20), (N, 5), (N, 5), (5, 20), ints(2, N, 3), ints(3, N, 5)], {"masked": True, "dropped": True, "go_backwards": True}, rtol=1e-5, atol=1e-5),
+    Op(gru, gru64, [(N, 3, 15), (N, 5), (5, 15), (15,)], rtol=1e-5, atol=1e-5),
+    Op(gru, gru64, [(N, 3, 15), (N, 5), (5, 15), (15,), ints(2, N, 3), ints(3, N, 5)], {"masked": True, "dropped": True, "go_backwards": True}, rtol=1e-5, atol=1e-5),
+    Op(gru, gru64, [(N, 3, 15), (N, 5), (5, 15), ints(2, N, 3), ints(3, N, 5)], {"masked": True, "dropped": True, "reset_after": False}, rtol=1e-5, atol=1e-5),
+    Op(simple_rnn, simple_rnn64, [(N, 3, 5), (N, 5), (5, 5)], rtol=1e-5, atol=1e-5),
+    Op(simple_rnn, simple_rnn64, [(N, 3, 5), (N, 5), (5, 5), ints(2, N, 3), ints(3, N, 5)], {"masked": True, "dropped": True, "go_backwards": True, "activation": "relu"}, rtol=1e-5, atol=1e-4),
+    Op(ops.lstm_step, lstm_step64, [(N, 4), (N, 5), (N, 5), (4, 20), (5, 20), (20,)], rtol=1e-5, atol=1e-5),
+    Op(ops.gru_step, gru_step64, [(N, 4), (N, 5), (4, 15), (5, 15), (2, 15)], rtol=1e-5, atol=1e-5),
+    Op(ops.simple_rnn_step, simple_rnn_step64, [(N, 4), (N, 5), (4, 5), (5, 5), (5,)], rtol=1e-5, atol=1e-5),
     # moving elements
     Op(ops.reshape, lambda x, newshape: x.reshape(newshape), [(N, 6)], {"newshape": (2, -1)}),
     Op(ops.ravel, np.ravel, [(N, 6)]),
@@ -372,6 +466,7 @@ OPS = [
     Op(ops.slice, lambda x, start_indices, shape: x[1:3, 2:5], [(N, 5)], {"start_indices": (1, 2), "shape": (2, 3)}),
     Op(ops.split, lambda x, indices_or_sections, axis: np.split(x, 3, 1), [(N, 6)], {"indices_or_sections": 3, "axis": 1}),
     Op(ops.split, np.split, [(5, N)], {"indices_or_sections": [1, 4]}),
+    Op(ops.split, np.split, [(5, N)], {"indices_or_sections": [3, 1]}),
     Op(ops.unstack, lambda x, axis: list(np.moveaxis(x, 1, 0)), [(N, 3)], {"axis": 1}),
     Op(ops.take, np.take, [(7, 5), ints(7, N, 2)], {"axis": 0}),
     Op(ops.take, np.take, [(N, 5, 2), ints(5, 4)], {"axis": 1}),

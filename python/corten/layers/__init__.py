@@ -20,12 +20,10 @@ from corten.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from corten.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from corten.layers.embedding import Embedding
 from corten.layers.group_normalization import GroupNormalization
-from corten.layers.input_layer import Input, InputLayer
-from corten.layers.layer import Layer
-from corten.layers.layer_normalization import LayerNormalization, RMSNormalization
 from corten.layers.gru import GRU, GRUCell
 from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
+from corten.layers.layer_normalization import LayerNormalization, RMSNormalization
 from corten.layers.lstm import LSTM, LSTMCell
 from corten.layers.masking import Masking
 from corten.layers.merging import (
@@ -62,15 +60,14 @@ from corten.layers.reshaping import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
-from corten.layers.sampling import Sampling
-from corten.layers.separable_conv import SeparableConv1D, SeparableConv2D
-from corten.layers.text_vectorization import TextVectorization
-from corten.layers.unit_normalization import UnitNormalization
 from corten.layers.rnn import RNN
+from corten.layers.sampling import Sampling
 from corten.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from corten.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from corten.layers.stacked_rnn_cells import StackedRNNCells
+from corten.layers.text_vectorization import TextVectorization
 from corten.layers.time_distributed import TimeDistributed
+from corten.layers.unit_normalization import UnitNormalization
 from corten.layers.upsampling import UpSampling1D, UpSampling2D
 
 # Keras's other names for the same classes.
@@ -125,9 +122,9 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
-    "GRUCell",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAvgPool1D",
@@ -174,12 +171,11 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
-    "Subtract",
-    "TextVectorization",
-    "UnitNormalization",
     "StackedRNNCells",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

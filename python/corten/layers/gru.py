@@ -110,8 +110,8 @@ class GRUCell(RecurrentCell):
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
         h, (of_inputs, of_state) = states[0], self._biases()
-        before = self.dropped_state(h, training)
         x = ops.dense(self.dropped_inputs(inputs, training), self.kernel, of_inputs)
+        before = self.dropped_state(h, training)
         x_z, x_r, x_g = ops.split(x, 3, axis=-1)
         if self.reset_after:
             p_z, p_r, p_g = ops.split(ops.dense(before, self.recurrent_kernel, of_state), 3, axis=-1)

@@ -181,7 +181,8 @@ class RNN(Layer):
             new = [new] if single and not isinstance(new, (list, tuple)) else list(new)
             if masks[t] is not None:
                 # What is shown for a step that is left out: the state, which is the output of the step before.
-                shown = states[-1][0] if isinstance(states[-1], (list, tuple)) else states[0]
+                shown = states[-1] if isinstance(self.cell, StackedRNNCells) else states[0]
+                shown = shown[0] if isinstance(shown, (list, tuple)) else shown
                 output = ops.where(masks[t], output, shown)
                 new = _kept(masks[t], new, states)
             states = new

@@ -9,7 +9,6 @@ NumPy arrays, it runs at once and returns an array. Integers meet floats as floa
 array([[11.]], dtype=float32)
 """
 
-<<<<<<< HEAD
 from corten.ops import (
     activation,
     attending,
@@ -20,12 +19,10 @@ from corten.ops import (
     math,
     nn,
     normalization,
+    recurrent,
     reduction,
     shapes,
 )
-=======
-from corten.ops import activation, attending, creation, image, linear, losses, math, nn, recurrent, reduction, shapes
->>>>>>> 98c82e0 (Recurrent layers: SimpleRNN, LSTM, GRU and their cells, RNN, StackedRNNCells, Bidirectional, TimeDistributed; split is one op)
 from corten.ops.activation import *  # noqa: F403
 from corten.ops.attending import *  # noqa: F403
 from corten.ops.creation import *  # noqa: F403
@@ -35,11 +32,8 @@ from corten.ops.linear import *  # noqa: F403
 from corten.ops.losses import *  # noqa: F403
 from corten.ops.math import *  # noqa: F403
 from corten.ops.nn import *  # noqa: F403
-<<<<<<< HEAD
 from corten.ops.normalization import *  # noqa: F403
-=======
 from corten.ops.recurrent import *  # noqa: F403
->>>>>>> 98c82e0 (Recurrent layers: SimpleRNN, LSTM, GRU and their cells, RNN, StackedRNNCells, Bidirectional, TimeDistributed; split is one op)
 from corten.ops.reduction import *  # noqa: F403
 from corten.ops.shapes import *  # noqa: F403
 from corten.tensor import Operand
@@ -53,11 +47,8 @@ __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += math.__all__
 __all__ += nn.__all__
-<<<<<<< HEAD
 __all__ += normalization.__all__
-=======
 __all__ += recurrent.__all__
->>>>>>> 98c82e0 (Recurrent layers: SimpleRNN, LSTM, GRU and their cells, RNN, StackedRNNCells, Bidirectional, TimeDistributed; split is one op)
 __all__ += reduction.__all__
 __all__ += shapes.__all__
 

@@ -3,7 +3,6 @@
 
 use super::concatenate::Concatenate;
 use super::isa;
-use super::view::View;
 use crate::attributes::Attributes;
 use crate::data::{Slice, SliceMut};
 use crate::error::{Error, Result};

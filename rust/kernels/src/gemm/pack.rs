@@ -17,14 +17,28 @@ pub fn len(isa: Isa, k: usize, columns: usize) -> usize {
     k * columns.next_multiple_of(tile::size(isa).1)
 }
 
+/// Most panels that are packed together, and how many rows at a time: of long rows, which lie pages apart, the columns of
+/// several panels are then read in one go.
+const TOGETHER: usize = 4;
+const ROWS: usize = 8;
+
 /// Packs the first `columns` columns of the `matrices`, each k deep, one below the other.
 pub fn pack(isa: Isa, matrices: &[Matrix], k: usize, columns: usize, packed: &mut [f32]) {
     let width = tile::size(isa).1;
     let deep = matrices.len() * k;
-    threads::for_each_chunk(packed, deep * width, deep * width / 4, |panel, out| {
-        let left = panel * width;
-        for (&matrix, out) in matrices.iter().zip(out.chunks_exact_mut(k * width)) {
-            isa.run(Panel { matrix, left, columns: width.min(columns - left), width, out });
+    let together = (columns / (4 * width)).clamp(1, TOGETHER);
+    threads::for_each_chunk(packed, together * deep * width, together * deep * width / 4, |group, out| {
+        for (index, &matrix) in matrices.iter().enumerate() {
+            let rows = if matrix.transposed { k } else { ROWS };
+            for from in (0..k).step_by(rows.max(1)) {
+                let start = if matrix.transposed { from } else { from * matrix.stride };
+                let matrix = Matrix { data: &matrix.data[start..], ..matrix };
+                for (panel, out) in out.chunks_exact_mut(deep * width).enumerate() {
+                    let left = (group * together + panel) * width;
+                    let out = &mut out[(index * k + from) * width..][..rows.min(k - from) * width];
+                    isa.run(Panel { matrix, left, columns: width.min(columns - left), width, out });
+                }
+            }
         }
     });
 }

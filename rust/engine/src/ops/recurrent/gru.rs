@@ -55,7 +55,7 @@ impl Op for Gru {
         Ok(())
     }
     fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        let (above, dys) = above::<2>(at)?;
+        let (above, dys) = above::<2>(&self.recurrence, at)?;
         let &[h, _, inner, gates] = at.outputs else { return Err(Error::Internal("gru's outputs".into())) };
         let mut inputs = vec![gates, at.inputs[1], at.inputs[2]];
         inputs.extend(self.recurrence.optionals(at.inputs));

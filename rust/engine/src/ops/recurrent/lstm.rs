@@ -38,7 +38,7 @@ impl Op for Lstm {
         Ok(())
     }
     fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        let (above, dys) = above::<3>(at)?;
+        let (above, dys) = above::<3>(&self.0, at)?;
         let &[h, _, _, c, gates] = at.outputs else { return Err(Error::Internal("lstm's outputs".into())) };
         let mut inputs = vec![gates, at.inputs[1], at.inputs[2], at.inputs[3]];
         inputs.extend(self.0.optionals(at.inputs));

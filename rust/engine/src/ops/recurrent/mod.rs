@@ -90,7 +90,10 @@ fn optional<'a>(there: bool, rest: &mut &[Input<'a>]) -> Result<Option<&'a [f32]
 }
 
 /// The gradients from above of the first `N` outputs: which are there, and their values.
-fn above<const N: usize>(at: &Gradient<'_>) -> Result<([bool; N], Vec<Value>)> {
+fn above<const N: usize>(recurrence: &Recurrence, at: &Gradient<'_>) -> Result<([bool; N], Vec<Value>)> {
+    if recurrence.dropout && at.want.last() == Some(&true) {
+        return Err(Error::Value("the dropout of a recurrence cannot be differentiated".into()));
+    }
     if at.dys[N..].iter().any(Option::is_some) {
         return Err(Error::Value("what a recurrence keeps for its gradient cannot be differentiated".into()));
     }

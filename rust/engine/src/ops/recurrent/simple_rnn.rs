@@ -46,7 +46,7 @@ impl Op for SimpleRnn {
         Ok(())
     }
     fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        let (above, dys) = above::<2>(at)?;
+        let (above, dys) = above::<2>(&self.recurrence, at)?;
         let mut inputs = vec![at.outputs[0], at.inputs[1], at.inputs[2]];
         inputs.extend(self.recurrence.optionals(at.inputs));
         inputs.extend(dys);
