@@ -67,7 +67,7 @@ def _simple_rnn(gates: Array, h: Array, kernel: Array) -> Callable[..., Array]:
 
 def _cases() -> Iterator[Case]:
     for batch, time, units in ((1, 100, 128), (32, 100, 128), (32, 64, 256)):
-        size = f"{batch} x {time} steps, {units} units"
+        size = f"{batch}x{time}x{units}"
 
         def arrays(gates: int, *more: Any, batch: int = batch, time: int = time, units: int = units) -> Any:
             kernel = normal(units, gates * units, seed=3) / np.float32(units**0.5)
