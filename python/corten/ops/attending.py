@@ -8,12 +8,12 @@ from typing import Any
 from corten.errors import ShapeError
 from corten.ops.activation import softmax
 from corten.ops.creation import arange
-from corten.ops.dtypes import floats, shape
+from corten.ops.dtypes import cast, floats, shape
 from corten.ops.linear import matmul
 from corten.ops.math import add, greater_equal, multiply, where
 from corten.ops.nn import dropout
-from corten.ops.shapes import expand_dims, repeat, transpose
-from corten.tensor import symbolic
+from corten.ops.shapes import broadcast_to, expand_dims, repeat, transpose
+from corten.tensor import push, symbolic
 
 __all__ = ["attention", "attention_weights", "dot_product_attention"]
 
@@ -72,15 +72,42 @@ def attention(
             "attention: expected (batch, T, heads, depth), (batch, S, key heads, depth) and (batch, S, key heads, "
             f"value depth), got {q}, {k} and {v}"
         )
+    scale = 1.0 / math.sqrt(max(1, q[3])) if scale is None else float(scale)
+    if not 0 <= rate < 1:
+        raise ValueError(f"attention: rate: expected 0 <= rate < 1, got {rate!r}")
+    if mask is not None:
+        mask = _four_axes(mask, q, k)
+    if bias is None:
+        extras = ([] if mask is None else [mask]) + ([cast(state, "int32")] if rate > 0 else [])
+        y, weights = push(
+            "attention",
+            [query, key, value, *extras],
+            scale=scale,
+            causal=bool(causal),
+            masked=mask is not None,
+            rate=float(rate),
+        )
+        return y, weights
     if k[2] != q[2]:
         key, value = repeat(key, q[2] // k[2], axis=2), repeat(value, q[2] // k[2], axis=2)
     query, key, value = (transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
-    scores = multiply(matmul(query, key, transpose_b=True), 1.0 / math.sqrt(max(1, q[3])) if scale is None else scale)
-    if bias is not None:
-        scores = add(scores, bias)
-    weights = attention_weights(scores, None if mask is None else _four_axes(mask), causal)
+    scores = add(multiply(matmul(query, key, transpose_b=True), scale), bias)
+    weights = attention_weights(scores, mask, causal)
     kept = dropout(weights, rate, state) if rate > 0 else weights
     return transpose(matmul(kept, value), (0, 2, 1, 3)), weights
+
+
+def _four_axes(mask: Any, q: tuple[int, ...], k: tuple[int, ...]) -> Any:
+    """A mask as (batch or 1, heads or 1, T or 1, S)."""
+    mask = floats(mask)
+    rank = len(shape(mask))
+    if not 2 <= rank <= 4:
+        raise ShapeError(f"attention: expected a mask with 2 to 4 axes, got shape {shape(mask)}")
+    mask = mask if rank == 4 else expand_dims(mask, (1, 2) if rank == 2 else 1)
+    sizes = shape(mask)
+    if any(size not in (1, full) for size, full in zip(sizes, (q[0], q[2], q[1], k[1]))):
+        raise ShapeError(f"attention: mask of shape {sizes} does not fit scores {(q[0], q[2], q[1], k[1])}")
+    return mask if sizes[3] == k[1] else broadcast_to(mask, (*sizes[:3], k[1]))
 
 
 @symbolic
@@ -108,14 +135,6 @@ def attention_weights(scores: Any, mask: Any = None, causal: bool = False) -> An
         steps, others = shape(scores)[-2:]
         scores = where(greater_equal(expand_dims(arange(steps), 1), arange(others)), scores, _MASKED)
     return softmax(scores)
-
-
-def _four_axes(mask: Any) -> Any:
-    mask = floats(mask)
-    rank = len(shape(mask))
-    if not 2 <= rank <= 4:
-        raise ShapeError(f"attention: expected a mask with 2 to 4 axes, got shape {shape(mask)}")
-    return mask if rank == 4 else expand_dims(mask, (1, 2) if rank == 2 else 1)
 
 
 @symbolic

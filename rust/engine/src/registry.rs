@@ -15,6 +15,8 @@ const OPS: &[(&str, Make)] = &[
     ("dense", ops::dense::make),
     ("conv2d", ops::conv2d::make),
     ("conv2d_input_gradient", ops::conv2d::make_input_gradient),
+    // attention
+    ("attention", ops::attention::make),
     // pooling
     ("max_pool2d", ops::pool2d::make_max),
     ("average_pool2d", ops::pool2d::make_average),

@@ -6,6 +6,7 @@
 //!   sums are combined in index order: the same bits come out on any number of threads.
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod broadcast;
 pub mod conv2d;

@@ -148,8 +148,16 @@ pub fn dropout(isa: Isa, stream: Stream, rate: f32, x: &[f32], y: &mut [f32]) {
     let (threshold, scale) = ((f64::from(rate) * 4_294_967_296.0) as u32, 1.0 / (1.0 - rate));
     threads::for_each_chunk(y, TASK, TASK * WORK, |i, y| {
         let x = &x[i * TASK..i * TASK + y.len()];
-        isa.run(Dropout { stream, first: i * (TASK / GROUP), threshold, scale, x, y });
+        isa.run(Dropout { stream, first: i * TASK, threshold, scale, x, y });
     });
+}
+
+/// [`dropout`] of elements `first ..` of a larger whole, on this thread.
+pub fn dropout_from(isa: Isa, stream: Stream, first: usize, rate: f32, x: &[f32], y: &mut [f32]) {
+    assert_eq!(x.len(), y.len(), "x and y of a dropout");
+    assert!((0.0..1.0).contains(&rate), "a dropout rate is in [0, 1)");
+    let (threshold, scale) = ((f64::from(rate) * 4_294_967_296.0) as u32, 1.0 / (1.0 - rate));
+    isa.run(Dropout { stream, first, threshold, scale, x, y });
 }
 
 struct Dropout<'a> {
@@ -166,17 +174,24 @@ impl Kernel for Dropout<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Dropout { stream, first, threshold, scale, x, y } = self;
+        // Up to the next group, whole groups, what is left.
+        let lead = (first.next_multiple_of(GROUP) - first).min(x.len());
+        let ((x_lead, x), (y_lead, y)) = (x.split_at(lead), y.split_at_mut(lead));
         let (x, x_tail) = x.as_chunks::<GROUP>();
         let (y, y_tail) = y.as_chunks_mut::<GROUP>();
-        let groups = first as u64 + x.len() as u64;
-        for ((x, y), g) in x.iter().zip(y).zip(first as u64..) {
+        let group = (first + lead).div_ceil(GROUP) as u64;
+        for ((x, y), g) in x.iter().zip(y).zip(group..) {
             keep(stream.group(g), threshold, scale, x, y);
         }
-        if !x_tail.is_empty() {
-            let (mut x, mut y) = ([0.0; GROUP], [0.0; GROUP]);
-            x[..x_tail.len()].copy_from_slice(x_tail);
-            keep(stream.group(groups), threshold, scale, &x, &mut y);
-            y_tail.copy_from_slice(&y[..y_tail.len()]);
+        for (x, y, g, at) in
+            [(x_lead, y_lead, (first / GROUP) as u64, first % GROUP), (x_tail, y_tail, group + x.len() as u64, 0)]
+        {
+            if !x.is_empty() {
+                let (mut whole, mut kept) = ([0.0; GROUP], [0.0; GROUP]);
+                whole[at..at + x.len()].copy_from_slice(x);
+                keep(stream.group(g), threshold, scale, &whole, &mut kept);
+                y.copy_from_slice(&kept[at..at + y.len()]);
+            }
         }
     }
 }
@@ -422,5 +437,19 @@ mod tests {
             order.iter().enumerate().for_each(|(i, &v)| counts[i][v as usize] += 1);
         }
         assert!(counts.as_flattened().iter().all(|n| (1800..2200).contains(n)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_part_of_a_dropout_is_that_part() {
+        let (stream, x) = (Stream { seed: 3, stream: 9 }, vec![1.0; 300]);
+        for isa in Isa::available() {
+            let mut whole = vec![9.0; 300];
+            dropout(isa, stream, 0.3, &x, &mut whole);
+            for (from, to) in [(0, 300), (1, 300), (63, 65), (64, 128), (70, 75), (100, 299), (5, 5)] {
+                let mut part = vec![9.0; to - from];
+                dropout_from(isa, stream, from, 0.3, &x[from..to], &mut part);
+                assert_eq!(part, whole[from..to]);
+            }
+        }
     }
 }

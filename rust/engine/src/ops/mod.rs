@@ -1,6 +1,7 @@
 //! The ops: one file for each operation or close family.
 
 pub(crate) mod activation;
+pub(crate) mod attention;
 pub(crate) mod batch_norm;
 pub(crate) mod cast;
 pub(crate) mod concatenate;
