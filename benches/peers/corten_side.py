@@ -12,7 +12,22 @@ from native import Native
 import corten
 from corten import Sequential, layers, ops
 from peers.rounds import Make, serve
-from peers.workloads import INFERENCE, MATMUL, RECURRENT, STEPS, inference, matmul, matmul_in_place, on_batch, training
+from peers.workloads import (
+    FEATURES,
+    HEADS,
+    INFERENCE,
+    LENGTH,
+    MATMUL,
+    RECURRENT,
+    STEPS,
+    TOKENS,
+    UNITS,
+    inference,
+    matmul,
+    matmul_in_place,
+    on_batch,
+    training,
+)
 
 
 def network(name: str) -> tuple[Any, tuple[int, ...]]:
@@ -36,6 +51,16 @@ def network(name: str) -> tuple[Any, tuple[int, ...]]:
     elif name in RECURRENT:
         shape = (64,) if name == "char_lm" else (100, 64)
         model = Sequential([layers.Input(shape, dtype="int32" if name == "char_lm" else "float32"), *_recurrent(name)])
+    elif name == "transformer":
+        shape = (LENGTH,)
+        model = Sequential(
+            [
+                layers.PositionalEmbedding(LENGTH, TOKENS, FEATURES, input_shape=shape),
+                layers.TransformerBlock(HEADS, UNITS),
+                layers.GlobalAveragePooling1D(),
+                layers.Dense(10, activation="softmax"),
+            ]
+        )
     else:
         shape = (28, 28, 1)
         model = Sequential(
@@ -65,6 +90,8 @@ def _data(name: str, shape: tuple[int, ...], rows: int) -> tuple[Any, Any]:
     random = np.random.default_rng(7)
     if name == "char_lm":
         return random.integers(0, 64, (rows, *shape)), random.integers(0, 64, (rows, *shape))
+    if name == "transformer":
+        return random.integers(0, TOKENS, (rows, *shape)), random.integers(0, 10, rows)
     x = random.random((rows, *shape), np.float32)
     return x, x if name == "autoencoder" else random.integers(0, 10, rows)
 
@@ -125,6 +152,7 @@ def main() -> None:
     for batch in INFERENCE:
         workloads[inference("cnn", batch)] = _predict("cnn", batch)
         workloads[inference("mlp", batch)] = _predict("mlp", batch)
+        workloads[inference("transformer", batch)] = _predict("transformer", batch)
     for n in MATMUL:
         workloads[matmul(n)] = _matmul(n)
         workloads[matmul_in_place(n)] = _matmul_in_place(n)

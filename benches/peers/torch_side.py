@@ -13,7 +13,19 @@ import torch
 from torch import nn
 
 from peers.rounds import Make, serve
-from peers.workloads import INFERENCE, RECURRENT, STEPS, inference, on_batch, training
+from peers.workloads import (
+    FEATURES,
+    HEADS,
+    INFERENCE,
+    LENGTH,
+    RECURRENT,
+    STEPS,
+    TOKENS,
+    UNITS,
+    inference,
+    on_batch,
+    training,
+)
 
 
 class Recurrent(nn.Module):
@@ -31,6 +43,19 @@ class Recurrent(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         states, _ = self.recurrent(self.embedding(x) if self.characters else x)
         return self.dense(states).flatten(0, 1) if self.characters else self.dense(states[:, -1])
+
+
+class Encoder(nn.Module):
+    """Tokens with their positions, one layer of a transformer's encoder, the mean over the sequence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(TOKENS, FEATURES), nn.Embedding(LENGTH, FEATURES)
+        self.layer = nn.TransformerEncoderLayer(FEATURES, HEADS, UNITS, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(FEATURES, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.layer(self.tokens(x) + self.positions.weight).mean(1))
 
 
 class Peer:
@@ -56,6 +81,8 @@ class Peer:
             )
         elif name in RECURRENT:
             model = Recurrent(name)
+        elif name == "transformer":
+            model = Encoder()
         else:
             model = nn.Sequential(
                 nn.Conv2d(1, 32, 3),
@@ -78,6 +105,8 @@ class Peer:
             return torch.randint(0, 64, (batch, 64))
         if name in RECURRENT:
             return torch.rand(batch, 100, 64)
+        if name == "transformer":
+            return torch.randint(0, TOKENS, (batch, LENGTH))
         x = torch.rand((batch, 64) if name == "mlp" else (batch, 1, 28, 28))
         if name not in ("mlp", *RECURRENT) and self.variant == "channels_last":
             x = x.to(memory_format=torch.channels_last)
@@ -128,8 +157,10 @@ def main() -> None:
     for batch in INFERENCE:
         workloads[inference("cnn", batch)] = peer.infer("cnn", batch)
         workloads[inference("mlp", batch)] = peer.infer("mlp", batch)
+        workloads[inference("transformer", batch)] = peer.infer("transformer", batch)
     if peer.variant == "channels_last":
-        workloads = {name: make for name, make in workloads.items() if not name.startswith(("mlp", *RECURRENT))}
+        never = ("mlp", "transformer", *RECURRENT)
+        workloads = {name: make for name, make in workloads.items() if not name.startswith(never)}
     facts = {
         "version": torch.__version__,
         "threads": torch.get_num_threads(),

@@ -67,6 +67,7 @@ from corten.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from corten.layers.stacked_rnn_cells import StackedRNNCells
 from corten.layers.text_vectorization import TextVectorization
 from corten.layers.time_distributed import TimeDistributed
+from corten.layers.transformer import PositionalEmbedding, TransformerBlock
 from corten.layers.unit_normalization import UnitNormalization
 from corten.layers.upsampling import UpSampling1D, UpSampling2D
 
@@ -153,6 +154,7 @@ __all__ = [
     "Multiply",
     "PReLU",
     "Permute",
+    "PositionalEmbedding",
     "RMSNormalization",
     "RandomFlip",
     "RandomTranslation",
@@ -175,6 +177,7 @@ __all__ = [
     "Subtract",
     "TextVectorization",
     "TimeDistributed",
+    "TransformerBlock",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
