@@ -1,10 +1,12 @@
-"""One picture of how a classifier of images learned and what it confuses."""
+"""Pictures: how a classifier of images learned and what it confuses; what attention looks at."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 
 def draw_classifier(history: dict[str, list[float]], images: Any, labels: Any, guesses: Any, path: Path) -> None:
@@ -36,3 +38,17 @@ def draw_classifier(history: dict[str, list[float]], images: Any, labels: Any, g
         axes.set_title(f"{guesses[index]} (is {labels[index]})", color=colour)
         axes.axis("off")
     figure.savefig(path, dpi=100)
+
+
+def draw_attention(weights: Any, rows: list[str], columns: list[str], title: str, path: str) -> None:
+    """Draw which words (columns) each word or character (row) attended to."""
+    axes = Figure(figsize=(8, 8), layout="constrained").subplots()
+    axes.imshow(weights, cmap="Blues")
+    axes.set(xlabel="attended to", title=title)
+    axes.set_xticks(range(len(columns)), columns, rotation=70)
+    # Few systems' default font has Chinese characters; where none has, they are counted.
+    fonts = [font.name for font in fontManager.ttflist if re.search("CJK|Hei|Song|Ming|PingFang", font.name)]
+    foreign = not "".join(rows).isascii()
+    labels = [f"character {i + 1}" for i in range(len(rows))] if foreign and not fonts else rows
+    axes.set_yticks(range(len(rows)), labels, fontfamily=fonts[0] if foreign and fonts else None)
+    axes.figure.savefig(path, dpi=100)

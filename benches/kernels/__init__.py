@@ -3,6 +3,7 @@
 from kernels import (
     activations,
     arithmetic,
+    attention,
     convolution,
     depthwise,
     losses,
@@ -21,6 +22,7 @@ CASES = [
     *products.CASES,
     *convolution.CASES,
     *depthwise.CASES,
+    *attention.CASES,
     *pooling.CASES,
     *normalization.CASES,
     *recurrent.CASES,

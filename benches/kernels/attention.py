@@ -1,0 +1,36 @@
+"""Attention: in NumPy two stacked products, and a softmax in place between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from contest import Array, Case, normal
+
+from corten import ops
+
+__all__ = ["CASES"]
+
+
+def _baseline(query: Array, key: Array, value: Array) -> Callable[..., Array]:
+    q, k, v = (np.ascontiguousarray(x.transpose(0, 2, 1, 3)) for x in (query, key, value))
+
+    def run(out: Array | None = None) -> Array:
+        scores = np.matmul(q, k.swapaxes(2, 3))
+        scores *= q.shape[3] ** -0.5
+        scores -= scores.max(-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(-1, keepdims=True)
+        return np.matmul(scores, v).transpose(0, 2, 1, 3)
+
+    return run
+
+
+def _cases() -> Iterator[Case]:
+    for batch, steps, heads, depth in ((32, 64, 4, 32), (1, 64, 4, 32), (4, 512, 4, 64)):
+        arrays = lambda s=(batch, steps, heads, depth): tuple(normal(*s, seed=i) for i in (1, 2, 3))  # noqa: E731
+        sizes = f"{batch}x{steps}x{heads}x{depth}"
+        yield Case("attention", sizes, arrays, lambda q, k, v: ops.attention(q, k, v)[0], _baseline, blas=True)
+
+
+CASES = list(_cases())
