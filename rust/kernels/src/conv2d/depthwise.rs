@@ -127,9 +127,20 @@ impl Row<'_> {
                 for (v, tap) in taps.iter_mut().enumerate() {
                     *tap = load(s, self.kernel, kernel_row + kernel_column + f + v * S::LANES, whole);
                 }
+                // One check for all columns: a whole strip reads nothing beyond its own channels.
+                let source = if whole {
+                    &self.source[at..at + (T - 1) * self.stride + V * S::LANES]
+                } else {
+                    &self.source[at..]
+                };
                 for (t, sums) in sums.iter_mut().enumerate() {
                     for v in 0..V {
-                        let x = load(s, self.source, at + t * self.stride + v * S::LANES, whole);
+                        let x = if whole {
+                            // SAFETY: within the slice above.
+                            unsafe { s.load_ptr(source.as_ptr().add(t * self.stride + v * S::LANES)) }
+                        } else {
+                            s.load_head(&source[t * self.stride..])
+                        };
                         sums[v] = s.mul_add(x, taps[v], sums[v]);
                     }
                 }
@@ -250,6 +261,10 @@ pub fn input_gradient(isa: Isa, p: &Conv2d, dy: &[f32], kernel: &[f32], dx: &mut
                     scratch::with(pixels.len() * filters, |out| {
                         run(out);
                         for (dx, out) in pixels.zip(out.chunks_exact(filters)) {
+                            if repeat == 1 {
+                                dx.copy_from_slice(out);
+                                continue;
+                            }
                             let sums = out.chunks_exact(repeat).map(|copies| copies.iter().sum());
                             dx.iter_mut().zip(sums).for_each(|(dx, sum)| *dx = sum);
                         }
@@ -382,13 +397,25 @@ impl KernelGradient<'_> {
                 continue;
             };
             let source = &self.source[(r - self.low) * self.step + b * p.dilation[1] * filters..];
-            for j in 0..self.columns {
-                for v in 0..V {
-                    let lane = f + v * S::LANES;
-                    let dy = load(s, dy, j * filters + lane, whole);
+            for (j, dy) in dy.chunks_exact(filters).enumerate() {
+                let source = &source[j * p.strides[1] * filters + f..];
+                let apart = p.dilation[1] * filters;
+                if whole {
+                    // One check for all taps.
+                    let (source, dy) = (&source[..(B - 1) * apart + V * S::LANES], &dy[f..f + V * S::LANES]);
+                    for v in 0..V {
+                        // SAFETY: within the slices above.
+                        let d = unsafe { s.load_ptr(dy.as_ptr().add(v * S::LANES)) };
+                        for (k, sums) in sums.iter_mut().enumerate() {
+                            // SAFETY: as above.
+                            let x = unsafe { s.load_ptr(source.as_ptr().add(k * apart + v * S::LANES)) };
+                            sums[v] = s.mul_add(x, d, sums[v]);
+                        }
+                    }
+                } else {
+                    // A strip of one vector, cut short.
                     for (k, sums) in sums.iter_mut().enumerate() {
-                        let at = (j * p.strides[1] + k * p.dilation[1]) * filters + lane;
-                        sums[v] = s.mul_add(load(s, source, at, whole), dy, sums[v]);
+                        sums[0] = s.mul_add(s.load_head(&source[k * apart..]), s.load_head(&dy[f..]), sums[0]);
                     }
                 }
             }
