@@ -13,7 +13,7 @@ import corten
 from contracts.subprocesses import finish, output, start
 from corten import _core
 
-# Trains three models and prints a hash of all they hold, predict and log; or stores the numbers.
+# Trains four models and prints a hash of all they hold, predict and log; or stores the numbers.
 PROGRAM = """
 import hashlib, json, sys
 import numpy as np
@@ -51,8 +51,17 @@ def several():
     x = [r.normal(size=(90, 12, 12, 2)), r.normal(size=(90, 40)), r.normal(size=(90, 40))]
     return model, x, [np.eye(4)[r.integers(0, 4, 90)], r.integers(0, 2, (90, 1))]
 
+def recurrent():
+    model = Sequential([
+        L.Input((11,), dtype="int32"), L.Embedding(50, 24, mask_zero=True),
+        L.Bidirectional(L.LSTM(33, return_sequences=True, dropout=0.2, recurrent_dropout=0.1)),
+        L.GRU(40, return_sequences=True, go_backwards=True), L.SimpleRNN(17), L.Dense(5, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=EAGER)
+    r = np.random.default_rng(3)
+    return model, r.integers(0, 50, (90, 11)), r.integers(0, 5, 90)
+
 found, numbers = {}, {}
-for make in (cnn, mlp, several):
+for make in (cnn, mlp, several, recurrent):
     corten.utils.set_random_seed(11)
     model, x, y = make()
     history = model.fit(x, y, batch_size=32, epochs=2, validation_split=0.2, verbose=0).history
