@@ -134,7 +134,7 @@ fn ln_double<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     let f = s.sub(m, s.splat(1.0));
     let d = s.add(s.splat(2.0), f);
     let d_low = s.sub(f, s.sub(d, s.splat(2.0)));
-    let inverse = s.div(s.splat(1.0), d);
+    let inverse = s.quotient(s.splat(1.0), d);
     let a = s.mul(f, inverse);
     let remainder = s.mul_add(s.neg(a), d_low, s.mul_add(s.neg(a), d, f));
     let z = s.mul(a, a);
@@ -182,11 +182,12 @@ fn power_signed<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
 pub fn power<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
     let size = s.abs(x);
     let (least, infinity) = (s.splat(f32::MIN_POSITIVE), s.splat(f32::INFINITY));
-    let moderate = s.le(s.abs(y), s.splat(1e9));
-    let positive = s.and(s.and(s.le(least, x), s.lt(x, infinity)), moderate);
-    if S::FUSED && s.first(s.not(positive)) == S::LANES {
+    // Nearly always: positive, and neither number large.
+    let moderate = s.le(s.max_raw(x, s.abs(y)), s.splat(1e9));
+    if S::FUSED && s.first(s.not(s.and(s.le(least, x), moderate))) == S::LANES {
         return power_positive(s, x, y);
     }
+    let moderate = s.le(s.abs(y), s.splat(1e9));
     let normal = s.and(s.le(least, size), s.lt(size, infinity));
     let zero = s.and(s.eq(x, s.splat(0.0)), s.le(s.splat(0.0), y));
     let usual = s.and(s.or(normal, zero), moderate);
@@ -236,7 +237,7 @@ pub fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
 pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
     let one = s.splat(1.0);
     let e = exp_clamped(s, clamp(s, s.neg(x), EXP_LOW, EXP_HIGH));
-    let y = s.div(one, s.add(one, e));
+    let y = s.quotient(one, s.add(one, e));
     s.select(s.lt(x, s.splat(-EXP_HIGH)), s.splat(0.0), y)
 }
 
@@ -244,7 +245,7 @@ pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
     let d = exp_m1_clamped(s, clamp(s, s.add(x, x), -20.0, 20.0));
-    s.div(d, s.add(d, s.splat(2.0)))
+    s.quotient(d, s.add(d, s.splat(2.0)))
 }
 
 /// Beyond this the argument's remainder by pi / 2 is left to the standard library.
