@@ -92,16 +92,6 @@ impl Simd for Avx512 {
     fn round(self, a: __m512) -> __m512 {
         unsafe { _mm512_roundscale_ps::<0>(a) }
     }
-    /// A division keeps one of the two ports busy for sixteen cycles.
-    #[inline(always)]
-    fn quotient(self, a: __m512, b: __m512) -> __m512 {
-        unsafe {
-            let inverse = _mm512_rcp14_ps(b);
-            let inverse = _mm512_fmadd_ps(inverse, _mm512_fnmadd_ps(b, inverse, _mm512_set1_ps(1.0)), inverse);
-            let near = _mm512_mul_ps(a, inverse);
-            _mm512_fmadd_ps(_mm512_fnmadd_ps(near, b, a), inverse, near)
-        }
-    }
     #[inline(always)]
     fn pow2(self, n: __m512) -> __m512 {
         unsafe { _mm512_scalef_ps(_mm512_set1_ps(1.0), n) }

@@ -134,7 +134,7 @@ fn ln_double<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     let f = s.sub(m, s.splat(1.0));
     let d = s.add(s.splat(2.0), f);
     let d_low = s.sub(f, s.sub(d, s.splat(2.0)));
-    let inverse = s.quotient(s.splat(1.0), d);
+    let inverse = s.div(s.splat(1.0), d);
     let a = s.mul(f, inverse);
     let remainder = s.mul_add(s.neg(a), d_low, s.mul_add(s.neg(a), d, f));
     let z = s.mul(a, a);
@@ -237,7 +237,7 @@ pub fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
 pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
     let one = s.splat(1.0);
     let e = exp_clamped(s, clamp(s, s.neg(x), EXP_LOW, EXP_HIGH));
-    let y = s.quotient(one, s.add(one, e));
+    let y = s.div(one, s.add(one, e));
     s.select(s.lt(x, s.splat(-EXP_HIGH)), s.splat(0.0), y)
 }
 
@@ -245,7 +245,7 @@ pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
     let d = exp_m1_clamped(s, clamp(s, s.add(x, x), -20.0, 20.0));
-    s.quotient(d, s.add(d, s.splat(2.0)))
+    s.div(d, s.add(d, s.splat(2.0)))
 }
 
 /// Beyond this the argument's remainder by pi / 2 is left to the standard library.

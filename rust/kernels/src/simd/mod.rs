@@ -196,12 +196,6 @@ pub trait Simd: Copy + Send + Sync + 'static {
         }
     }
 
-    /// `a / b` within about a unit in the last place, for `b` neither infinite nor so large that `1 / b` is denormal.
-    #[inline(always)]
-    fn quotient(self, a: Self::F, b: Self::F) -> Self::F {
-        self.div(a, b)
-    }
-
     /// The lanes, in order, in the first `LANES` places.
     #[inline(always)]
     fn to_array(self, a: Self::F) -> [f32; 16] {
