@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def build(run_eagerly: bool = False, size: int = 2) -> GAN:
     return gan
 
 
-def test_it_learns_where_points_lie() -> None:
+def test_it_learns_where_points_lie(tmp_path: Path) -> None:
     gan = build()
     before = np.abs(gan.generate(500, seed=1).mean(axis=0) - POINTS.mean(axis=0)).max()
     history = gan.fit(POINTS, batch_size=50, epochs=25, verbose=0).history
@@ -42,6 +43,10 @@ def test_it_learns_where_points_lie() -> None:
     assert before > 0.9 and np.abs(made.mean(axis=0) - POINTS.mean(axis=0)).max() < 0.3
     assert (made == gan.generate(500, seed=1)).all() and (made != gan.generate(500, seed=2)).any()
     assert (gan.generate(4) != gan.generate(4)).any()
+    gan.save_weights(tmp_path / "gan.safetensors")
+    again = build()
+    again.load_weights(tmp_path / "gan.safetensors")
+    assert (again.generate(500, seed=1) == made).all()
     # When training ended the generator took over the averages of its weights.
     averages = [v.numpy() for v in gan.g_optimizer.variables if v.name.endswith("average")]
     weights = [v.numpy() for v in gan.generator.trainable_variables]

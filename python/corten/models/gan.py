@@ -48,6 +48,8 @@ class GAN(Model):
         self.latent_size = count(latent_size, "GAN: latent_size")
         self.seed_generator = random.SeedGenerator(seed)
         self.d_loss, self.g_loss = metrics.Mean(name="d_loss"), metrics.Mean(name="g_loss")
+        # What it has are its two networks; the first step builds them if they are not.
+        self.built = generator.built and discriminator.built
 
     def compile(  # type: ignore[override]
         self, d_optimizer: Any = "adam", g_optimizer: Any = "adam", loss: Any = None, run_eagerly: bool = False
@@ -86,6 +88,7 @@ class GAN(Model):
         g_loss = self.loss(ones, fake)
         self.d_optimizer.minimize(d_loss, self.discriminator.trainable_variables)
         self.g_optimizer.minimize(g_loss, self.generator.trainable_variables)
+        self.built = True
         self.d_loss.update_state(d_loss, sample_weight=data.shape[0])
         self.g_loss.update_state(g_loss, sample_weight=data.shape[0])
         return {metric.name: metric.result() for metric in self.metrics}
