@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("--data", choices=("mnist", "digits"))
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--picture", type=Path, default=Path("demo.png"))
-    parser.add_argument("--seed", type=int, default=1, help="another one ends up to a tenth of a percent higher or lower")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="another one ends up to a tenth of a percent higher or lower"
+    )
     parser.add_argument("--tiny", action="store_true", help="the digits, for two epochs")
     options = parser.parse_args()
     if options.tiny:
