@@ -19,15 +19,9 @@ from corten.optimizers import Adam, schedules
 def network(characters: int, stateful: bool = False) -> Sequential:
     """Scores of the next character after each of a sequence; a stateful one remembers what it was shown before."""
     given: dict[str, Any] = {"batch_shape": (1, 1)} if stateful else {"shape": (None,)}
-    return Sequential(
-        [
-            corten.Input(**given, dtype="int32"),
-            layers.Embedding(characters, 64),
-            layers.LSTM(256, return_sequences=True, stateful=stateful),
-            layers.Dropout(0.2),
-            layers.Dense(characters),
-        ]
-    )
+    memory = layers.LSTM(256, return_sequences=True, stateful=stateful)
+    start = [corten.Input(**given, dtype="int32"), layers.Embedding(characters, 64)]
+    return Sequential([*start, memory, layers.Dropout(0.2), layers.Dense(characters)])
 
 
 def windows(text: np.ndarray, length: int, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,15 +31,14 @@ def windows(text: np.ndarray, length: int, step: int) -> tuple[np.ndarray, np.nd
 
 
 def write(model: Sequential, alphabet: list[str], start: str, count: int) -> str:
-    """``count`` characters after ``start``, each drawn from what the model expects and fed to it again."""
+    """``count`` characters after ``start``, each drawn from what the model expects (by Gumbel's trick) and fed to it."""
     writer = network(len(alphabet), stateful=True)
     writer.set_weights(model.get_weights())
     random, text = np.random.default_rng(0), start
     for i in range(len(start) + count - 1):
         scores = writer.predict_on_batch(np.array([[alphabet.index(text[i])]]))[0, 0] / 0.8
         if i >= len(start) - 1:
-            chances = np.exp(scores - scores.max(), dtype=np.float64)
-            text += alphabet[random.choice(len(alphabet), p=chances / chances.sum())]
+            text += alphabet[(scores + random.gumbel(size=len(alphabet))).argmax()]
     return text
 
 
@@ -55,28 +48,23 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="a hundredth of the text, one epoch")
     tiny = parser.parse_args().tiny
     corten.utils.set_random_seed(0)
-    train, test = shakespeare.load_data()
+    train, test = (text[:10_000] if tiny else text for text in shakespeare.load_data())
     alphabet = sorted(set(train + test))
-    train, test = (
-        np.array([alphabet.index(c) for c in part[: len(part) // 100 if tiny else None]], np.int32)
-        for part in (train, test)
-    )
-    x, y = windows(train, 64, 32)
-    x_test, y_test = windows(test, 500, 500)
+    x, y = windows(np.array([alphabet.index(c) for c in train]), 64, 32)
+    held_out = windows(np.array([alphabet.index(c) for c in test]), 500, 500)
     print(f"{len(train)} characters to learn from, {len(test)} held out, {len(alphabet)} different ones")
 
     epochs = 1 if tiny else 10
     model = network(len(alphabet))
     rate = schedules.CosineDecay(0.004, epochs * -(-len(x) // 64), alpha=0.02)
-    loss = corten.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(Adam(rate, clipnorm=1.0), loss)
-    history = model.fit(x, y, batch_size=64, epochs=epochs, validation_data=(x_test, y_test), verbose=2).history
+    model.compile(Adam(rate, clipnorm=1.0), corten.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(x, y, batch_size=64, epochs=epochs, validation_data=held_out, verbose=2).history
     print(f"held-out loss {history['val_loss'][-1]:.4f} nats a character")
     print(write(model, alphabet, "ROMEO:\n", 50 if tiny else 600))
 
     axes = Figure(figsize=(6, 3.5), layout="constrained").subplots()
-    for name, label in (("loss", "training"), ("val_loss", "held out")):
-        axes.plot(range(1, epochs + 1), history[name], "o-", label=label)
+    axes.plot(range(1, epochs + 1), history["loss"], "o-", label="training")
+    axes.plot(range(1, epochs + 1), history["val_loss"], "o-", label="held out")
     axes.set(xlabel="epoch", ylabel="nats a character")
     axes.legend()
     axes.figure.savefig("character_model.png", dpi=100)

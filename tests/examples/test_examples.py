@@ -16,11 +16,14 @@ EXAMPLES_FOLDER = Path(__file__).parents[2] / "examples"
 #: and words that it prints.
 EXAMPLES = [
     ("autoencoders.py", "", "test MSE from 32 numbers"),
+    ("character_model.py", "text/shakespeare.txt", "nats a character"),
     ("gan.py", "", "at least 0.9 sure of"),
     ("image_recognition.py", "cifar10/cifar10_12k.npz", "test accuracy"),
     ("interpretability.py", "cifar10/cifar10_12k.npz", "without a random tenth"),
+    ("long_memory.py", "", "LSTM: test MSE"),
     ("mnist.py", "", "test accuracy"),
     ("recommendation.py", "ratings/ratings.csv", "recall@10"),
+    ("speech.py", "speech/spoken_digits.npz", "test accuracy"),
 ]
 
 
