@@ -31,7 +31,7 @@ def windows(text: np.ndarray, length: int, step: int) -> tuple[np.ndarray, np.nd
 
 
 def write(model: Sequential, alphabet: list[str], start: str, count: int) -> str:
-    """``count`` characters after ``start``, each drawn from what the model expects (by Gumbel's trick) and fed to it."""
+    """``count`` characters after ``start``, drawn from what the model expects (Gumbel's trick) and fed to it."""
     writer = network(len(alphabet), stateful=True)
     writer.set_weights(model.get_weights())
     random, text = np.random.default_rng(0), start
