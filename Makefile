@@ -19,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build wheel demo examples test bench bench-peers lint docs clean tools
+.PHONY: help setup build wheel demo examples test test-neon bench bench-peers lint docs clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,12 @@ examples: $(INSTALLED) $(VENV)/.extra-examples ## run every example whole; one p
 test: $(INSTALLED) $(VENV)/.extra-test ## Rust tests, then Python tests and doctests
 	@cargo test --workspace --locked --quiet
 	@$(BIN)/python -m pytest -q tests --doctest-modules --pyargs corten $(PYTEST_ARGS)
+
+# Needs `rustup target add aarch64-unknown-linux-gnu` and Debian's gcc-aarch64-linux-gnu and qemu-user-static.
+test-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER ?= aarch64-linux-gnu-gcc
+test-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER ?= qemu-aarch64-static -L /usr/aarch64-linux-gnu
+test-neon: ## the tests of kernels and engine on an emulated aarch64
+	@cargo test --workspace --exclude corten-python --lib --tests --locked --quiet --target aarch64-unknown-linux-gnu
 
 # OPENBLAS_CORETYPE and its like would make NumPy's products slower than they are.
 PLAIN_BLAS := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
