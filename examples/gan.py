@@ -35,8 +35,8 @@ def networks() -> tuple[Sequential, Sequential]:
 def classifier() -> Sequential:
     """The judge, a convolutional network with dropout."""
     stack = [layers.Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)), layers.MaxPooling2D()]
-    stack += [layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.25)]
-    stack += [layers.Dense(128, activation="relu"), layers.Dense(10, activation="softmax")]
+    stack += [layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.4)]
+    stack += [layers.Dense(128, activation="relu"), layers.Dropout(0.4), layers.Dense(10, activation="softmax")]
     model = Sequential(stack)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -60,7 +60,7 @@ def main() -> None:
     made = gan.generate(5000, seed=1)
 
     judge = classifier()
-    judge.fit(x, y, batch_size=128, epochs=1 if options.tiny else 6, verbose=0)
+    judge.fit(x, y, batch_size=128, epochs=1 if options.tiny else 8, verbose=0)
     print(f"the classifier's test accuracy: {judge.evaluate(x_test, y_test, verbose=0)[1]:.4f}")
     judged = judge.predict(made, verbose=0)
     shares = np.bincount(judged.argmax(axis=1), minlength=10) / len(made)
