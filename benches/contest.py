@@ -30,7 +30,7 @@ Repeat = Callable[[int], None]
 #: Seconds of one block of calls.
 BLOCK = 0.008
 #: How long OpenBLAS's threads spin after a product; a rival would share its processors with them.
-SPIN = 0.04
+SPIN = 0.15
 
 
 @dataclass(frozen=True)
