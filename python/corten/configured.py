@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import Any, TypeVar
 
-__all__ = ["Configured", "plain"]
+__all__ = ["Configured", "forwarded", "plain"]
 
 Self = TypeVar("Self", bound="Configured")
 
@@ -59,6 +59,22 @@ class Configured:
     def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
         """A new object from what :meth:`get_config` gave."""
         return cls(**config)
+
+
+def forwarded(scope: dict[str, Any], *own: str) -> dict[str, Any]:
+    """The arguments that a constructor hands on: its ``locals()``, taken first of all, without its ``own`` arguments.
+
+    >>> class Point:
+    ...     def __init__(self, **given):
+    ...         print(given)
+    >>> class Circle(Point):
+    ...     def __init__(self, radius, x=0, y=0, **kwargs):
+    ...         super().__init__(**forwarded(locals(), "radius"))
+    >>> made = Circle(2, y=1, colour="red")
+    {'x': 0, 'y': 1, 'colour': 'red'}
+    """
+    left = {"self", "__class__", "kwargs", *own}
+    return {name: value for name, value in {**scope, **scope.get("kwargs", {})}.items() if name not in left}
 
 
 def plain(value: Any) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from corten.layers.arguments import expect_rank
+from corten.layers.layer import snake_case
+from corten.layers.recurrent_cell import RecurrentCell
 from corten.layers.rnn import RNN
 
 __all__ = ["OfCell", "RecurrentLayer"]
@@ -37,6 +40,15 @@ class RecurrentLayer(RNN):
     bias_constraint = OfCell()
     dropout = OfCell()
     recurrent_dropout = OfCell()
+
+    def __init__(self, cell: type[RecurrentCell], *, use_cudnn: Any = "auto", **arguments: Any) -> None:
+        if use_cudnn not in ("auto", False):
+            kind = type(self).__name__
+            raise ValueError(f"{kind}: use_cudnn: expected 'auto' or False, for there is no GPU, got {use_cudnn!r}")
+        known = inspect.signature(cell).parameters
+        of_cell = {name: arguments.pop(name) for name in list(arguments) if name in known}
+        trainable = arguments.get("trainable", True)
+        super().__init__(cell(**of_cell, trainable=trainable, name=snake_case(cell.__name__)), **arguments)
 
     def build(self, input_shape: Any) -> None:
         expect_rank(input_shape, 3, f'{type(self).__name__} "{self.name}"')

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten.configured import forwarded
 from corten.optimizers.fused import Fused
 from corten.optimizers.optimizer import expect
 from corten.tensor import Variable
@@ -61,19 +62,7 @@ class Adam(Fused):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals(), "beta_1", "beta_2", "epsilon", "amsgrad"))
         expect_betas("Adam", beta_1, beta_2, epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -126,23 +115,7 @@ class AdamW(Adam):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            beta_1,
-            beta_2,
-            epsilon,
-            amsgrad,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals()))
         if weight_decay is None:
             raise ValueError("AdamW: weight_decay must be a float, got None")
 
@@ -180,19 +153,7 @@ class Adamax(Fused):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals(), "beta_1", "beta_2", "epsilon"))
         expect_betas("Adamax", beta_1, beta_2, epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -239,19 +200,7 @@ class Nadam(Fused):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals(), "beta_1", "beta_2", "epsilon"))
         expect_betas("Nadam", beta_1, beta_2, epsilon)
         self.beta_1 = beta_1
         self.beta_2 = beta_2

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from corten.configured import forwarded
 from corten.optimizers.fused import Fused
 from corten.optimizers.optimizer import expect
 from corten.tensor import Variable
@@ -54,19 +55,7 @@ class RMSprop(Fused):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals(), "rho", "momentum", "epsilon", "centered"))
         expect("RMSprop", "rho", rho, 0 <= rho <= 1, "0 <= rho <= 1")
         expect("RMSprop", "momentum", momentum, 0 <= momentum <= 1, "0 <= momentum <= 1")
         expect("RMSprop", "epsilon", epsilon, 0 <= epsilon < math.inf, "0 <= epsilon")
@@ -128,19 +117,7 @@ class Adagrad(Fused):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals(), "initial_accumulator_value", "epsilon"))
         fits = 0 <= initial_accumulator_value < math.inf
         expect("Adagrad", "initial_accumulator_value", initial_accumulator_value, fits, "a value of at least 0")
         expect("Adagrad", "epsilon", epsilon, 0 <= epsilon < math.inf, "0 <= epsilon")
@@ -190,19 +167,7 @@ class Adadelta(Fused):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals(), "rho", "epsilon"))
         expect("Adadelta", "rho", rho, 0 <= rho <= 1, "0 <= rho <= 1")
         expect("Adadelta", "epsilon", epsilon, 0 <= epsilon < math.inf, "0 <= epsilon")
         self.rho = rho

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten.configured import forwarded
 from corten.optimizers.fused import Fused
 from corten.optimizers.optimizer import expect
 from corten.tensor import Variable
@@ -47,19 +48,7 @@ class SGD(Fused):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals(), "momentum", "nesterov"))
         expect("SGD", "momentum", momentum, 0 <= momentum <= 1, "0 <= momentum <= 1")
         self.momentum = momentum
         self.nesterov = nesterov
@@ -107,19 +96,7 @@ class Lion(Fused):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+        super().__init__(**forwarded(locals(), "beta_1", "beta_2"))
         expect("Lion", "beta_1", beta_1, 0 < beta_1 <= 1, "0 < beta_1 <= 1")
         expect("Lion", "beta_2", beta_2, 0 <= beta_2 <= 1, "0 <= beta_2 <= 1")
         self.beta_1 = beta_1
