@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten import constraints, initializers, ops, regularizers
+from corten import initializers, ops
+from corten.configured import forwarded
 from corten.errors import ShapeError
 from corten.layers.arguments import known_axis, number, whole
-from corten.layers.layer import Layer
+from corten.layers.normalization import Normalization
 
 __all__ = ["BatchNormalization"]
 
@@ -15,7 +16,7 @@ __all__ = ["BatchNormalization"]
 _EPSILON = 1e-7
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(Normalization):
     """Each channel brought to mean 0 and variance 1: ``gamma (x - mean) / sqrt(variance + epsilon) + beta``.
 
     In training, mean and variance are those of the batch, and the moving ones follow them; otherwise, and where
@@ -72,43 +73,29 @@ class BatchNormalization(Layer):
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            **forwarded(
+                locals(),
+                "axis",
+                "momentum",
+                "moving_mean_initializer",
+                "moving_variance_initializer",
+                "renorm",
+                "renorm_clipping",
+                "renorm_momentum",
+                "synchronized",
+            )
+        )
         if renorm or renorm_clipping or synchronized:
             raise ValueError("BatchNormalization: renorm and synchronized are not supported, expected False")
         self.axis = whole(axis, "BatchNormalization: axis")
         self.momentum = number(momentum, "BatchNormalization: momentum")
-        self.epsilon = number(epsilon, "BatchNormalization: epsilon", 0.0)
-        self.center = bool(center)
-        self.scale = bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         shape = (known_axis(input_shape, self.axis, f'BatchNormalization "{self.name}"'),)
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        self._add_gamma_and_beta(shape)
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, trainable=False, name="moving_mean")
         self.moving_variance = self.add_weight(
             shape, self.moving_variance_initializer, trainable=False, name="moving_variance"

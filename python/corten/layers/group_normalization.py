@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten import constraints, initializers, ops, regularizers
+from corten import ops
+from corten.configured import forwarded
 from corten.errors import ShapeError
-from corten.layers.arguments import count, known_axis, number, whole
-from corten.layers.layer import Layer
+from corten.layers.arguments import count, known_axis, whole
+from corten.layers.normalization import Normalization
 
 __all__ = ["GroupNormalization"]
 
 
-class GroupNormalization(Layer):
+class GroupNormalization(Normalization):
     """Each group of a sample's channels brought to mean 0 and variance 1, over all its other axes too.
 
     ``gamma (x - mean) / sqrt(variance + epsilon) + beta``. Source: Wu and He, 2018. One group is layer normalisation
@@ -57,19 +58,9 @@ class GroupNormalization(Layer):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**forwarded(locals(), "groups", "axis"))
         self.groups = groups if groups == -1 else count(groups, "GroupNormalization: groups")
         self.axis = whole(axis, "GroupNormalization: axis")
-        self.epsilon = number(epsilon, "GroupNormalization: epsilon", 0.0)
-        self.center = bool(center)
-        self.scale = bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         where = f'GroupNormalization "{self.name}"'
@@ -80,23 +71,7 @@ class GroupNormalization(Layer):
             raise ShapeError(
                 f"{where}: expected a number of channels divisible by groups={self.groups}, got shape {input_shape}"
             )
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                (channels,),
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                (channels,),
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        self._add_gamma_and_beta((channels,))
 
     def call(self, inputs: Any) -> Any:
         shape, axis = inputs.shape, self.axis % len(inputs.shape)

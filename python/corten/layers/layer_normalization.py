@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten import constraints, initializers, ops, regularizers
+from corten import ops
+from corten.configured import forwarded
 from corten.layers.arguments import known_axis, number, whole
 from corten.layers.layer import Layer
+from corten.layers.normalization import Normalization
 
 __all__ = ["LayerNormalization", "RMSNormalization"]
 
@@ -25,7 +27,7 @@ def sizes(input_shape: Any, axis: int | list[int], where: str) -> tuple[int, ...
     return tuple(found[a] for a in sorted(found))
 
 
-class LayerNormalization(Layer):
+class LayerNormalization(Normalization):
     """Each sample brought to mean 0 and variance 1 over its features.
 
     ``gamma (x - mean) / sqrt(variance + epsilon) + beta``. Source: Ba, Kiros and Hinton, 2016.
@@ -68,38 +70,12 @@ class LayerNormalization(Layer):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**forwarded(locals(), "axis"))
         self.axis = axes(axis, "LayerNormalization: axis")
-        self.epsilon = number(epsilon, "LayerNormalization: epsilon", 0.0)
-        self.center = bool(center)
-        self.scale = bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         shape = sizes(input_shape, self.axis, f'LayerNormalization "{self.name}"')
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        self._add_gamma_and_beta(shape)
 
     def call(self, inputs: Any) -> Any:
         return ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
