@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from corten import constraints, initializers, regularizers
+from corten.configured import Configured, plain
 from corten.random import SeedGenerator
 from corten.tensor import (
     Array,
@@ -64,35 +65,7 @@ class _Context(threading.local):
 _context = _Context()
 
 
-def _capture(cls: type) -> None:
-    """Wraps ``__init__`` so that its arguments become the layer's configuration."""
-    init = cls.__dict__.get("__init__")
-    if init is None:
-        return
-    signature = inspect.signature(init)
-
-    @functools.wraps(init)
-    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
-        if "_config" not in self.__dict__:
-            try:
-                bound = signature.bind(self, *args, **kwargs)
-            except TypeError as error:
-                raise TypeError(f"{type(self).__name__}: {error}") from None
-            bound.apply_defaults()
-            config: dict[str, Any] = {}
-            for name, value in list(bound.arguments.items())[1:]:
-                kind = signature.parameters[name].kind
-                if kind is inspect.Parameter.VAR_KEYWORD:
-                    config.update(value)
-                elif kind is not inspect.Parameter.VAR_POSITIONAL:
-                    config[name] = value
-            object.__setattr__(self, "_config", config)
-        init(self, *args, **kwargs)
-
-    cls.__init__ = wrapper  # type: ignore[misc]
-
-
-class Layer:
+class Layer(Configured):
     """A function of tensors with weights.
 
     Subclasses create their weights in ``build(input_shape)`` and compute in ``call(inputs)``; ``call`` may take
@@ -116,14 +89,8 @@ class Layer:
     array([[1., 2.]], dtype=float32)
     """
 
-    _config: dict[str, Any]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        _capture(cls)
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        layer = super().__new__(cls)
+        layer = super().__new__(cls, *args, **kwargs)
         object.__setattr__(layer, "_attributes", {})
         return layer
 
@@ -447,19 +414,13 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again: plain values."""
-        config = {key: _plain(value) for key, value in self._config.items() if value is not None or key not in _IMPLIED}
+        config = {key: plain(value) for key, value in self._config.items() if value is not None or key not in _IMPLIED}
         return {**config, "name": self.name, "trainable": self._trainable}
-
-    @classmethod
-    def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
-        """A new layer from what :meth:`get_config` gave; its weights are new."""
-        return cls(**config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
 
 
-_capture(Layer)
 _IMPLIED = {"input_shape", "batch_input_shape", "input_dim", "batch_size", "dtype", "activity_regularizer", "autocast"}
 
 
@@ -471,19 +432,6 @@ def _promised(kind: str, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 0):
             raise ValueError(f"{kind}: sizes must be ints >= 0 or None, got {size!r} in {tuple(shape)}")
     return tuple(None if size is None else int(size) for size in shape)
-
-
-def _plain(value: Any) -> Any:
-    """A configuration value without objects: initializers and the like become their own configuration."""
-    if isinstance(value, Layer) or hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if callable(value) and hasattr(value, "__name__"):
-        return value.__name__
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _leaves(value: Any) -> Iterator[Any]:
