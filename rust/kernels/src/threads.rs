@@ -150,7 +150,7 @@ impl Job {
         Job {
             state: AtomicUsize::new(0),
             joined: AtomicUsize::new(1),
-            core: core::current(),
+            core: cores::current(),
             stretches,
             leaf,
             f,
@@ -205,7 +205,7 @@ fn enlist(pool: &'static Pool, job: Arc<Job>, helpers: usize) {
         return;
     }
     pool.rayon.spawn(move || {
-        core::leave(job.core);
+        cores::leave(job.core);
         if job.state.fetch_add(1, Ordering::AcqRel) & CLOSED == 0 {
             let rest = helpers - 1;
             enlist(pool, job.clone(), rest / 2);
@@ -240,7 +240,7 @@ fn linger() {
 
 /// On which core a thread runs.
 #[cfg(target_os = "linux")]
-mod core {
+mod cores {
     use std::cell::Cell;
     use std::time::{Duration, Instant};
 
@@ -272,24 +272,31 @@ mod core {
             return;
         }
         LAST.set(Some(Instant::now()));
-        let mut mask = Mask::default();
-        // SAFETY: the size is that of the mask; thread 0 is the calling one. The mask is put back, and failing is no harm.
-        unsafe {
-            if sched_getaffinity(0, size_of::<Mask>(), mask.as_mut_ptr()) < 0 {
-                return;
-            }
-            let mut others = mask;
-            others[core / 64] &= !(1 << (core % 64));
-            if others != Mask::default() && sched_setaffinity(0, size_of::<Mask>(), others.as_ptr()) == 0 {
-                sched_setaffinity(0, size_of::<Mask>(), mask.as_ptr());
-            }
+        let Some(mask) = allowed() else { return };
+        let mut others = mask;
+        others[core / 64] &= !(1 << (core % 64));
+        if others != Mask::default() && allow(&others) {
+            allow(&mask);
         }
+    }
+
+    /// The cores that this thread may use.
+    pub fn allowed() -> Option<Mask> {
+        let mut mask = Mask::default();
+        // SAFETY: the size is that of the mask; thread 0 is the calling one.
+        let read = unsafe { sched_getaffinity(0, size_of::<Mask>(), mask.as_mut_ptr()) };
+        (read >= 0).then_some(mask)
+    }
+
+    fn allow(mask: &Mask) -> bool {
+        // SAFETY: as above.
+        unsafe { sched_setaffinity(0, size_of::<Mask>(), mask.as_ptr()) == 0 }
     }
 }
 
 /// On which core a thread runs: only Linux is asked.
 #[cfg(not(target_os = "linux"))]
-mod core {
+mod cores {
     pub fn current() -> Option<usize> {
         None
     }
@@ -422,12 +429,12 @@ fn set_flush(on: bool) -> bool {
     const FTZ_DAZ: u32 = 0x8040;
     let mut control = 0u32;
     // SAFETY: MXCSR is stored to and loaded from a local; only its flush bits change.
-    unsafe { ::core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut control, options(nostack)) };
+    unsafe { core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut control, options(nostack)) };
     let before = control & FTZ_DAZ == FTZ_DAZ;
     if before != on {
         control = if on { control | FTZ_DAZ } else { control & !FTZ_DAZ };
         // SAFETY: as above.
-        unsafe { ::core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack)) };
+        unsafe { core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack)) };
     }
     before
 }
@@ -438,12 +445,12 @@ fn set_flush(on: bool) -> bool {
     const FZ: u64 = 1 << 24;
     let mut control: u64;
     // SAFETY: only FPCR's flush bit changes.
-    unsafe { ::core::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack)) };
+    unsafe { core::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack)) };
     let before = control & FZ != 0;
     if before != on {
         control = if on { control | FZ } else { control & !FZ };
         // SAFETY: as above.
-        unsafe { ::core::arch::asm!("msr fpcr, {}", in(reg) control, options(nomem, nostack)) };
+        unsafe { core::arch::asm!("msr fpcr, {}", in(reg) control, options(nomem, nostack)) };
     }
     before
 }
@@ -489,6 +496,23 @@ mod tests {
         for bad in [0, 1, 63] {
             let run = || for_each(64, GRAIN, |task| assert!(task != bad, "on purpose"));
             assert!(std::panic::catch_unwind(run).is_err());
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_helper_leaves_its_callers_core_and_may_come_back() {
+        // Threads of their own: their affinity and the time of the last move are theirs.
+        let moved = std::thread::spawn(|| {
+            let before = cores::allowed();
+            let here = cores::current();
+            cores::leave(here);
+            (before, here, cores::current(), cores::allowed())
+        });
+        let (before, here, there, after) = moved.join().expect("the thread ends");
+        assert!(before.is_some() && before == after, "the cores a thread may use are put back");
+        if before.is_some_and(|mask| mask.iter().map(|bits| bits.count_ones()).sum::<u32>() > 1) {
+            assert_ne!(here, there);
         }
     }
 
