@@ -43,6 +43,13 @@ impl Case {
     pub fn state(&self) -> usize {
         self.batch * self.units
     }
+    /// The place in time of a step, and whether it counts: said again here, for the kernels' own rule is under test.
+    pub fn time(&self, step: usize) -> usize {
+        if self.backwards { self.steps - 1 - step } else { step }
+    }
+    pub fn seen(&self, row: usize, time: usize) -> bool {
+        self.mask.as_ref().is_none_or(|mask| mask[row * self.steps + time] == 1.0)
+    }
     pub fn factor(&self, row: usize, unit: usize) -> f64 {
         self.dropout.as_ref().map_or(1.0, |dropout| f64::from(dropout[row * self.units + unit]))
     }

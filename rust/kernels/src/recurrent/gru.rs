@@ -306,13 +306,13 @@ mod tests {
 
     /// The states h and the last one, from [gates, h, kernel, bias].
     fn reference(case: &Case, reset_after: bool, [gates, h, kernel, bias]: [&[f64]; 4]) -> Vec<f64> {
-        let (p, units) = (case.sequence(), case.units);
+        let units = case.units;
         let mut h = h.to_vec();
         let mut all = vec![0.0; case.batch * case.steps * units];
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
         for row in 0..case.batch {
             for step in 0..case.steps {
-                let time = p.time(step);
+                let time = case.time(step);
                 let own = h[row * units..][..units].to_vec();
                 let before: Vec<f64> = (0..units).map(|u| own[u] * case.factor(row, u)).collect();
                 let x = |gate: usize, u: usize| gates[((row * case.steps + time) * 3 + gate) * units + u];
@@ -322,7 +322,7 @@ mod tests {
                 };
                 let r: Vec<f64> = (0..units).map(|u| sigmoid(x(1, u) + product(&before, 1, u))).collect();
                 let reset: Vec<f64> = (0..units).map(|u| r[u] * before[u]).collect();
-                for u in (0..units).filter(|_| p.counts(row, time)) {
+                for u in (0..units).filter(|_| case.seen(row, time)) {
                     let z = sigmoid(x(0, u) + product(&before, 0, u));
                     let inner = if reset_after { r[u] * product(&before, 2, u) } else { product(&reset, 2, u) };
                     h[row * units + u] = z * own[u] + (1.0 - z) * (x(2, u) + inner).tanh();

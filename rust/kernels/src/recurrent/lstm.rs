@@ -200,14 +200,14 @@ mod tests {
 
     /// The states h, and the last h and c, from [gates, h, c, kernel].
     fn reference(case: &Case, [gates, h, c, kernel]: [&[f64]; 4]) -> Vec<f64> {
-        let (p, units) = (case.sequence(), case.units);
+        let units = case.units;
         let (mut h, mut c) = (h.to_vec(), c.to_vec());
         let mut all = vec![0.0; case.batch * case.steps * units];
         for row in 0..case.batch {
             for step in 0..case.steps {
-                let time = p.time(step);
+                let time = case.time(step);
                 let before: Vec<f64> = (0..units).map(|u| h[row * units + u] * case.factor(row, u)).collect();
-                for u in (0..units).filter(|_| p.counts(row, time)) {
+                for u in (0..units).filter(|_| case.seen(row, time)) {
                     let gate = |gate: usize| {
                         let column = gate * units + u;
                         let product = (0..units).map(|k| before[k] * kernel[k * 4 * units + column]).sum::<f64>();

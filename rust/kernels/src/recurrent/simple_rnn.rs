@@ -177,14 +177,14 @@ mod tests {
 
     /// The states h and the last one, from [gates, h, kernel].
     fn reference(case: &Case, activation: Activation, [gates, h, kernel]: [&[f64]; 3]) -> Vec<f64> {
-        let (p, units) = (case.sequence(), case.units);
+        let units = case.units;
         let mut h = h.to_vec();
         let mut all = vec![0.0; case.batch * case.steps * units];
         for row in 0..case.batch {
             for step in 0..case.steps {
-                let time = p.time(step);
+                let time = case.time(step);
                 let before: Vec<f64> = (0..units).map(|u| h[row * units + u] * case.factor(row, u)).collect();
-                for u in (0..units).filter(|_| p.counts(row, time)) {
+                for u in (0..units).filter(|_| case.seen(row, time)) {
                     let product = (0..units).map(|k| before[k] * kernel[k * units + u]).sum::<f64>();
                     let sum = gates[(row * case.steps + time) * units + u] + product;
                     h[row * units + u] = if activation == Activation::Tanh { sum.tanh() } else { sum.max(0.0) };
