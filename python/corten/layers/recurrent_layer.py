@@ -47,8 +47,7 @@ class RecurrentLayer(RNN):
             raise ValueError(f"{kind}: use_cudnn: expected 'auto' or False, for there is no GPU, got {use_cudnn!r}")
         known = inspect.signature(cell).parameters
         of_cell = {name: arguments.pop(name) for name in list(arguments) if name in known}
-        trainable = arguments.get("trainable", True)
-        super().__init__(cell(**of_cell, trainable=trainable, name=snake_case(cell.__name__)), **arguments)
+        super().__init__(cell(**of_cell, name=snake_case(cell.__name__)), **arguments)
 
     def build(self, input_shape: Any) -> None:
         expect_rank(input_shape, 3, f'{type(self).__name__} "{self.name}"')
