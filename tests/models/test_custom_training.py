@@ -139,3 +139,85 @@ def test_metrics_of_layers_inside_are_reset_and_reported() -> None:
     model.compile("sgd", "mse")
     history = model.fit(X, Y, epochs=2, verbose=0).history
     assert history["size"] == pytest.approx([np.abs(X).mean()] * 2, rel=1e-5)
+
+
+class Guided(Model):
+    """As Keras's guide writes it: whatever was compiled is walked over, one metric or several."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        y_pred = self(x, training=True)
+        loss = self.compute_loss(y=y, y_pred=y_pred)
+        gradients = corten.gradients(loss, self.trainable_weights)
+        assert self.optimizer is not None
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=x.shape[0])
+            elif not metric.name.endswith("_loss"):
+                metric.update_state(y, y_pred)
+        return {m.name: m.result() for m in self.metrics}
+
+
+def test_walking_over_the_compiled_metrics() -> None:
+    histories = []
+    for kind in (Model, Guided):
+        model = build(kind, loss="mse", metrics=["mae", "mse"])
+        # 96 rows in batches of 40: the second shape is traced when the metrics have begun.
+        histories.append(model.fit(X, Y, batch_size=40, epochs=2, verbose=0).history)
+        assert model.metrics_names == ["loss", "mae", "mse"]
+    assert histories[0] == histories[1]
+
+    histories = []
+    for kind in (Model, Guided):
+        corten.utils.set_random_seed(1)
+        inputs = Input((4,))
+        model = kind(inputs, {"a": layers.Dense(1, name="a")(inputs), "b": layers.Dense(1, name="b")(inputs)})
+        model.compile("sgd", {"a": "mse", "b": "mae"}, metrics={"a": ["mae"], "b": ["mse"]})
+        histories.append(model.fit(X, {"a": Y, "b": 2 * Y}, batch_size=40, verbose=0).history)
+    assert set(histories[0]) == {"loss", "a_loss", "b_loss", "a_mae", "b_mse"} == set(histories[1])
+    assert histories[0] == histories[1]
+
+
+def test_names_of_metrics_and_outputs_without_a_loss() -> None:
+    model = build(Model, loss="mse", metrics=["mae"], weighted_metrics=["mae", "mse"])
+    history = model.fit(X, Y, sample_weight=np.linspace(0, 1, 96), verbose=0).history
+    assert set(history) == {"loss", "mae", "weighted_mae", "mse"}
+    inputs = Input((4,))
+    hidden = layers.Dense(3, name="hidden")(inputs)
+    model = Model(inputs, [layers.Dense(1, name="out")(hidden), hidden])
+    model.compile("sgd", loss=["mse", None])
+    assert set(model.fit(X, [Y, X[:, :3]], verbose=0).history) == {"loss", "out_loss"}
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_losses_are_those_of_the_latest_call(run_eagerly: bool) -> None:
+    class Penalty(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            self.add_loss(3.0 * ops.mean(ops.square(inputs)))
+            return inputs
+
+    class Own(Model):
+        def train_step(self, data: Any) -> dict[str, Any]:
+            x, y = data
+            self(x * 2.0, training=True)
+            loss = ops.mean(ops.square(self(x, training=True) - y))
+            assert len(self.losses) == 2
+            return {"all": loss + sum(self.losses), "loss": loss}
+
+        def test_step(self, data: Any) -> dict[str, Any]:
+            return super().train_step(data)
+
+    inputs = Input((4,))
+    model = Own(inputs, layers.Dense(1, kernel_regularizer="l2")(Penalty()(inputs)))
+    model.compile("sgd", "mse", run_eagerly=run_eagerly)
+    logs = model.train_on_batch(X, Y, return_dict=True)
+    added = 3 * np.square(X).mean()
+    decay = 0.01 * np.square(model.get_weights()[0]).sum()
+    assert logs["all"] - logs["loss"] == pytest.approx(added + decay, rel=1e-5)
+    assert model.test_on_batch(X, Y, return_dict=True)["loss"] == pytest.approx(logs["all"], rel=1e-5)
+    # Outside a step they are numbers.
+    penalty = model.layers[1]
+    assert penalty.losses == []
+    penalty(X)
+    assert penalty.losses == [pytest.approx(added, rel=1e-5)]

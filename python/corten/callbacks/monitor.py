@@ -65,7 +65,9 @@ class MonitorCallback(Callback):
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return False
-        for metric in getattr(self.model, "metrics", None) or ():
+        watched = getattr(self.model, "metrics", None) or ()
+        # Those given to compile() are one metric of several.
+        for metric in (one for item in watched for one in getattr(item, "metrics", [item])):
             direction = getattr(metric, "_direction", None)
             if direction is not None and (name == metric.name or name.endswith(f"_{metric.name}")):
                 return bool(direction == "up")

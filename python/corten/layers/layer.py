@@ -312,6 +312,7 @@ class Layer(Configured):
         with Graph(eager=True) as graph:
             outputs = self(*(map_nested(graph.tensor, args) if args else ()), **_tensors(graph, kwargs))
             arrays = map_nested(lambda leaf: leaf.numpy() if isinstance(leaf, Tensor) else leaf, outputs)
+            object.__setattr__(self, "_added", [graph.tensor(loss).numpy() for _, loss in graph.losses])
             graph.finish()
         return arrays
 
@@ -338,6 +339,8 @@ class Layer(Configured):
                     kwargs[name] = mask
         if self.autocast:
             args = map_nested(lambda leaf: _cast(graph, leaf), args)
+        if not _context.names:
+            self._forget_losses(graph)
         before, _context.training = _context.training, bool(training)
         scope = graph.core.scope(self.name)
         try:
@@ -395,20 +398,41 @@ class Layer(Configured):
             raise ValueError(f"add_loss of {self.name!r}: there is no step; call it in a layer's call or in train_step")
         graph.losses.append((self, loss))
 
-    def _collect_losses(self) -> list[Any]:
-        """The losses added in this step, of this layer and those inside it; and forgets them."""
+    @property
+    def losses(self) -> list[Any]:
+        """What was added to the loss by the latest call, here and in layers inside, and the weights' regularizers.
+
+        Tensors within a step, numbers outside.
+        """
         graph = current_graph()
-        if graph is None or not graph.losses:
-            return []
-        inside, left = set(), [self]
+        if graph is None:
+            added = self._added
+        elif graph.losses:
+            inside = self._inside()
+            added = [loss for layer, loss in graph.losses if id(layer) in inside]
+        else:
+            added = []
+        return [*added, *(v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None)]
+
+    #: The losses added while the layer was called on arrays.
+    _added: Sequence[Any] = ()
+
+    def _forget_losses(self, graph: Graph) -> None:
+        """A layer called anew adds anew."""
+        if graph.losses:
+            inside = self._inside()
+            graph.losses = [entry for entry in graph.losses if id(entry[0]) not in inside]
+
+    def _inside(self) -> set[int]:
+        """The layer itself and those inside it."""
+        inside: set[int] = set()
+        left: list[Layer] = [self]
         while left:
             layer = left.pop()
             if id(layer) not in inside:
                 inside.add(id(layer))
                 left.extend(layer._sublayers())
-        found = [loss for layer, loss in graph.losses if id(layer) in inside]
-        graph.losses = [entry for entry in graph.losses if id(entry[0]) not in inside]
-        return found
+        return inside
 
     # --- configuration -------------------------------------------------------------------------------------------
 

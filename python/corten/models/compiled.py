@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from corten import losses, metrics
-from corten.tensor import flatten
+from corten.tensor import Variable, flatten
 
 __all__ = ["CompiledLoss", "CompiledMetrics"]
 
@@ -55,12 +56,17 @@ class CompiledLoss:
     def __init__(self, loss: Any, weights: Any = None) -> None:
         self.given = loss
         self.weights = weights
-        self.metrics: list[metrics.Metric] = []
+        self._trackers: list[metrics.Mean | None] = []
         self._functions: list[Any] | None = None
         self._factors: list[Any] = []
         # A misspelt name is an error of compile(), not of fit().
         for item in flatten(loss):
             losses.get(item)
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        """The mean loss of each output that has one, where there are several outputs."""
+        return [tracker for tracker in self._trackers if tracker is not None]
 
     def _start(self, names: list[str], count: int) -> None:
         self._functions = [
@@ -70,7 +76,10 @@ class CompiledLoss:
         if self.weights is not None and not isinstance(self.weights, (list, tuple, dict)) and count > 1:
             raise ValueError(f"loss_weights: expected a list or dict for {count} outputs, got {self.weights!r}")
         if count > 1:
-            self.metrics = [metrics.Mean(name=f"{name}_loss") for name in names]
+            self._trackers = [
+                None if one is None else metrics.Mean(name=f"{name}_loss")
+                for one, name in zip(self._functions, names, strict=True)
+            ]
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any, output_names: list[str]) -> Any:
         predictions = flatten(y_pred)
@@ -88,8 +97,9 @@ class CompiledLoss:
             if target is None:
                 raise ValueError(f"y: no target for output {names[index]!r}, which has a loss")
             value = function(target, prediction, weights[index])
-            if self.metrics:
-                self.metrics[index].update_state(value, sample_weight=int(prediction.shape[0]))
+            tracker = self._trackers[index] if self._trackers else None
+            if tracker is not None:
+                tracker.update_state(value, sample_weight=int(prediction.shape[0]))
             factor = self._factors[index]
             value = value if factor is None else value * float(factor)
             total = value if total is None else total + value
@@ -99,10 +109,21 @@ class CompiledLoss:
 
 
 class CompiledMetrics:
-    """The metrics of each output; "accuracy" and the like are chosen by shape when data are first seen."""
+    """The metrics of each output; "accuracy" and the like are chosen by shape when data are first seen.
 
-    def __init__(self, unweighted: Any = None, weighted: Any = None) -> None:
+    Used as one metric is: what walks over ``model.metrics`` need not know how many there are, and for which output.
+
+    Args:
+        output_names: gives the layer behind each output, where it is known.
+    """
+
+    name = "compile_metrics"
+
+    def __init__(
+        self, unweighted: Any = None, weighted: Any = None, output_names: Callable[[], list[str]] = list
+    ) -> None:
         self.given = (unweighted, weighted)
+        self._output_names = output_names
         self._slots: list[tuple[int, bool, metrics.Metric]] | None = None
         for item in [*flatten(unweighted), *flatten(weighted)]:
             metrics.check(item)
@@ -119,16 +140,23 @@ class CompiledMetrics:
             for index, items in enumerate(_spread(given, names, count)):
                 for item in items:
                     metric = metrics.for_shapes(item, targets[index].shape, predictions[index].shape)
-                    base = metric.name = metric.name if count == 1 else f"{names[index]}_{metric.name}"
+                    place = "" if count == 1 else f"{names[index]}_"
+                    known = weighted and f"{place}{metric.name}" in taken
+                    base = metric.name = f"{place}weighted_{metric.name}" if known else f"{place}{metric.name}"
                     number = 1
                     while metric.name in taken:
                         metric.name, number = f"{base}_{number}", number + 1
                     taken.add(metric.name)
                     self._slots.append((index, weighted, metric))
 
-    def update(self, y: Any, y_pred: Any, sample_weight: Any, output_names: list[str]) -> None:
+    @property
+    def variables(self) -> list[Variable]:
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes a batch into account: targets and predictions in the structure of the outputs."""
         predictions = flatten(y_pred)
-        names = list(y_pred) if isinstance(y_pred, dict) else _names(output_names, len(predictions))
+        names = list(y_pred) if isinstance(y_pred, dict) else _names(self._output_names(), len(predictions))
         if all(given is None for given in self.given):
             return
         targets = _leaves(y, names, len(predictions), "y")
@@ -137,6 +165,15 @@ class CompiledMetrics:
         weights = _by_output(sample_weight, names, len(predictions), "sample_weight")
         for index, weighted, metric in self._slots or []:
             metric.update_state(targets[index], predictions[index], weights[index] if weighted else None)
+
+    def result(self) -> dict[str, Any]:
+        """What each metric comes to, by its name; nothing before data were seen."""
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def reset_state(self) -> None:
+        """Forgets all batches."""
+        for metric in self.metrics:
+            metric.reset_state()
 
 
 def _spread(given: Any, names: list[str], count: int) -> list[list[Any]]:

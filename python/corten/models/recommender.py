@@ -125,7 +125,7 @@ class Recommender(Model):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         entropy = losses.SparseCategoricalCrossentropy(from_logits=True)
         total = entropy(x[:, 1], self._scores(x[:, 0], training), sample_weight)
-        for part in self._collect_losses():
+        for part in self.losses:
             total = total + part
         return total
 

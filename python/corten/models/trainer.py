@@ -41,7 +41,7 @@ class Trainer:
     built: bool
     trainable_variables: list[Variable]
     variables: list[Variable]
-    _collect_losses: Callable[[], list[Any]]
+    losses: list[Any]
     _attributes: dict[str, Any]
     _sublayers: Callable[[], Iterator[Any]]
 
@@ -105,7 +105,7 @@ class Trainer:
         """
         made = optimizers.get(optimizer)
         compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
-        compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
+        compiled_metrics = CompiledMetrics(metrics, weighted_metrics, lambda: self.output_names)
         object.__setattr__(self, "optimizer", made)
         object.__setattr__(self, "_compiled_loss", compiled_loss)
         object.__setattr__(self, "_compiled_metrics", compiled_metrics)
@@ -115,13 +115,13 @@ class Trainer:
         self._steps.clear()
 
     @property
-    def metrics(self) -> list[metrics.Metric]:
-        """The loss tracker, the compiled metrics, and metrics set as attributes, also of layers inside the model."""
+    def metrics(self) -> list[Any]:
+        """The loss tracker, the compiled metrics as one, and metrics set as attributes, also of layers inside."""
         found: list[Any] = [self._loss_tracker] if self._compiled_loss is not None or self.compiled else []
         if self._compiled_loss is not None:
             found += self._compiled_loss.metrics
-        if self._compiled_metrics is not None:
-            found += self._compiled_metrics.metrics
+        if self._compiled_metrics is not None and any(self._compiled_metrics.given):
+            found.append(self._compiled_metrics)
         seen: list[Any] = []
         holders: list[Any] = [self]
         while holders:
@@ -135,17 +135,13 @@ class Trainer:
 
     @property
     def metrics_names(self) -> list[str]:
-        return [metric.name for metric in self.metrics]
+        """The names of all metrics; of compiled ones as soon as they have seen data."""
+        return [one.name for metric in self.metrics for one in getattr(metric, "metrics", [metric])]
 
     def reset_metrics(self) -> None:
         """Empties all metrics."""
         for metric in self.metrics:
             metric.reset_state()
-
-    @property
-    def losses(self) -> list[Any]:
-        """The weight regularizers' values: tensors inside a step, numbers outside."""
-        return [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
 
     # --- one step: these may be overridden -----------------------------------------------------------------------
 
@@ -153,7 +149,7 @@ class Trainer:
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The scalar that training minimises: the compiled loss, added losses and weight regularizers."""
-        parts = self._collect_losses() + self.losses
+        parts = list(self.losses)
         if self._compiled_loss is not None:
             if y is None:
                 raise ValueError(f"{self.name!r}: a loss was compiled, but the data have no targets y")
@@ -170,7 +166,7 @@ class Trainer:
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Updates the compiled metrics and returns all results."""
         if self._compiled_metrics is not None and y is not None:
-            self._compiled_metrics.update(y, y_pred, sample_weight, self.output_names)
+            self._compiled_metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
@@ -211,6 +207,12 @@ class Trainer:
         if mode != "predict":
             if not isinstance(outputs, dict):
                 raise TypeError(f"{mode}_step must return a dict of what to log, got {type(outputs).__name__}")
+            # A metric may come to several numbers.
+            outputs = {
+                name: value
+                for key, given in outputs.items()
+                for name, value in (given if isinstance(given, dict) else {key: given}).items()
+            }
             for name, value in outputs.items():
                 if value is None or np.shape(value) != ():
                     got = "None" if value is None else f"shape {np.shape(value)}"
@@ -452,7 +454,11 @@ class Trainer:
         logs = self._evaluate(data, watchers)
         if return_dict:
             return logs
-        names = [name for metric in self.metrics for name in ([metric.name] if metric.name in logs else [])]
+        return self._in_order(logs)
+
+    def _in_order(self, logs: dict[str, float]) -> Any:
+        """The numbers in the order of ``metrics_names``, others behind; one number alone is no list."""
+        names = [name for name in self.metrics_names if name in logs]
         values = [logs[name] for name in [*names, *(name for name in logs if name not in names)]]
         return values[0] if len(values) == 1 else values
 
@@ -558,14 +564,14 @@ class Trainer:
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One training step on one batch; metrics go on from where they were. Returns the logs as ``evaluate`` does."""
+        """One training step on one batch; returns its loss and metrics as ``evaluate`` does."""
         if not self.compiled:
             raise RuntimeError(f"{self.name!r} must be compiled before train_on_batch; call compile(optimizer, loss)")
         with self._alone():
             return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """One evaluation step on one batch; metrics go on from where they were."""
+        """One evaluation step on one batch; returns its loss and metrics as ``evaluate`` does."""
         if not self.compiled:
             raise RuntimeError(f"{self.name!r} must be compiled before test_on_batch; call compile(optimizer, loss)")
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
@@ -594,11 +600,9 @@ class Trainer:
         data = Batches(x, y, sample_weight, 1, class_weight=class_weight)
         _expect_rows(data, f"{mode}_on_batch")
         chunk = Chunk(data.columns, data.structure, None, 0, data.rows, 1)
+        self.reset_metrics()
         _, logs = next(self._run_logged(mode, chunk, 0.0))
-        if return_dict:
-            return logs
-        values = [logs[metric.name] for metric in self.metrics if metric.name in logs] or list(logs.values())
-        return values[0] if len(values) == 1 else values
+        return logs if return_dict else self._in_order(logs)
 
 
 def _batch_of(x: Any) -> int:
