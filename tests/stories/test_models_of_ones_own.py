@@ -86,11 +86,9 @@ def test_what_made_the_network_say_so() -> None:
     slope = (difference.predict(x[:20] + step, verbose=0) - difference.predict(x[:20] - step, verbose=0)) / 2e-2
     np.testing.assert_allclose(found[:20, 4, 1, 0], slope, rtol=2e-2, atol=1e-3)
     # By an inner activation as well: the score is linear in it.
-    features = body.layers[1].output if hasattr(body.layers[1], "output") else None
-    if features is not None:
-        by_features = Model(body.inputs, corten.gradients(body.outputs[0][:, 1], features))
-        kernel = body.layers[2].get_weights()[0]
-        np.testing.assert_allclose(by_features.predict(x[:3], verbose=0), np.tile(kernel[:, 1], (3, 1)), rtol=1e-5)
+    by_features = Model(body.inputs, corten.gradients(body.outputs[0][:, 1], body.layers[1].output))
+    kernel = body.layers[2].get_weights()[0]
+    np.testing.assert_allclose(by_features.predict(x[:3], verbose=0), np.tile(kernel[:, 1], (3, 1)), rtol=1e-5)
 
 
 def test_a_frozen_body_and_a_new_head() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.layer import Layer, auto_name
+from corten.layers.layer import Layer
 from corten.tensor import SymbolicTensor
 
 __all__ = ["Input", "InputLayer"]
@@ -68,6 +68,18 @@ class InputLayer(Layer):
         self.batch_shape: tuple[int | None, ...] = sizes
         self.kind = kind_of(dtype)
         self.built = True
+        if input_tensor is None:
+            input_tensor = SymbolicTensor(self.batch_shape, self.kind, name=self.name)
+        self._symbol = input_tensor
+
+    @property
+    def input(self) -> SymbolicTensor:
+        return self._symbol
+
+    @property
+    def output(self) -> SymbolicTensor:
+        """What is fed, as a symbolic tensor."""
+        return self._symbol
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -97,7 +109,4 @@ def Input(
     >>> corten.Model(x, corten.layers.Dense(2)(x)).output_shape
     (None, 2)
     """
-    layer = InputLayer(
-        shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name or auto_name("input")
-    )
-    return SymbolicTensor(layer.batch_shape, layer.kind, name=layer.name)
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name).output

@@ -16,6 +16,7 @@ from corten.configured import Configured, plain
 from corten.random import SeedGenerator
 from corten.tensor import (
     Array,
+    Call,
     Graph,
     SymbolicTensor,
     Tensor,
@@ -300,12 +301,44 @@ class Layer(Configured):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if has_symbolic(args) or (kwargs and has_symbolic(kwargs)):
             self._build_once(self._shapes(args, kwargs))
-            return record(self, args, kwargs)
+            outputs = record(self, args, kwargs)
+            if self._first_call is None:
+                first = next((leaf.call for leaf in flatten(outputs) if leaf is not None), None)
+                object.__setattr__(self, "_first_call", first)
+            return outputs
         graph = current_graph()
         if graph is None:
             return self._on_arrays(args, kwargs)
         self._build_once(self._shapes(args, kwargs))
         return self._run(graph, args, kwargs)
+
+    #: How the layer was first applied to symbolic tensors.
+    _first_call: Call | None = None
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor that the layer was first applied to; a list where there were several."""
+        call = self._symbolic_call("input")
+        return _one([leaf for leaf in flatten([call.args, call.kwargs]) if isinstance(leaf, SymbolicTensor)])
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor that came of it; a list where there are several.
+
+        >>> import corten
+        >>> model = corten.Sequential([corten.layers.Dense(3, input_shape=(4,), name="code"), corten.layers.Dense(1)])
+        >>> corten.Model(model.inputs, model.get_layer("code").output).output_shape
+        (None, 3)
+        """
+        return _one([leaf for leaf in flatten(self._symbolic_call("output").outputs) if leaf is not None])
+
+    def _symbolic_call(self, what: str) -> Call:
+        if self._first_call is None:
+            raise AttributeError(
+                f"{self.name!r} has no {what}: it was not applied to symbolic tensors, by itself, in a functional "
+                "model, or in a Sequential model whose input shape is known"
+            )
+        return self._first_call
 
     def _on_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An eager step of its own: arrays in, arrays out."""
@@ -456,6 +489,10 @@ def _promised(kind: str, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 0):
             raise ValueError(f"{kind}: sizes must be ints >= 0 or None, got {size!r} in {tuple(shape)}")
     return tuple(None if size is None else int(size) for size in shape)
+
+
+def _one(found: list[Any]) -> Any:
+    return found[0] if len(found) == 1 else found
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -142,7 +142,7 @@ def _order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> list[
 
 
 def _input_layer(symbol: SymbolicTensor) -> InputLayer:
-    return InputLayer(batch_shape=symbol.shape, dtype=symbol.dtype, name=symbol.name)
+    return InputLayer(input_tensor=symbol, name=symbol.name)
 
 
 def _name_of(tensor: SymbolicTensor) -> str:

@@ -159,10 +159,6 @@ class Model(Trainer, Layer):
         """Prints a table of the layers, their output shapes and parameters."""
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
-    @property
-    def output(self) -> Any:
-        raise ValueError(f"{self.name!r} is a subclassed model: it has no symbolic output")
-
 
 @functools.cache
 def _functional(kind: Any) -> tuple[Any, Any]:

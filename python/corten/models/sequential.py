@@ -32,12 +32,15 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         object.__setattr__(self, "_functional", None)
         object.__setattr__(self, "_symbol", None)
+        object.__setattr__(self, "_values", [])
         for layer in layers or ():
             self._append(layer)
         self._maybe_build()
 
     _functional: Functional | None
+    #: What is fed, and what each layer makes of it.
     _symbol: SymbolicTensor | None
+    _values: list[Any]
 
     @property
     def layers(self) -> list[Layer]:
@@ -45,8 +48,15 @@ class Sequential(Model):
 
     def add(self, layer: Any) -> None:
         """Puts a layer on top."""
+        before = self._layers
         self._append(layer)
-        self._maybe_build()
+        try:
+            self._maybe_build()
+        except BaseException:
+            self._layers = before
+            self._forget()
+            self._maybe_build()
+            raise
 
     def pop(self) -> Layer:
         """Takes the top layer off and returns it."""
@@ -60,7 +70,7 @@ class Sequential(Model):
 
     def _append(self, layer: Any) -> None:
         if isinstance(layer, SymbolicTensor) and layer.call is None:
-            layer = InputLayer(batch_shape=layer.shape, dtype=layer.dtype, name=layer.name)
+            layer = InputLayer(input_tensor=layer, name=layer.name)
         if callable(layer) and not isinstance(layer, Layer):
             raise TypeError(f"Sequential: expected layers, got {layer!r}; wrap a function in a Layer subclass")
         if not isinstance(layer, Layer):
@@ -70,8 +80,7 @@ class Sequential(Model):
         if isinstance(layer, InputLayer):
             if self._layers or self._symbol is not None:
                 raise ValueError("Sequential: an input must come first, and once")
-            symbol = Input(batch_shape=layer.batch_shape, dtype=layer.kind, name=layer.name)
-            object.__setattr__(self, "_symbol", symbol)
+            object.__setattr__(self, "_symbol", layer.output)
             return
         if not self._layers and self._symbol is None and layer.promised_shape is not None:
             object.__setattr__(self, "_symbol", Input(batch_shape=layer.promised_shape, dtype=layer.input_dtype))
@@ -80,6 +89,7 @@ class Sequential(Model):
 
     def _forget(self) -> None:
         object.__setattr__(self, "_functional", None)
+        object.__setattr__(self, "_values", self._values[: len(self._layers)])
         self.built = False
         self._steps.clear()
 
@@ -88,10 +98,10 @@ class Sequential(Model):
             self._chain(self._symbol)
 
     def _chain(self, symbol: SymbolicTensor) -> None:
-        value: Any = symbol
-        for layer in self._layers:
-            value = layer(value)
-        object.__setattr__(self, "_functional", Functional(symbol, value, name=f"{self.name}_chain"))
+        """Applies the layers that were not applied before."""
+        for layer in self._layers[len(self._values) :]:
+            self._values.append(layer(self._values[-1] if self._values else symbol))
+        object.__setattr__(self, "_functional", Functional(symbol, self._values[-1], name=self.name))
         self.built = True
 
     def build(self, input_shape: Any = None) -> None:
@@ -100,7 +110,10 @@ class Sequential(Model):
             if not self._layers:
                 raise ValueError(f"{self.name!r} has no layers")
             dtype = self._layers[0].input_dtype
-            self._chain(Input(batch_shape=(None, *tuple(input_shape)[1:]), dtype=dtype))
+            symbol = Input(batch_shape=(None, *tuple(input_shape)[1:]), dtype=dtype)
+            object.__setattr__(self, "_values", [])
+            self._chain(symbol)
+            object.__setattr__(self, "_symbol", symbol)
 
     @property
     def inputs(self) -> list[SymbolicTensor]:

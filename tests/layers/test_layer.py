@@ -1,0 +1,65 @@
+"""What every layer can tell of itself: where it stands in a functional model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import corten
+from corten import Input, Model, Sequential, layers
+
+X = np.random.default_rng(0).random((5, 8, 8, 1)).astype("float32")
+
+
+def test_inner_activations_by_the_output_of_layers() -> None:
+    model = Sequential([layers.Conv2D(3, 3, activation="relu", name="maps", input_shape=(8, 8, 1))])
+    first = model.get_layer("maps").output
+    model.add(layers.Flatten())
+    model.add(layers.Dense(2, name="top"))
+    # The chain grows; what was there stays where it was.
+    assert model.get_layer("maps").output is first and model.layers[1].input is first
+    maps, scores = Model(model.inputs, [model.get_layer("maps").output, model.output]).predict(X, verbose=0)
+    assert (maps == model.layers[0](X)).all() and (scores == model.predict(X, verbose=0)).all()
+    # From the middle to the end, and Grad-CAM's gradient of a score by the maps.
+    upper = Model(model.layers[1].input, model.output)
+    np.testing.assert_allclose(upper.predict(maps, verbose=0), scores, rtol=1e-5)
+    slope = Model(model.inputs, corten.gradients(model.output[:, 0], first)).predict(X, verbose=0)
+    assert slope.shape == maps.shape and np.abs(slope).max() > 0
+    model.pop()
+    model.add(layers.Dense(4))
+    assert model.layers[-1].input is model.layers[1].output and model.output_shape == (None, 4)
+    other = Model(inputs := Input((8, 8, 1)), layers.GlobalMaxPooling2D()(model.get_layer("maps")(inputs)))
+    assert other.layers[0].output is inputs
+    # A layer that is shared stands where it was applied first.
+    assert model.get_layer("maps").output is first
+    every = Model(other.inputs, [layer.output for layer in (other.layers[0], other.layers[2])])
+    assert (every.predict(X, verbose=0)[0] == X).all()
+
+
+def test_a_trained_translator_is_taken_apart() -> None:
+    source, target = Input((None, 3)), Input((None, 2))
+    _, *states = layers.LSTM(4, return_state=True)(source)
+    decoded = layers.LSTM(4, return_sequences=True)(target, initial_state=states)
+    model = Model([source, target], layers.Dense(2)(decoded))
+    sequence, *found = model.layers[2].output
+    assert all(a is b for a, b in zip(found, states, strict=True)) and sequence.shape == (None, 4)
+    encoder = Model(model.input[0], found)
+    assert [state.shape for state in encoder.predict(np.ones((1, 6, 3)), verbose=0)] == [(1, 4), (1, 4)]
+    assert model.layers[3].input == [target, *states]
+
+
+def test_a_layer_without_a_place_has_no_output() -> None:
+    layer = layers.Dense(2)
+    layer(np.ones((1, 3)))
+    assert not hasattr(layer, "output") and not hasattr(layer, "input")
+    with pytest.raises(AttributeError, match=r"'dense.*' has no output: it was not applied to symbolic tensors"):
+        layer.output  # noqa: B018
+
+
+def test_a_layer_that_does_not_fit_is_not_added() -> None:
+    model = Sequential([layers.Dense(3, input_shape=(2,))])
+    with pytest.raises(ValueError, match="Conv2D"):
+        model.add(layers.Conv2D(1, 3))
+    assert len(model.layers) == 1 and model.predict(np.ones((1, 2)), verbose=0).shape == (1, 3)
+    with pytest.raises(ValueError, match=f"^'{model.name}': input"):
+        model.predict(np.ones((1, 5)), verbose=0)
