@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ParamSpec, TypeVar, Union, cast
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from corten import _core
+from corten._core import has_symbolic
 
 __all__ = [
     "Graph",
@@ -26,6 +26,7 @@ __all__ = [
     "as_array",
     "current_graph",
     "gradients",
+    "has_symbolic",
     "push",
     "symbolic",
 ]
@@ -299,17 +300,9 @@ class Variable(Operand):
         return f"<Variable path={self.path!r} shape={self.shape} dtype={self.dtype}>"
 
 
-class _Active(threading.local):
-    def __init__(self) -> None:
-        self.graphs: list[Graph | None] = []
-
-
-_active = _Active()
-
-
 def current_graph() -> Graph | None:
-    """The graph that ops called now are pushed to, if any."""
-    return _active.graphs[-1] if _active.graphs else None
+    """The graph that ops called now, by this thread, are pushed to, if any."""
+    return cast("Graph | None", _core.current())
 
 
 class Graph:
@@ -329,11 +322,11 @@ class Graph:
         self.through: Callable[..., Any] | None = None
 
     def __enter__(self) -> Graph:
-        _active.graphs.append(self)
+        _core.enter(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _active.graphs.pop()
+        _core.leave()
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> Tensor:
         """A value fed at every run of the compiled graph."""
@@ -441,26 +434,29 @@ def gradients(loss: Any, wrt: Any) -> Any:
 
 
 def symbolic(function: Callable[P, R]) -> Callable[P, R]:
-    """Lets a function of tensors be applied to symbolic tensors: the call is recorded, its result again symbolic."""
+    """Makes a function of tensors, as those of ``corten.ops``, out of one that calls :func:`push` or others like it.
 
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        if has_symbolic(args) or (kwargs and has_symbolic(kwargs)):
-            return cast(R, record(wrapper, args, kwargs))
-        return function(*args, **kwargs)
+    Applied to symbolic tensors, the call is recorded and its result is again symbolic. Applied to plain arrays outside
+    any graph, in a way (shapes, types, other arguments) that was seen before and that comes to one op, the op is run
+    without calling the function: so it may depend on its arguments alone.
+    """
+    made = _core.Function(function, record, _one_op)
+    functools.update_wrapper(made, function)
+    return cast("Callable[P, R]", made)
 
-    return wrapper
 
+def _one_op(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _core.Call | None:
+    """The op that ``function(*args, **kwargs)`` comes to, the arrays among the arguments being its inputs."""
+    with Graph() as graph:
 
-def has_symbolic(value: Any) -> bool:
-    """Whether a symbolic tensor is anywhere in nested lists, tuples and dicts."""
-    if isinstance(value, (list, tuple, dict)):
-        # A loop, for a generator would take longer than all the rest of a small op's call.
-        for item in value.values() if isinstance(value, dict) else value:  # noqa: SIM110
-            if has_symbolic(item):
-                return True
-        return False
-    return isinstance(value, SymbolicTensor)
+        def leaf(value: Any) -> Any:
+            return graph.input(value.shape, value.dtype.name) if isinstance(value, np.ndarray) else value
+
+        try:
+            result = function(*map_nested(leaf, args), **map_nested(leaf, kwargs or {}))
+        except Exception:  # Called on the arrays themselves, it will say what is wrong.
+            return None
+    return graph.core.call(result.id) if isinstance(result, Tensor) and result.graph is graph else None
 
 
 Nested = Union[Any, "list[Any]", "tuple[Any, ...]", "dict[str, Any]"]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import corten
-from contracts.ways import central_differences, compiled, eagerly, on_arrays, pulled_back, weights
+from contracts.ways import central_differences, compiled, eagerly, on_arrays, pulled_back, same, weights
 from corten import _core, activations, ops, random
 from corten.tensor import flatten
 
@@ -552,11 +552,6 @@ def close(op: Op, got: list[Any], wanted: list[Any], loose: float = 1.0) -> None
         assert a.shape == np.shape(b)
         scale = max(1.0, float(np.max(np.abs(b), initial=0.0)))
         np.testing.assert_allclose(a, b, rtol=op.rtol * loose, atol=op.atol * loose * scale)
-
-
-def same(a: list[Any], b: list[Any]) -> None:
-    for x, y in zip(a, b, strict=True):
-        assert x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
 
 
 @each

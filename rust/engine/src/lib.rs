@@ -27,5 +27,5 @@ pub use graph::{Graph, Node, Source, Value};
 pub use op::{Gradient, Input, Op, Output};
 pub use program::{Order, Program};
 pub use registry::names;
-pub use spec::{DType, Spec};
+pub use spec::{DType, MAX_DIMS, Spec};
 pub use variable::Variable;

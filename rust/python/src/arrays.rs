@@ -1,12 +1,14 @@
 //! NumPy arrays in and out. Python hands over arrays that are C-contiguous, aligned and of native byte order; that is
 //! checked again here.
 
-use corten_engine::{Column, DType, Data, Slice, SliceMut, Spec};
-use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
+use corten_engine::{Column, DType, Data, MAX_DIMS, Slice, SliceMut, Spec};
+use numpy::npyffi::{NpyTypes, PY_ARRAY_API, get_type_object, npy_intp};
+use numpy::{Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn};
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
+use std::ffi::c_int;
+use std::ptr::null_mut;
 
 /// An array to read, held while the engine reads it.
 pub enum Source<'py> {
@@ -116,24 +118,77 @@ impl<'py> Target<'py> {
     }
 }
 
-/// A new NumPy array whose elements are still to be written. NumPy allocates, so that too little memory is a MemoryError.
-pub fn empty<'py>(py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, PyAny>> {
-    static EMPTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let make = EMPTY.get_or_try_init(py, || Ok::<_, PyErr>(py.import("numpy")?.getattr("empty")?.unbind()))?;
-    let shape = PyTuple::new(py, &spec.shape)?;
-    match spec.dtype {
-        DType::F32 => make.bind(py).call1((shape, numpy::dtype::<f32>(py))),
-        DType::I32 => make.bind(py).call1((shape, numpy::dtype::<i32>(py))),
-        DType::U8 => make.bind(py).call1((shape, numpy::dtype::<u8>(py))),
+/// What a C-contiguous, aligned array of one of the engine's own types holds; None for any other array.
+///
+/// Other than a [`Source`] this does not mark the array as being read, which would take longer than a small op does. A
+/// mark keeps away only other calls of Corten, and none writes to an array that a caller can reach.
+pub fn elements<'a>(array: &'a Bound<'_, PyUntypedArray>) -> Option<Slice<'a>> {
+    let dtype = array.dtype();
+    if dtype.is_native_byteorder() == Some(false) || !array.is_c_contiguous() || !array.is_aligned() {
+        return None;
+    }
+    match (dtype.kind(), dtype.itemsize()) {
+        // SAFETY: the type is this one, and the array contiguous, aligned and of native byte order.
+        (b'f', 4) => unsafe { array.cast_unchecked::<PyArrayDyn<f32>>().as_slice() }.ok().map(Slice::F32),
+        // SAFETY: as above.
+        (b'i', 4) => unsafe { array.cast_unchecked::<PyArrayDyn<i32>>().as_slice() }.ok().map(Slice::I32),
+        // SAFETY: as above.
+        (b'u', 1) => unsafe { array.cast_unchecked::<PyArrayDyn<u8>>().as_slice() }.ok().map(Slice::U8),
+        _ => None,
+    }
+}
+
+/// A new NumPy array, to be written before anybody sees it.
+pub struct Fresh<'py> {
+    array: Bound<'py, PyUntypedArray>,
+    dtype: DType,
+}
+
+impl<'py> Fresh<'py> {
+    /// NumPy allocates, so that too little memory is a MemoryError.
+    pub fn new(py: Python<'py>, spec: &Spec) -> PyResult<Fresh<'py>> {
+        let dtype = match spec.dtype {
+            DType::F32 => numpy::dtype::<f32>(py),
+            DType::I32 => numpy::dtype::<i32>(py),
+            DType::U8 => numpy::dtype::<u8>(py),
+        };
+        let mut sizes = [0 as npy_intp; MAX_DIMS];
+        for (to, &size) in sizes.iter_mut().zip(&spec.shape) {
+            *to = size as npy_intp;
+        }
+        // SAFETY: the call takes over the dtype and reads as many sizes as it is told of; it returns a new array, or
+        // null and an exception.
+        let array = unsafe {
+            let class = get_type_object(py, NpyTypes::PyArray_Type);
+            let (rank, sizes) = (spec.rank() as c_int, sizes.as_mut_ptr());
+            let dtype = dtype.into_dtype_ptr();
+            let made =
+                PY_ARRAY_API.PyArray_NewFromDescr(py, class, dtype, rank, sizes, null_mut(), null_mut(), 0, null_mut());
+            Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked()
+        };
+        Ok(Fresh { array, dtype: spec.dtype })
+    }
+    pub fn slice_mut(&mut self) -> PyResult<SliceMut<'_>> {
+        let array = &self.array;
+        // SAFETY: the array was made with this type, C-contiguous, and nobody else has it.
+        unsafe {
+            Ok(match self.dtype {
+                DType::F32 => SliceMut::F32(array.cast_unchecked::<PyArrayDyn<f32>>().as_slice_mut()?),
+                DType::I32 => SliceMut::I32(array.cast_unchecked::<PyArrayDyn<i32>>().as_slice_mut()?),
+                DType::U8 => SliceMut::U8(array.cast_unchecked::<PyArrayDyn<u8>>().as_slice_mut()?),
+            })
+        }
+    }
+    pub fn into_array(self) -> Bound<'py, PyAny> {
+        self.array.into_any()
     }
 }
 
 /// A new NumPy array with a copy of the elements.
 pub fn to_numpy<'py>(py: Python<'py>, spec: &Spec, data: Slice<'_>) -> PyResult<Bound<'py, PyAny>> {
-    let array = empty(py, spec)?;
-    let copied = Target::new(&array)?.slice_mut()?.copy_from(data);
-    copied.map_err(|error| crate::errors::raise(py, error))?;
-    Ok(array)
+    let mut fresh = Fresh::new(py, spec)?;
+    fresh.slice_mut()?.copy_from(data).map_err(|error| crate::errors::raise(py, error))?;
+    Ok(fresh.into_array())
 }
 
 pub fn dtype(name: &str) -> PyResult<DType> {

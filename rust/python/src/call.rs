@@ -1,9 +1,10 @@
-//! `run`: one op on NumPy arrays, without a graph.
+//! One op on NumPy arrays, without a graph.
 
-use crate::arrays::{Source, Target, empty};
+use crate::arrays::{Fresh, Source};
 use crate::errors::{caught, guarded};
 use crate::graph::attributes;
-use corten_engine::{Call, Slice, SliceMut, Spec};
+use corten_engine as engine;
+use engine::{Output, Slice, Spec};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -19,11 +20,30 @@ pub fn run<'py>(
     let sources = arrays.iter().map(Source::new).collect::<PyResult<Vec<_>>>()?;
     let inputs = sources.iter().map(Source::slice).collect::<PyResult<Vec<Slice<'_>>>>()?;
     let specs = sources.iter().zip(&inputs).map(|(source, data)| Spec::new(data.dtype(), source.shape()));
-    let call = caught(py, || Call::new(name, &given, specs.collect::<corten_engine::Result<Vec<_>>>()?))?;
-    let outputs = call.outputs().iter().map(|spec| empty(py, spec)).collect::<PyResult<Vec<_>>>()?;
-    let mut targets = outputs.iter().map(Target::new).collect::<PyResult<Vec<_>>>()?;
-    let places = targets.iter_mut().map(Target::slice_mut).collect::<PyResult<Vec<SliceMut<'_>>>>()?;
-    guarded(py, || call.run(&inputs, places))?;
-    drop(targets);
-    Ok(outputs)
+    let call = caught(py, || engine::Call::new(name, &given, specs.collect::<engine::Result<Vec<_>>>()?))?;
+    run_call(py, &call, &inputs)
 }
+
+/// Elements and multiply-adds so few that the GIL is kept: to give it up and to get it back takes as long.
+const LITTLE: usize = 1 << 15;
+
+/// Runs a call on what its arguments hold.
+pub fn run_call<'py>(
+    py: Python<'py>,
+    call: &engine::Call,
+    arguments: &[Slice<'_>],
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let mut outputs = call.outputs().iter().map(|spec| Fresh::new(py, spec)).collect::<PyResult<Vec<_>>>()?;
+    let places =
+        outputs.iter_mut().zip(call.outputs()).map(|(fresh, spec)| Ok(Output { spec, data: fresh.slice_mut()? }));
+    let mut places = places.collect::<PyResult<Vec<Output<'_>>>>()?;
+    match call.work() < LITTLE {
+        true => caught(py, || call.run(arguments, &mut places))?,
+        false => guarded(py, || call.run(arguments, &mut places))?,
+    }
+    Ok(outputs.into_iter().map(Fresh::into_array).collect())
+}
+
+/// A call that a `Function` keeps for arguments of the same shapes.
+#[pyclass(frozen, module = "corten._core")]
+pub struct Call(pub engine::Call);

@@ -1,6 +1,7 @@
 //! `Graph`: generic pushes; it does not grow with ops. Values are plain ints.
 
 use crate::arrays::{Source, dtype, to_numpy};
+use crate::call::Call;
 use crate::errors::{guarded, raise};
 use crate::program::Program;
 use crate::variable::Variable;
@@ -162,6 +163,12 @@ impl Graph {
     /// (op, inputs, outputs, attributes, layer) of every node, in order.
     fn nodes<'py>(&self, py: Python<'py>) -> PyResult<Vec<NodeParts<'py>>> {
         self.lock().nodes().iter().map(|node| parts(py, node)).collect()
+    }
+    /// The one op that the graph comes to, with `output` for its result and the graph's inputs for its arguments; None
+    /// if the graph is anything else.
+    fn call(&self, output: usize) -> PyResult<Option<Call>> {
+        let (graph, output) = self.known(output)?;
+        Ok(engine::Call::of_graph(&graph, output).map(Call))
     }
     /// Compiles what `outputs` and the updates need, fed by `inputs`.
     fn compile(&self, py: Python<'_>, inputs: Vec<usize>, outputs: Vec<usize>) -> PyResult<Program> {

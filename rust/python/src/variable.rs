@@ -1,6 +1,6 @@
 //! `Variable`: an array that outlives a run.
 
-use crate::arrays::{Source, Target, empty};
+use crate::arrays::{Fresh, Source};
 use crate::errors::{guarded, raise};
 use corten_engine as engine;
 use pyo3::prelude::*;
@@ -32,13 +32,11 @@ impl Variable {
     }
     /// A copy of what it holds.
     fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let array = empty(py, self.0.spec())?;
-        let mut target = Target::new(&array)?;
-        let mut place = target.slice_mut()?;
+        let mut copy = Fresh::new(py, self.0.spec())?;
+        let mut place = copy.slice_mut()?;
         // Without the GIL, for a run that holds the variable may be waiting for it.
         guarded(py, || place.copy_from(self.0.read().slice()))?;
-        drop(target);
-        Ok(array)
+        Ok(copy.into_array())
     }
     /// Takes a copy of `value`, of the same shape and type.
     fn assign(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<()> {

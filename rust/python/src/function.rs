@@ -1,0 +1,263 @@
+//! `Function`: a function of tensors, as `corten.ops` has them. Called on arrays for the second time in the same way,
+//! it knows the op that it comes to, and runs it without going through Python.
+
+use crate::arrays::elements;
+use crate::call::{Call, run_call};
+use corten_engine::Slice;
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+thread_local! {
+    /// The graphs that ops are pushed to, innermost last.
+    static GRAPHS: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Makes `graph` the one that this thread pushes ops to.
+#[pyfunction]
+pub fn enter(graph: Py<PyAny>) {
+    GRAPHS.with_borrow_mut(|graphs| graphs.push(graph));
+}
+
+/// Ends what the last `enter` began.
+#[pyfunction]
+pub fn leave() {
+    // Dropped after the borrow: it may run Python.
+    drop(GRAPHS.with_borrow_mut(Vec::pop));
+}
+
+/// The graph that this thread pushes ops to, or None.
+#[pyfunction]
+pub fn current(py: Python<'_>) -> Option<Py<PyAny>> {
+    GRAPHS.with_borrow(|graphs| graphs.last().map(|graph| graph.clone_ref(py)))
+}
+
+/// Whether a symbolic tensor is anywhere in nested lists, tuples and dicts.
+#[pyfunction]
+pub fn has_symbolic(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static SYMBOLIC: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let symbolic = SYMBOLIC.import(value.py(), "corten.tensor", "SymbolicTensor")?;
+    any_instance(value, symbolic)
+}
+
+fn any_instance(value: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<bool> {
+    if let Ok(items) = value.cast::<PyTuple>() {
+        return any_of(items.iter(), class);
+    }
+    if let Ok(items) = value.cast::<PyList>() {
+        return any_of(items.iter(), class);
+    }
+    if let Ok(items) = value.cast::<PyDict>() {
+        return any_of(items.values().iter(), class);
+    }
+    value.is_instance(class)
+}
+
+fn any_of<'py>(mut items: impl Iterator<Item = Bound<'py, PyAny>>, class: &Bound<'py, PyType>) -> PyResult<bool> {
+    items.try_fold(false, |found, item| Ok(found || any_instance(&item, class)?))
+}
+
+/// The most words that tell one way of calling from another, and the most ways that a function remembers.
+const WORDS: usize = 48;
+const WAYS: usize = 1024;
+
+/// How a function is called: types and shapes of the arrays, and everything else by value.
+struct Way<'py> {
+    words: [u64; WORDS],
+    used: usize,
+    arrays: Vec<Bound<'py, PyUntypedArray>>,
+}
+
+impl<'py> Way<'py> {
+    /// None where an argument is something else than plain arrays, numbers, text and lists of them.
+    fn new(args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> Option<Way<'py>> {
+        let mut way = Way { words: [0; WORDS], used: 0, arrays: Vec::with_capacity(4) };
+        for value in args.iter_borrowed() {
+            way.value(&value)?;
+        }
+        for (name, value) in kwargs.into_iter().flatten() {
+            way.text(11, &name)?;
+            way.value(&value)?;
+        }
+        (!way.arrays.is_empty()).then_some(way)
+    }
+
+    fn words(&self) -> &[u64] {
+        self.words.get(..self.used).unwrap_or(&[])
+    }
+
+    fn add(&mut self, word: u64) -> Option<()> {
+        *self.words.get_mut(self.used)? = word;
+        self.used += 1;
+        Some(())
+    }
+
+    /// A kind of value, which every kind's words begin with, and how many words or bytes of it follow.
+    fn head(&mut self, kind: u64, count: usize) -> Option<()> {
+        self.add(kind << 48 | count as u64)
+    }
+
+    fn value(&mut self, value: &Bound<'py, PyAny>) -> Option<()> {
+        if let Ok(array) = value.cast_exact::<PyUntypedArray>() {
+            let kind = match elements(array)? {
+                Slice::F32(_) => 1,
+                Slice::I32(_) => 2,
+                Slice::U8(_) => 3,
+            };
+            self.head(kind, array.ndim())?;
+            array.shape().iter().try_for_each(|&size| self.add(size as u64))?;
+            self.arrays.push(array.clone());
+            Some(())
+        } else if value.is_none() {
+            self.head(4, 0)
+        } else if let Ok(flag) = value.cast_exact::<PyBool>() {
+            self.head(5, usize::from(flag.is_true()))
+        } else if value.is_exact_instance_of::<PyInt>() {
+            self.head(6, 1)?;
+            self.add(value.extract::<i64>().ok()? as u64)
+        } else if let Ok(number) = value.cast_exact::<PyFloat>() {
+            self.head(7, 1)?;
+            self.add(number.value().to_bits())
+        } else if value.is_exact_instance_of::<PyString>() {
+            self.text(10, value)
+        } else if let Ok(items) = value.cast_exact::<PyTuple>() {
+            self.head(8, items.len())?;
+            items.iter_borrowed().try_for_each(|item| self.value(&item))
+        } else if let Ok(items) = value.cast_exact::<PyList>() {
+            self.head(9, items.len())?;
+            items.iter().try_for_each(|item| self.value(&item))
+        } else {
+            None
+        }
+    }
+
+    fn text(&mut self, kind: u64, text: &Bound<'py, PyAny>) -> Option<()> {
+        let text: &str = text.extract().ok()?;
+        self.head(kind, text.len())?;
+        text.as_bytes().chunks(8).try_for_each(|part| {
+            let mut word = [0; 8];
+            word.iter_mut().zip(part).for_each(|(to, &byte)| *to = byte);
+            self.add(u64::from_le_bytes(word))
+        })
+    }
+}
+
+/// What is known of a way of calling.
+enum Known {
+    /// It was seen once.
+    Seen,
+    /// It comes to one op.
+    Call(Py<Call>),
+    /// It comes to something else.
+    Other,
+}
+
+/// A function of tensors. On symbolic tensors `record` is called; on plain arrays, outside any graph, the op that
+/// `trace` found; else the function itself.
+#[pyclass(frozen, dict, module = "corten._core")]
+pub struct Function {
+    function: Py<PyAny>,
+    record: Py<PyAny>,
+    trace: Py<PyAny>,
+    known: Mutex<HashMap<Box<[u64]>, Known>>,
+}
+
+impl Function {
+    fn known(&self) -> MutexGuard<'_, HashMap<Box<[u64]>, Known>> {
+        self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The op that a call in this way comes to, if that is known; else one step towards knowing it.
+    fn call<'py>(
+        &self,
+        way: &Way<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Option<Py<Call>>> {
+        let py = args.py();
+        {
+            let mut known = self.known();
+            match known.get(way.words()) {
+                Some(Known::Call(call)) => return Ok(Some(call.clone_ref(py))),
+                Some(Known::Other) => return Ok(None),
+                Some(Known::Seen) => {}
+                None => {
+                    if known.len() >= WAYS {
+                        known.clear();
+                    }
+                    known.insert(way.words().into(), Known::Seen);
+                    return Ok(None);
+                }
+            }
+        }
+        let traced: Option<Py<Call>> = self.trace.bind(py).call1((&self.function, args, kwargs))?.extract()?;
+        let found = traced.as_ref().map_or(Known::Other, |call| Known::Call(call.clone_ref(py)));
+        self.known().insert(way.words().into(), found);
+        Ok(traced)
+    }
+
+    /// The result where arguments are plain arrays and the op is known.
+    fn direct<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if GRAPHS.with_borrow(|graphs| !graphs.is_empty()) {
+            return Ok(None);
+        }
+        let Some(way) = Way::new(args, kwargs) else { return Ok(None) };
+        let Some(call) = self.call(&way, args, kwargs)? else { return Ok(None) };
+        let Some(arguments) = way.arrays.iter().map(elements).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let outputs = run_call(args.py(), &call.get().0, &arguments)?;
+        Ok(outputs.into_iter().next())
+    }
+}
+
+#[pymethods]
+impl Function {
+    #[new]
+    fn new(function: Py<PyAny>, record: Py<PyAny>, trace: Py<PyAny>) -> Function {
+        Function { function, record, trace, known: Mutex::default() }
+    }
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Function>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        if let Some(result) = this.direct(args, kwargs)? {
+            return Ok(result);
+        }
+        let symbolic =
+            has_symbolic(args.as_any())? || kwargs.map_or(Ok(false), |given| has_symbolic(given.as_any()))?;
+        if symbolic {
+            let given = kwargs.map_or_else(|| PyDict::new(py), Clone::clone);
+            return this.record.bind(py).call1((slf, args, given));
+        }
+        this.function.bind(py).call(args, kwargs)
+    }
+    /// Bound to an object it is a method, as any function.
+    fn __get__<'py>(
+        slf: &Bound<'py, Function>,
+        object: &Bound<'py, PyAny>,
+        _class: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if object.is_none() {
+            return Ok(slf.as_any().clone());
+        }
+        slf.py().import(intern!(slf.py(), "types"))?.getattr(intern!(slf.py(), "MethodType"))?.call1((slf, object))
+    }
+    fn __repr__(slf: &Bound<'_, Function>) -> PyResult<String> {
+        slf.get().function.bind(slf.py()).repr().map(|text| text.to_string())
+    }
+    /// Pickled by its name, as any function.
+    fn __reduce__<'py>(slf: &Bound<'py, Function>) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().function.bind(slf.py()).getattr(intern!(slf.py(), "__qualname__"))
+    }
+}
