@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -34,15 +36,39 @@ def test_seeds() -> None:
     assert (random.normal((9,)) == drawn).all()
 
 
-def test_in_a_step_the_generator_counts_on_and_no_seed_is_refused() -> None:
+def test_in_a_step_the_generator_counts_on() -> None:
     generator = random.SeedGenerator(5)
     graph = Graph()
     with graph:
         x = random.normal((4, 3), seed=generator)
-        with pytest.raises(ValueError, match="SeedGenerator"):
-            random.normal((4, 3))
     assert run(graph, [x])[0].tobytes() == random.normal((4, 3), seed=5).tobytes()
     assert generator.state.numpy().tolist() == [5, 1]
+
+
+def test_steps_without_a_seed_share_a_state_that_can_be_stored() -> None:
+    class Noise(corten.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs + random.normal(inputs.shape)
+
+    def draws(eager: bool) -> list[np.ndarray]:
+        model = corten.Sequential([corten.Input((3,)), Noise()])
+        model.compile(run_eagerly=eager)
+        zeros = np.zeros((2, 3), np.float32)
+        return [model.predict(zeros, verbose=0), model.predict(zeros, verbose=0), model(zeros)]
+
+    random.set_seed(3)
+    outside = random.normal((3,))
+    compiled = draws(eager=False)
+    assert len({x.tobytes() for x in compiled}) == 3
+    # Who draws within steps does not change what is drawn outside.
+    random.set_seed(3)
+    assert [x.tobytes() for x in draws(eager=True)] == [x.tobytes() for x in compiled]
+    state = random.get_state()
+    assert random.normal((3,)).tobytes() == outside.tobytes()
+    more = draws(eager=False)
+    random.set_state(state)
+    assert [x.tobytes() for x in draws(eager=True)] == [x.tobytes() for x in more]
+    assert more[0].tobytes() != compiled[0].tobytes()
 
 
 def test_arguments() -> None:

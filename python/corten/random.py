@@ -2,7 +2,7 @@
 
 Every random number comes from a counter-based generator keyed by (seed, step), so a state is two integers that can be
 stored and restored. The seed is 0 until :func:`corten.utils.set_random_seed` says otherwise: training is deterministic
-by default.
+by default. Steps that draw without naming a seed share one state, which belongs to no model.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from corten.tensor import Variable, current_graph, push
 __all__ = ["SeedGenerator", "draw_seed", "get_state", "normal", "set_seed", "set_state", "uniform"]
 
 _state = {"seed": 0, "drawn": 0}
+#: The state that steps draw from where they name no seed, once one has.
+_shared: list[SeedGenerator] = []
 
 
 def set_seed(seed: int) -> None:
@@ -31,24 +33,36 @@ def set_seed(seed: int) -> None:
         raise TypeError(f"seed: expected an int, got {type(seed).__name__}")
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed: expected 0 <= seed < 2**63, got {seed}")
-    _state.update(seed=int(seed), drawn=0)
+    set_state({"seed": int(seed), "drawn": 0})
 
 
 def get_state() -> dict[str, int]:
-    """The seed and how many seeds were drawn from it."""
-    return dict(_state)
+    """The seed, how many seeds were drawn from it, and how often steps drew without a seed."""
+    return {**_state, "shared": int(_shared[0].state.numpy()[1]) if _shared else 0}
 
 
 def set_state(state: dict[str, int]) -> None:
     """Restores what :func:`get_state` gave."""
     _state.update(seed=int(state["seed"]), drawn=int(state["drawn"]))
+    count = int(state.get("shared", 0))
+    if _shared or count:
+        _shared_generator().state.assign(np.array([_seed_number(0), count], np.int32))
 
 
 def draw_seed() -> int:
     """A new seed of 31 bits, a function of the global seed and of how many were drawn before."""
     _state["drawn"] += 1
-    sequence = np.random.SeedSequence([_state["seed"], _state["drawn"]])
-    return int(sequence.generate_state(1)[0]) & 0x7FFFFFFF
+    return _seed_number(_state["drawn"])
+
+
+def _seed_number(index: int) -> int:
+    return int(np.random.SeedSequence([_state["seed"], index]).generate_state(1)[0]) & 0x7FFFFFFF
+
+
+def _shared_generator() -> SeedGenerator:
+    if not _shared:
+        _shared.append(SeedGenerator(_seed_number(0), name="shared_seed_generator"))
+    return _shared[0]
 
 
 class SeedGenerator:
@@ -92,10 +106,11 @@ def normal(
         stddev: its standard deviation, at least 0.
         dtype: float32 (or None).
         seed: a :class:`SeedGenerator`, which gives other numbers at each use; an int, which always gives the same ones;
-            or None, outside a step: drawn from the seed of :func:`corten.utils.set_random_seed`.
+            or None: drawn from the seed of :func:`corten.utils.set_random_seed`, others at each use. Steps share one
+            state for that, so what one model draws depends on what others drew; a generator of one's own does not.
 
     Raises:
-        ValueError: no seed within a step, where the numbers would be the same in each; a negative ``stddev``.
+        ValueError: a negative ``stddev``.
 
     >>> import corten
     >>> corten.random.normal((2,), seed=1).shape
@@ -119,7 +134,7 @@ def uniform(
         seed: as in :func:`normal`.
 
     Raises:
-        ValueError: no seed within a step; ``maxval`` is not above ``minval``.
+        ValueError: ``maxval`` is not above ``minval``.
 
     >>> import corten
     >>> x = corten.random.uniform((1000,), 2, 3, seed=1)
@@ -135,9 +150,7 @@ def _draw(op: str, shape: Sequence[int], dtype: str | None, seed: Any, **options
     if dtype not in (None, "float32"):
         raise ValueError(f"{op}: dtype must be 'float32', got {dtype!r}")
     if seed is None and current_graph() is not None:
-        raise ValueError(
-            f"{op}: within a step the seed must be a SeedGenerator (or an int: the same numbers each time)"
-        )
+        seed = _shared_generator()
     if isinstance(seed, SeedGenerator):
         state = seed.next()
     else:
