@@ -63,3 +63,22 @@ def test_a_layer_that_does_not_fit_is_not_added() -> None:
     assert len(model.layers) == 1 and model.predict(np.ones((1, 2)), verbose=0).shape == (1, 3)
     with pytest.raises(ValueError, match=f"^'{model.name}': input"):
         model.predict(np.ones((1, 5)), verbose=0)
+
+
+def test_what_is_forgotten_most() -> None:
+    class Unbegun(layers.Layer):
+        def __init__(self) -> None:
+            self.inner = layers.Dense(1)
+
+    class UnbegunModel(Unbegun, Model): ...  # type: ignore[misc]
+
+    with pytest.raises(RuntimeError, match=r"^Unbegun: super\(\)\.__init__\(\) was not called"):
+        Unbegun()(np.ones((1, 2)))
+    with pytest.raises(RuntimeError, match=r"^UnbegunModel: super\(\)"):
+        UnbegunModel().compile("sgd")
+
+    class Silent(layers.Layer):
+        def call(self, inputs: object) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Silent\.call of 'silent' gave None"):
+        Silent(name="silent")(np.ones((1, 2)))

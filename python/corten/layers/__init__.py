@@ -22,6 +22,7 @@ from corten.layers.embedding import Embedding
 from corten.layers.group_normalization import GroupNormalization
 from corten.layers.gru import GRU, GRUCell
 from corten.layers.input_layer import Input, InputLayer
+from corten.layers.lambda_function import Lambda
 from corten.layers.layer import Layer
 from corten.layers.layer_normalization import LayerNormalization, RMSNormalization
 from corten.layers.lstm import LSTM, LSTMCell
@@ -140,6 +141,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "LSTMCell",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

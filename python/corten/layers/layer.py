@@ -299,6 +299,7 @@ class Layer(Configured):
         raise NotImplementedError(f"{type(self).__name__} does not define call()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._expect_started()
         if has_symbolic(args) or (kwargs and has_symbolic(kwargs)):
             self._build_once(self._shapes(args, kwargs))
             outputs = record(self, args, kwargs)
@@ -311,6 +312,12 @@ class Layer(Configured):
             return self._on_arrays(args, kwargs)
         self._build_once(self._shapes(args, kwargs))
         return self._run(graph, args, kwargs)
+
+    def _expect_started(self) -> None:
+        if "built" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: super().__init__() was not called; it comes first in a layer's __init__"
+            )
 
     #: How the layer was first applied to symbolic tensors.
     _first_call: Call | None = None
@@ -383,6 +390,8 @@ class Layer(Configured):
         finally:
             _context.training = before
             graph.core.scope(scope)
+        if outputs is None:
+            raise TypeError(f"{type(self).__name__}.call of {self.name!r} gave None; is there a return?")
         self._set_masks(args, outputs)
         if self.activity_regularizer is not None:
             for output in flatten(outputs):

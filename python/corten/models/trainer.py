@@ -43,6 +43,7 @@ class Trainer:
     variables: list[Variable]
     losses: list[Any]
     _attributes: dict[str, Any]
+    _expect_started: Callable[[], None]
     _sublayers: Callable[[], Iterator[Any]]
 
     @property
@@ -103,6 +104,7 @@ class Trainer:
             run_eagerly: run op by op, so that values can be looked at; the same bits, more slowly.
             steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; steps always run natively.
         """
+        self._expect_started()
         made = optimizers.get(optimizer)
         compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
         compiled_metrics = CompiledMetrics(metrics, weighted_metrics, lambda: self.output_names)

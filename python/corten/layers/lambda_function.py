@@ -1,0 +1,59 @@
+"""Lambda: a function as a layer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from corten.layers.layer import Layer
+
+__all__ = ["Lambda"]
+
+
+class Lambda(Layer):
+    """Applies a function of tensors.
+
+    In a functional model ops and operators may be applied directly, and a layer of one's own is better where there are
+    weights: those in ``function`` are not found.
+
+    Args:
+        function: takes the inputs, and ``mask`` and ``training`` where it has parameters of these names; made of ops.
+        output_shape: accepted for Keras's sake; shapes are found by tracing.
+        mask: the mask of the output: a tensor, or a function of inputs and their mask; None for no mask.
+        arguments: further arguments of ``function`` by name.
+
+    A configuration holds the function's name only, so the layer cannot be made again from it.
+
+    Raises:
+        TypeError: ``function`` is none.
+
+    >>> import numpy as np
+    >>> from corten import layers, ops
+    >>> layers.Lambda(lambda x: ops.sum(x, axis=-1))(np.float32([[1, 2], [3, 4]]))
+    array([3., 7.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(f"Lambda: expected a function, got {function!r}; configurations hold none")
+        self.function = function
+        self.arguments = dict(arguments or {})
+        self.mask = mask
+        self.supports_masking = mask is not None
+        self._takes = set(inspect.signature(function).parameters) & {"mask", "training"}
+
+    def call(self, inputs: Any, mask: Any = None, training: Any = False) -> Any:
+        given = {"mask": mask, "training": training}
+        return self.function(inputs, **{name: given[name] for name in self._takes}, **self.arguments)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
