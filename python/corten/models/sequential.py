@@ -138,7 +138,7 @@ class Sequential(Model):
 
     def _whole(self) -> Functional:
         if self._functional is None:
-            raise ValueError(
+            raise AttributeError(
                 f"{self.name!r} is not built yet; give the first layer input_shape=, or call the model on data"
             )
         return self._functional

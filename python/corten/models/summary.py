@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from corten.layers.layer import Layer
-from corten.tensor import SymbolicTensor, flatten
+from corten.tensor import Call, SymbolicTensor, flatten
 
 if TYPE_CHECKING:
     from corten.models.model import Model
@@ -24,15 +25,16 @@ def print_summary(
     layer_range: Sequence[str] | None = None,
 ) -> None:
     """Prints the table to ``print_fn``, once with the whole text."""
-    calls = {id(call.function): call for call in getattr(model, "_calls", None) or _chain_calls(model)}
-    connected = type(model).__name__ == "Functional"
+    connected = isinstance(getattr(model, "_calls", None), list)
+    names, entries = _entries(model)
     header = ["Layer (type)", "Output Shape", "Param #"]
     header += ["Connected to"] if connected else []
     header += ["Trainable"] if show_trainable else []
-    rows = [
-        _row(layer, depth, calls, connected, show_trainable)
-        for depth, layer in _walk(_within(model.layers, layer_range), expand_nested, 0)
-    ]
+    rows = []
+    for entry in _within(entries, layer_range):
+        rows.append(_row(entry, 0, names, connected, show_trainable))
+        for depth, layer in _walk(entry.thing, 1) if expand_nested else ():
+            rows.append(_row(_Entry(layer, layer.name), depth, names, connected, show_trainable))
     width = line_length or (108 if connected else 88)
     shares = list(positions) if positions else _shares(len(header))
     edges = [round(share * width) if share <= 1 else int(share) for share in shares]
@@ -59,56 +61,74 @@ def print_summary(
     (print_fn or print)("\n".join(lines))
 
 
-def _chain_calls(model: Model) -> list[Any]:
-    whole = getattr(model, "_functional", None)
-    return [] if whole is None else list(whole._calls)
+@dataclass
+class _Entry:
+    """A line of the table: a layer, or an op that was applied between layers."""
+
+    thing: Any
+    name: str
+    calls: list[Call] = field(default_factory=list)
 
 
-def _within(layers: Sequence[Layer], names: Sequence[str] | None) -> Sequence[Layer]:
+def _entries(model: Model) -> tuple[dict[int, str], list[_Entry]]:
+    """The lines of a model, in order, and the name of each call: that of the layer, or the op's with a number."""
+    whole = getattr(model, "_functional", None) or model
+    calls: list[Call] = getattr(whole, "_calls", [])
+    applied = {id(call.function) for call in calls}
+    entries = {id(layer): _Entry(layer, layer.name) for layer in model.layers if id(layer) not in applied}
+    names: dict[int, str] = {}
+    counts: dict[str, int] = {}
+    for call in calls:
+        if isinstance(call.function, Layer):
+            entry = entries.setdefault(id(call.function), _Entry(call.function, call.function.name))
+        else:
+            base = getattr(call.function, "__name__", "op").strip("_")
+            count = counts[base] = counts.get(base, -1) + 1
+            entry = entries[id(call)] = _Entry(call.function, f"{base}_{count}" if count else base)
+        entry.calls.append(call)
+        names[id(call)] = entry.name
+    return names, list(entries.values())
+
+
+def _within(entries: list[_Entry], names: Sequence[str] | None) -> list[_Entry]:
     if names is None:
-        return layers
-    known = [layer.name for layer in layers]
+        return entries
+    known = [entry.name for entry in entries]
     if len(names) != 2 or any(name not in known for name in names):
         raise ValueError(
             f"layer_range: expected the names of a first and a last layer among {known}, got {list(names)}"
         )
-    return layers[known.index(names[0]) : known.index(names[1]) + 1]
+    return entries[known.index(names[0]) : known.index(names[1]) + 1]
 
 
-def _walk(layers: Sequence[Layer], nested: bool, depth: int) -> list[tuple[int, Layer]]:
-    found: list[tuple[int, Layer]] = []
-    for layer in layers:
-        found.append((depth, layer))
-        if nested:
-            found += _walk(getattr(layer, "layers", []), nested, depth + 1)
-    return found
+def _walk(layer: Any, depth: int) -> Iterator[tuple[int, Layer]]:
+    for inner in getattr(layer, "layers", []):
+        yield depth, inner
+        yield from _walk(inner, depth + 1)
 
 
-def _row(layer: Layer, depth: int, calls: dict[int, Any], connected: bool, show_trainable: bool) -> list[str]:
-    call = calls.get(id(layer))
-    promised = getattr(layer, "batch_shape", None)
-    if call is not None:
-        shapes = [tensor.shape for tensor in flatten(call.outputs)]
-        shape = str(shapes[0] if len(shapes) == 1 else shapes)
-    elif promised is not None:
-        shape = str(promised)
+def _row(entry: _Entry, depth: int, names: dict[int, str], connected: bool, show_trainable: bool) -> list[str]:
+    thing, layer = entry.thing, entry.thing if isinstance(entry.thing, Layer) else None
+    outputs = entry.calls[0].outputs if entry.calls else getattr(thing, "output", None)
+    shapes = [tensor.shape for tensor in flatten(outputs) if tensor is not None]
+    shape = "?" if not shapes else str(shapes[0] if len(shapes) == 1 else shapes)
+    row = ["  " * depth + (entry.name if layer is None else f"{entry.name} ({type(layer).__name__})"), shape]
+    if layer is None:
+        row.append("0")
     else:
-        shape = "?"
-    row = ["  " * depth + f"{layer.name} ({type(layer).__name__})", shape]
-    row.append(f"{sum(weight.size for weight in layer.weights):,}" if layer.built else "0 (unbuilt)")
+        row.append(f"{sum(weight.size for weight in layer.weights):,}" if layer.built else "0 (unbuilt)")
     if connected:
-        sources = [] if call is None else [leaf for leaf in flatten([call.args]) if isinstance(leaf, SymbolicTensor)]
-        row.append(", ".join(_source(tensor) for tensor in sources) or "-")
+        sources = [leaf for call in entry.calls for leaf in flatten([call.args, call.kwargs])]
+        found = [_source(leaf, names) for leaf in sources if isinstance(leaf, SymbolicTensor)]
+        row.append(", ".join(dict.fromkeys(found)) or "-")
     if show_trainable:
-        row.append("Y" if layer.trainable_weights else ("-" if not layer.weights else "N"))
+        weights = layer.weights if layer is not None else []
+        row.append("Y" if layer is not None and layer.trainable_weights else ("N" if weights else "-"))
     return row
 
 
-def _source(tensor: SymbolicTensor) -> str:
-    if tensor.call is None:
-        return str(tensor.name)
-    function = tensor.call.function
-    return function.name if isinstance(function, Layer) else getattr(function, "__name__", "op")
+def _source(tensor: SymbolicTensor, names: dict[int, str]) -> str:
+    return str(tensor.name) if tensor.call is None else names.get(id(tensor.call), "?")
 
 
 def _shares(columns: int) -> list[float]:

@@ -1,0 +1,44 @@
+"""The table of a model: layers, ops between them, what is shared and what is nested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from corten import Input, Model, Sequential, layers, ops
+
+
+def table(model: Model, **options: Any) -> dict[str, list[str]]:
+    """The cells of each line behind the first, by the first."""
+    shown: list[str] = []
+    model.summary(print_fn=shown.append, **options)
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown[0].splitlines() if line[0] == "│"]
+    return {row[0]: row[1:] for row in rows[1:]}
+
+
+def test_ops_shared_layers_and_nested_models() -> None:
+    tower = Sequential([layers.Dense(5, name="wide", input_shape=(6,)), layers.Dense(3, name="narrow")], name="tower")
+    a, b = Input((6,), name="a"), Input((6,), name="b")
+    first, second = tower(a), tower(b)
+    model = Model([a, b], layers.Dense(1, name="top")(ops.exp(first * 2.0) - second * 3.0))
+    assert table(model) == {
+        "a (InputLayer)": ["(None, 6)", "0", "-"],
+        "b (InputLayer)": ["(None, 6)", "0", "-"],
+        "tower (Sequential)": ["(None, 3)", "53", "a, b"],
+        "multiply": ["(None, 3)", "0", "tower"],
+        "exp": ["(None, 3)", "0", "multiply"],
+        "multiply_1": ["(None, 3)", "0", "tower"],
+        "subtract": ["(None, 3)", "0", "exp, multiply_1"],
+        "top (Dense)": ["(None, 1)", "4", "subtract"],
+    }
+    nested = table(model, expand_nested=True, show_trainable=True, layer_range=["tower", "exp"])
+    assert list(nested) == ["tower (Sequential)", "wide (Dense)", "narrow (Dense)", "multiply", "exp"]
+    assert nested["narrow (Dense)"] == ["(None, 3)", "18", "-", "Y"]
+
+
+def test_what_is_not_known_yet() -> None:
+    model = Sequential([Sequential([layers.Dense(2)], name="inner"), layers.Dense(1, name="outer")])
+    assert table(model) == {"inner (Sequential)": ["?", "0 (unbuilt)"], "outer (Dense)": ["?", "0 (unbuilt)"]}
+    model(np.ones((4, 3)))
+    assert table(model)["inner (Sequential)"] == ["(None, 2)", "8"]
