@@ -7,11 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from corten.ops.dtypes import kind, untouched
+from corten.ops.dtypes import cast, kind, untouched
 from corten.ops.dtypes import shape as shape_of
-from corten.tensor import as_array, current_graph, symbolic
+from corten.tensor import Array, Operand, SymbolicTensor, as_array, current_graph, symbolic
 
-__all__ = ["arange", "constant", "eye", "full", "ones", "ones_like", "zeros", "zeros_like"]
+__all__ = [
+    "arange",
+    "constant",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "eye",
+    "full",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]
 
 
 def constant(value: Any) -> Any:
@@ -23,6 +34,38 @@ def constant(value: Any) -> Any:
     """
     graph = current_graph()
     return untouched(as_array(value)) if graph is None else graph.constant(value)
+
+
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
+    """``x`` as what ops work on: a tensor within a step, elsewhere an array of float32, int32 or uint8.
+
+    Raises:
+        ValueError: sparse or ragged tensors are asked for; there are none.
+
+    >>> from corten import ops
+    >>> ops.convert_to_tensor([1, 2], dtype="float32")
+    array([1., 2.], dtype=float32)
+    """
+    if sparse or ragged:
+        raise ValueError("convert_to_tensor: there are no sparse or ragged tensors")
+    tensor = x if isinstance(x, Operand) else constant(x)
+    return tensor if dtype is None else cast(tensor, dtype)
+
+
+def convert_to_numpy(x: Any) -> Array:
+    """``x`` as an array: also a variable, and a tensor that has its numbers already.
+
+    Raises:
+        TypeError: ``x`` is symbolic.
+        ValueError: ``x`` is a tensor of a step that is being traced.
+
+    >>> import corten
+    >>> corten.ops.convert_to_numpy(corten.Variable([1.0, 2.0]))
+    array([1., 2.], dtype=float32)
+    """
+    if isinstance(x, SymbolicTensor):
+        raise TypeError(f"convert_to_numpy: {x!r} is symbolic and never has numbers; predict with a model")
+    return np.asarray(x)
 
 
 def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32") -> Any:
