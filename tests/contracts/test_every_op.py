@@ -619,6 +619,29 @@ def test_gradient_of_the_gradient(op: Op) -> None:
     close(op, eager, central_differences(differences, arrays, step=1e-3), loose=1000)
 
 
+def test_gradient_penalty_through_max_pooling() -> None:
+    """The maxima are linear in the image while none changes places; a penalty on the slope still reaches the weights."""
+
+    def penalty(x: Any, kernel: Any) -> Any:
+        y = ops.square(ops.max_pool2d(ops.conv2d(x, kernel), 2))
+        return ops.square(corten.gradients(ops.multiply(y, weights(y.shape).astype(np.float32)), x))
+
+    def differences(x: Any, kernel: Any) -> Any:
+        def forward(x: Any) -> Any:
+            rows = [[x[:, i : i + 2, j : j + 2] for j in range(4)] for i in range(4)]
+            y = np.stack([np.stack([np.einsum("nhwc,hwco->no", p, kernel) for p in row], 1) for row in rows], 1)
+            return pool64(y, (2, 2), (2, 2), False, np.nanmax) ** 2
+
+        return np.square(central_differences(lambda x: forward(x), [x])[0])
+
+    rng = np.random.default_rng(3)
+    arrays = [rng.standard_normal(shape).astype(np.float32) for shape in ((1, 5, 5, 2), (2, 2, 2, 3))]
+    eager, program = (pulled_back(penalty, arrays, mode) for mode in (True, False))
+    same(eager, program)
+    for found, expected in zip(eager, central_differences(differences, arrays, step=1e-3), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * np.abs(expected).max())
+
+
 def test_every_op_of_the_engine_is_reached() -> None:
     """A new op needs a line above; gradients and optimizer steps are reached through those of others."""
     reached = set()

@@ -154,6 +154,24 @@ pub fn max_gradient<I: Argmax>(isa: Isa, pool: &Pool2d, dy: &[f32], argmax: &[I]
     gradient(isa, pool, dy, argmax, dx);
 }
 
+/// What `x` holds at the places that [`max`] kept: the derivative of [`max`] along `x`.
+pub fn at_maxima<I: Argmax>(pool: &Pool2d, x: &[f32], argmax: &[I], y: &mut [f32]) {
+    assert!(I::KEPT, "the derivative of a maximum needs its argmax");
+    assert_eq!(x.len(), pool.input_len(), "x of a pooling");
+    assert_eq!((y.len(), argmax.len()), (pool.output_len(), pool.output_len()), "y and argmax of a pooling");
+    let (rows, columns, depth) = (pool.axis(0), pool.axis(1), pool.channels);
+    let row = columns.out * depth;
+    threads::for_each_chunk(y, row, row * WORK, |r, y| {
+        let (image, oh) = (r / rows.out, r % rows.out);
+        for (i, (y, place)) in y.iter_mut().zip(&argmax[r * row..]).enumerate() {
+            let place = place.place() as usize;
+            let h = oh * rows.stride + place / columns.pool - rows.low;
+            let w = i / depth * columns.stride + place % columns.pool - columns.low;
+            *y = x[((image * pool.height + h) * pool.width + w) * depth + i % depth];
+        }
+    });
+}
+
 /// `dx` of [`average`], given `dy`.
 pub fn average_gradient(isa: Isa, pool: &Pool2d, dy: &[f32], dx: &mut [f32]) {
     // A vector of nothing: it has a length and no memory.
@@ -530,6 +548,12 @@ mod reference {
         dx
     }
 
+    pub fn at_maxima(p: &Pool2d, x: &[f32], argmax: &[i32]) -> Vec<f64> {
+        let mut y = vec![0.0; p.output_len()];
+        cells(p, |o, k, i| y[o] += if argmax[o] == k as i32 { f64::from(x[i]) } else { 0.0 });
+        y
+    }
+
     fn counts(p: &Pool2d) -> Vec<f64> {
         let mut counts = vec![0.0; p.output_len()];
         cells(p, |o, _, _| counts[o] += 1.0);
@@ -647,6 +671,18 @@ mod tests {
             let small: Vec<u8> = places.iter().map(|&place| place as u8).collect();
             let (of_max, of_average) =
                 (reference::max_gradient(&p, &dy, &places), reference::average_gradient(&p, &dy));
+            let x = values(p.input_len(), false);
+            let at_maxima_of = |threads| {
+                threads::set_count(threads);
+                let mut both = [vec![9.0; p.output_len()], vec![9.0; p.output_len()]];
+                at_maxima(&p, &x, &places, &mut both[0]);
+                at_maxima(&p, &x, &small, &mut both[1]);
+                both
+            };
+            let along = reference::at_maxima(&p, &x, &places);
+            for got in [1, 2, 3, 5].map(at_maxima_of).iter().flatten() {
+                close(got, &along, || format!("{p:?}"));
+            }
             for isa in Isa::available() {
                 let run = |threads| {
                     threads::set_count(threads);

@@ -115,8 +115,34 @@ impl Op for MaxPool2dGradient {
         }
         Ok(())
     }
-    fn gradient(&self, _: &mut Graph, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        Err(Error::Value("has no second derivative".into()))
+    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+        let along = AtMaxima(self.clone());
+        Ok(vec![Some(graph.apply1(along, &[at.dy()?, at.inputs[1]])?), None])
+    }
+}
+
+/// Inputs x and the places of the maxima of another; output what x holds there. It is the derivative of the maxima along
+/// x, and linear, as its own gradient is, which it holds.
+#[derive(Debug)]
+struct AtMaxima(MaxPool2dGradient);
+
+impl Op for AtMaxima {
+    fn name(&self) -> &'static str {
+        "max_pool2d_along"
+    }
+    fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
+        Ok(vec![Spec::f32(&self.0.window.out(inputs[0])?)?])
+    }
+    fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
+        let p = self.0.window.of(inputs[0].shape())?;
+        match self.0.window.place() {
+            DType::U8 => kernel::at_maxima(&p, inputs[0].f32()?, inputs[1].u8()?, outputs[0].f32()?),
+            _ => kernel::at_maxima(&p, inputs[0].f32()?, inputs[1].i32()?, outputs[0].f32()?),
+        }
+        Ok(())
+    }
+    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+        Ok(vec![Some(graph.apply1(self.0.clone(), &[at.dy()?, at.inputs[1]])?), None])
     }
 }
 
