@@ -3,10 +3,12 @@
 python examples/gan.py [--tiny]
 
 How good they are, says a classifier that was trained on MNIST alone: how many it is at least 0.9 sure of, and whether
-all ten digits are among them. Radford, Metz, Chintala, "Unsupervised representation learning with DCGANs", 2016.
+all ten digits are among them. The networks are like those of Chen et al., "InfoGAN", 2016: the dense layer in the
+discriminator sees the whole image, as strokes that fit together do not yet make a digit.
 """
 
 import argparse
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,22 +23,22 @@ from corten.optimizers.schedules import CosineDecay
 
 def networks() -> tuple[Sequential, Sequential]:
     """From 64 numbers to an image of 28x28, from -1 to 1; and from an image to one score."""
-    generator = [layers.Dense(7 * 7 * 64, use_bias=False, input_shape=(64,))]
-    generator += [layers.BatchNormalization(momentum=0.9), layers.ReLU(), layers.Reshape((7, 7, 64))]
-    generator += [layers.Conv2DTranspose(32, 4, strides=2, padding="same", use_bias=False)]
-    generator += [layers.BatchNormalization(momentum=0.9), layers.ReLU()]
+    normal = partial(layers.BatchNormalization, momentum=0.9)
+    generator = [layers.Dense(256, use_bias=False, input_shape=(64,)), normal(), layers.ReLU()]
+    generator += [layers.Dense(7 * 7 * 64, use_bias=False), normal(), layers.ReLU(), layers.Reshape((7, 7, 64))]
+    generator += [layers.Conv2DTranspose(32, 4, strides=2, padding="same", use_bias=False), normal(), layers.ReLU()]
     generator += [layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh")]
-    discriminator = [layers.Conv2D(32, 4, strides=2, padding="same", input_shape=(28, 28, 1))]
-    discriminator += [layers.LeakyReLU(0.2), layers.Conv2D(64, 4, strides=2, padding="same", use_bias=False)]
-    discriminator += [layers.BatchNormalization(momentum=0.9), layers.LeakyReLU(0.2), layers.Flatten(), layers.Dense(1)]
-    return Sequential(generator), Sequential(discriminator)
+    judging = [layers.Conv2D(32, 4, strides=2, padding="same", input_shape=(28, 28, 1)), layers.LeakyReLU(0.2)]
+    judging += [layers.Conv2D(64, 4, strides=2, padding="same", use_bias=False), normal(), layers.LeakyReLU(0.2)]
+    judging += [layers.Flatten(), layers.Dense(256, use_bias=False), normal(), layers.LeakyReLU(0.2), layers.Dense(1)]
+    return Sequential(generator), Sequential(judging)
 
 
 def classifier() -> Sequential:
-    """The judge, a convolutional network with dropout."""
+    """The README's network and dropout: before it saw a made digit, the most accurate of three on 6,000 kept back."""
     stack = [layers.Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)), layers.MaxPooling2D()]
-    stack += [layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.4)]
-    stack += [layers.Dense(128, activation="relu"), layers.Dropout(0.4), layers.Dense(10, activation="softmax")]
+    stack += [layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.5)]
+    stack += [layers.Dense(128, activation="relu"), layers.Dropout(0.5), layers.Dense(10, activation="softmax")]
     model = Sequential(stack)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -51,8 +53,7 @@ def main() -> None:
     (x, y), (x_test, y_test) = digits.load_data() if options.tiny else mnist.load_data()
     x, x_test = (images[..., None] / np.float32(127.5) - 1 for images in (x, x_test))
 
-    epochs = 1 if options.tiny else 6
-    gan = GAN(*networks(), latent_size=64)
+    gan, epochs = GAN(*networks(), latent_size=64), 1 if options.tiny else 8
     # The longer, the smaller the steps: the two end near where they balance.
     rates = (CosineDecay(5e-4, epochs * -(-len(x) // 64)) for _ in range(2))
     gan.compile(*(Adam(rate, beta_1=0.5) for rate in rates))
