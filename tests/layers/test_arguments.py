@@ -138,3 +138,12 @@ def test_keras_aliases_are_the_same_classes() -> None:
     assert layers.SeparableConvolution1D is layers.SeparableConv1D
     assert layers.Convolution2DTranspose is layers.Conv2DTranspose
     assert layers.GlobalAvgPool2D is layers.GlobalAveragePooling2D
+
+
+def test_what_textbooks_still_write() -> None:
+    with pytest.warns(FutureWarning, match=r"LeakyReLU: alpha= is outdated; write negative_slope="):
+        leaky = layers.LeakyReLU(alpha=0.1)
+    assert leaky.negative_slope == 0.1 and leaky.get_config()["negative_slope"] == 0.1
+    with pytest.warns(FutureWarning, match=r"Embedding: input_length= is outdated; leave it out"):
+        embedding = layers.Embedding(10, 3, input_length=4)
+    assert "input_length" not in embedding.get_config()

@@ -221,3 +221,25 @@ def test_losses_are_those_of_the_latest_call(run_eagerly: bool) -> None:
     assert penalty.losses == []
     penalty(X)
     assert penalty.losses == [pytest.approx(added, rel=1e-5)]
+
+
+def test_a_metric_with_a_number_for_each_class(capsys: pytest.CaptureFixture[str]) -> None:
+    corten.utils.set_random_seed(1)
+    model = corten.Sequential([Input((4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=[metrics.F1Score()])
+    targets = np.eye(3)[np.arange(96) % 3]
+    history = model.fit(X, targets, epochs=2, validation_data=(X, targets)).history
+    assert [score.shape for score in history["val_f1_score"]] == [(3,), (3,)]
+    result = model.evaluate(X, targets, return_dict=True)
+    assert (result["f1_score"] == history["val_f1_score"][-1]).all()
+    assert f"val_f1_score: {result['f1_score'].mean():.4f}" in capsys.readouterr().out
+    model.run_eagerly = True
+    assert (model.evaluate(X, targets, verbose=0)[1] == result["f1_score"]).all()
+
+    class Unreduced(Model):
+        def train_step(self, data: Any) -> dict[str, Any]:
+            return {"loss": self(data)[:, 0]}
+
+    model = build(Unreduced)
+    with pytest.raises(ValueError, match=r"scalars to log, 'loss' is shape \(32,\)"):
+        model.fit(X, verbose=0)

@@ -214,4 +214,4 @@ def _flat(callbacks: Any) -> Iterable[Callback]:
 
 def _sorted(logs: Logs | None) -> Logs:
     """One dict that all callbacks see, and add to; names in alphabetical order, numbers as floats."""
-    return {name: float(value) for name, value in sorted((logs or {}).items())}
+    return {name: value if getattr(value, "ndim", 0) else float(value) for name, value in sorted((logs or {}).items())}

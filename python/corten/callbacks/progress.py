@@ -47,8 +47,9 @@ def _per_step(seconds: float) -> str:
 
 
 def _values(logs: Logs) -> str:
-    """`` - name: value`` for each, four decimals, or as many digits where the value is small."""
-    return "".join(f" - {k}: {v:.4f}" if abs(v) > 1e-3 else f" - {k}: {v:.4e}" for k, v in logs.items())
+    """`` - name: value`` for each, four decimals, or as many digits where the value is small; of several their mean."""
+    means = {name: value.mean() if hasattr(value, "mean") else value for name, value in logs.items()}
+    return "".join(f" - {k}: {v:.4f}" if abs(v) > 1e-3 else f" - {k}: {v:.4e}" for k, v in means.items())
 
 
 class Progress:

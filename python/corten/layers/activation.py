@@ -7,7 +7,7 @@ from typing import Any
 
 from corten import activations, constraints, initializers, ops, regularizers
 from corten.errors import ShapeError
-from corten.layers.arguments import number
+from corten.layers.arguments import number, outdated
 from corten.layers.layer import Layer
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
@@ -65,6 +65,7 @@ class LeakyReLU(Layer):
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        negative_slope = outdated(self, kwargs, "alpha", "negative_slope", negative_slope)
         super().__init__(**kwargs)
         self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope", 0.0)
         self.supports_masking = True

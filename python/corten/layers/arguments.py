@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = [
     "margins",
     "number",
     "only_default",
+    "outdated",
     "padding_name",
     "pair",
     "sizes",
@@ -104,6 +106,22 @@ def only_default(value: Any, where: str) -> None:
     """Refuses what Keras offers here and Corten does not."""
     if value is not None:
         raise ValueError(f"{where}: is not supported, expected None, got {value!r}")
+
+
+def outdated(layer: Any, given: dict[str, Any], name: str, now: str | None = None, value: Any = None) -> Any:
+    """The value of argument ``now``: what was ``given`` by its former ``name``, else ``value``; with a warning.
+
+    Textbooks are full of arguments that Keras has renamed or dropped and still takes.
+    """
+    if name not in given:
+        return value
+    advice = "leave it out" if now is None else f"write {now}="
+    warnings.warn(f"{type(layer).__name__}: {name}= is outdated; {advice}", FutureWarning, stacklevel=3)
+    value = given.pop(name)
+    layer._config.pop(name)
+    if now is not None:
+        layer._config[now] = value
+    return value
 
 
 def expect_rank(shape: Any, rank: int, where: str, least: bool = False) -> None:

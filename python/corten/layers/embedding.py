@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
-from corten.layers.arguments import count, only_default
+from corten.layers.arguments import count, only_default, outdated
 from corten.layers.layer import Layer
 
 __all__ = ["Embedding"]
@@ -55,6 +55,7 @@ class Embedding(Layer):
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
+        outdated(self, kwargs, "input_length")
         super().__init__(**kwargs)
         for name, value in (
             ("lora_rank", lora_rank),

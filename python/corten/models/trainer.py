@@ -216,7 +216,8 @@ class Trainer:
                 for name, value in (given if isinstance(given, dict) else {key: given}).items()
             }
             for name, value in outputs.items():
-                if value is None or np.shape(value) != ():
+                # A metric may have a number for each class, the loss is one.
+                if value is None or np.ndim(value) > (name != "loss"):
                     got = "None" if value is None else f"shape {np.shape(value)}"
                     raise ValueError(f"{mode}_step must return scalars to log, {name!r} is {got}")
             return dict(sorted(outputs.items()))
@@ -257,7 +258,7 @@ class Trainer:
         if self.run_eagerly:
             for index in range(chunk.steps):
                 logs = self._run_eagerly(mode, chunk, index)
-                yield index + 1, {name: float(np.asarray(value)) for name, value in logs.items()}
+                yield index + 1, {name: _logged(value) for name, value in logs.items()}
             return
         step = self._step(mode, chunk)
         targets = [np.zeros((chunk.steps, *shape), dtype) for shape, dtype in step.specs]
@@ -268,7 +269,7 @@ class Trainer:
             done += step.program.run(
                 chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, step.watch, budget
             )
-            yield done, {name: float(target[done - 1]) for name, target in step.fill(targets).items()}
+            yield done, {name: _logged(target[done - 1]) for name, target in step.fill(targets).items()}
 
     # --- fit -----------------------------------------------------------------------------------------------------
 
@@ -605,6 +606,12 @@ class Trainer:
         self.reset_metrics()
         _, logs = next(self._run_logged(mode, chunk, 0.0))
         return logs if return_dict else self._in_order(logs)
+
+
+def _logged(value: Any) -> Any:
+    """A number, or an array of several."""
+    array = np.asarray(value)
+    return array.copy() if array.ndim else float(array)
 
 
 def _batch_of(x: Any) -> int:
