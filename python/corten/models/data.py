@@ -105,8 +105,10 @@ def _columns(x: Any, y: Any, sample_weight: Any) -> tuple[list[Array], Any]:
 
 
 def _nest(value: Any) -> Any:
-    """A list of numbers is one array, a list of arrays several."""
-    if isinstance(value, (list, tuple)) and not any(hasattr(item, "shape") or isinstance(item, dict) for item in value):
+    """A list of numbers (NumPy's too) is one array, a list of arrays several."""
+    if isinstance(value, (list, tuple)) and not any(
+        getattr(item, "shape", ()) != () or isinstance(item, dict) for item in value
+    ):
         return np.asarray(value)
     return value
 

@@ -361,7 +361,18 @@ class Trainer:
             for epoch in range(initial_epoch, epochs):
                 self.reset_metrics()
                 watchers.on_epoch_begin(epoch)
-                logs = self._train_epoch(data, epoch, watchers, steps_per_epoch)
+                made = self._train_epoch(data, epoch, watchers, steps_per_epoch)
+                if made is None and epoch > initial_epoch:
+                    warnings.warn(
+                        f"fit: the data were used up after epoch {epoch}; training stops. A generator must go on for "
+                        "all epochs, or be given as an object with len() and indexing",
+                        RuntimeWarning,
+                        stacklevel=3,
+                    )
+                    break
+                if made is None:
+                    raise ValueError("fit: the data gave no batch; a plain generator can be used up only once")
+                logs = made
                 if validation is not None and _due(validation_freq, epoch):
                     results = self._evaluate(validation, watchers)
                     logs = {**logs, **{f"val_{name}": value for name, value in results.items()}}
@@ -378,7 +389,8 @@ class Trainer:
 
     def _train_epoch(
         self, data: Batches | Stream, epoch: int, watchers: CallbackList, limit: int | None
-    ) -> dict[str, float]:
+    ) -> dict[str, float] | None:
+        """The logs of the last step; None where the data have no batch left."""
         logs: dict[str, float] = {}
         seen = 0
         each = watchers.wants_train_batches
@@ -408,7 +420,7 @@ class Trainer:
             if self.stop_training:
                 break
         if seen == 0:
-            raise ValueError("fit: the data gave no batch in this epoch; a plain generator can be used up only once")
+            return None
         if limit is not None and seen < limit and not self.stop_training:
             warnings.warn(
                 f"fit: the data ended after {seen} of {limit} steps; training stops", RuntimeWarning, stacklevel=4
