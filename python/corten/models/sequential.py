@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
 from corten.models.functional import Functional
 from corten.models.model import Model
-from corten.tensor import SymbolicTensor, Tensor
+from corten.tensor import SymbolicTensor, Tensor, flatten
 
 __all__ = ["Sequential"]
 
@@ -18,7 +19,7 @@ class Sequential(Model):
     """A stack of layers, each fed by the one before.
 
     The model is built at once where the input shape is known (an ``Input`` or ``InputLayer`` first, or ``input_shape=``
-    in the first layer), else when it sees data.
+    in the first layer), else when it sees data. Later data may then have other sizes, where the layers allow it.
 
     >>> import corten
     >>> from corten.layers import Dense
@@ -33,6 +34,7 @@ class Sequential(Model):
         object.__setattr__(self, "_functional", None)
         object.__setattr__(self, "_symbol", None)
         object.__setattr__(self, "_values", [])
+        object.__setattr__(self, "_promised", True)
         for layer in layers or ():
             self._append(layer)
         self._maybe_build()
@@ -41,6 +43,8 @@ class Sequential(Model):
     #: What is fed, and what each layer makes of it.
     _symbol: SymbolicTensor | None
     _values: list[Any]
+    #: Whether somebody said what shape is fed; else it is what data had.
+    _promised: bool
 
     @property
     def layers(self) -> list[Layer]:
@@ -110,10 +114,36 @@ class Sequential(Model):
             if not self._layers:
                 raise ValueError(f"{self.name!r} has no layers")
             dtype = self._layers[0].input_dtype
-            symbol = Input(batch_shape=(None, *tuple(input_shape)[1:]), dtype=dtype)
-            object.__setattr__(self, "_values", [])
+            self._begin((None, *tuple(input_shape)[1:]), dtype)
+            object.__setattr__(self, "_promised", False)
+
+    def _begin(self, shape: tuple[int | None, ...], dtype: str) -> None:
+        """Applies all layers anew, to an input of ``shape``; if one refuses, all is as it was."""
+        before, places = (self._symbol, self._values, self._functional), [layer._first_call for layer in self._layers]
+        for layer, value in zip(self._layers, self._values, strict=False):
+            if layer._first_call is flatten(value)[0].call:
+                layer._first_call = None
+        symbol = Input(batch_shape=shape, dtype=dtype)
+        object.__setattr__(self, "_values", [])
+        try:
             self._chain(symbol)
-            object.__setattr__(self, "_symbol", symbol)
+        except BaseException:
+            for layer, place in zip(self._layers, places, strict=True):
+                layer._first_call = place
+            for name, value in zip(("_symbol", "_values", "_functional"), before, strict=True):
+                object.__setattr__(self, name, value)
+            raise
+        object.__setattr__(self, "_symbol", symbol)
+
+    def _widen(self, shape: tuple[int, ...]) -> None:
+        """Where sizes differ from those of the first data, they are unknown from now on, if the layers allow it."""
+        symbol = self._whole().inputs[0]
+        if len(shape) == len(symbol.shape) and any(
+            a not in (None, b) for a, b in zip(symbol.shape, shape, strict=True)
+        ):
+            wider = tuple(a if a == b else None for a, b in zip(symbol.shape, shape, strict=True))
+            with suppress(ValueError):
+                self._begin(wider, symbol.dtype)
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -148,4 +178,6 @@ class Sequential(Model):
             if not isinstance(inputs, Tensor):
                 raise TypeError(f"{self.name!r}: expected one tensor, got {type(inputs).__name__}")
             self.build(inputs.shape)
+        elif not self._promised and isinstance(inputs, Tensor):
+            self._widen(inputs.shape)
         return self._whole().call(inputs)
