@@ -185,9 +185,12 @@ def test_names_of_metrics_and_outputs_without_a_loss() -> None:
     assert set(history) == {"loss", "mae", "weighted_mae", "mse"}
     inputs = Input((4,))
     hidden = layers.Dense(3, name="hidden")(inputs)
-    model = Model(inputs, [layers.Dense(1, name="out")(hidden), hidden])
-    model.compile("sgd", loss=["mse", None])
-    assert set(model.fit(X, [Y, X[:, :3]], verbose=0).history) == {"loss", "out_loss"}
+    model = Model(inputs, [layers.Dense(1, name="out")(hidden), hidden, layers.Dense(1, name="last")(hidden)])
+    model.compile("sgd", loss=["mse", None, "mae"])
+    assert set(model.fit(X, [Y, X[:, :3], Y], verbose=0).history) == {"loss", "out_loss", "last_loss"}
+    model.compile("sgd", loss=["mse", None, None])
+    with pytest.warns(UserWarning, match="does not depend on last/kernel"):
+        assert set(model.fit(X, [Y, X[:, :3], Y], verbose=0).history) == {"loss"}
 
 
 @pytest.mark.parametrize("run_eagerly", [False, True])

@@ -65,7 +65,7 @@ class CompiledLoss:
 
     @property
     def metrics(self) -> list[metrics.Metric]:
-        """The mean loss of each output that has one, where there are several outputs."""
+        """The mean loss of each output that has one, where there are several."""
         return [tracker for tracker in self._trackers if tracker is not None]
 
     def _start(self, names: list[str], count: int) -> None:
@@ -75,7 +75,7 @@ class CompiledLoss:
         self._factors = _by_output(self.weights, names, count, "loss_weights")
         if self.weights is not None and not isinstance(self.weights, (list, tuple, dict)) and count > 1:
             raise ValueError(f"loss_weights: expected a list or dict for {count} outputs, got {self.weights!r}")
-        if count > 1:
+        if sum(one is not None for one in self._functions) > 1:
             self._trackers = [
                 None if one is None else metrics.Mean(name=f"{name}_loss")
                 for one, name in zip(self._functions, names, strict=True)

@@ -35,11 +35,14 @@ class Functional(Model):
         # The structures are not attributes to search for layers.
         object.__setattr__(self, "_inputs", inputs)
         object.__setattr__(self, "_outputs", outputs)
-        object.__setattr__(self, "_calls", _order(flatten(inputs), flatten(outputs)))
-        layers: list[Layer] = [_input_layer(tensor) for tensor in flatten(inputs) if tensor.call is None]
-        for call in self._calls:
-            if isinstance(call.function, Layer) and call.function not in layers:
-                layers.append(call.function)
+        nodes = _in_keras_order(_order(flatten(inputs), _by_key(outputs)), flatten(inputs))
+        object.__setattr__(self, "_calls", [node for node in nodes if isinstance(node, Call)])
+        layers: list[Layer] = []
+        for node in nodes:
+            if isinstance(node, SymbolicTensor):
+                layers.append(_input_layer(node))
+            elif isinstance(node.function, Layer) and node.function not in layers:
+                layers.append(node.function)
         self._layers = layers
         names = [layer.name for layer in layers]
         for layer in layers:
@@ -116,17 +119,32 @@ class Functional(Model):
         return [self._fit(symbol, tensor) for symbol, tensor in zip(self.inputs, tensors, strict=True)]
 
 
-def _order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> list[Call]:
-    """The calls between inputs and outputs, each after those it needs."""
+def _by_key(value: Any) -> list[SymbolicTensor]:
+    """The tensors in nested lists and dicts; those of a dict in the order of its keys."""
+    if isinstance(value, dict):
+        return [tensor for key in sorted(value) for tensor in _by_key(value[key])]
+    if isinstance(value, (list, tuple)):
+        return [tensor for item in value for tensor in _by_key(item)]
+    return [value]
+
+
+def _arguments(call: Call) -> list[SymbolicTensor]:
+    return [leaf for leaf in flatten([call.args, call.kwargs]) if isinstance(leaf, SymbolicTensor)]
+
+
+def _order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> tuple[list[Call], dict[int, int]]:
+    """The calls between inputs and outputs, each after those it needs; and when each function or input was met."""
     given = {id(tensor) for tensor in inputs}
     order: list[Call] = []
     done: set[int] = set()
+    met: dict[int, int] = {}
     stack: list[tuple[SymbolicTensor, bool]] = [(tensor, False) for tensor in reversed(outputs)]
     while stack:
         tensor, ready = stack.pop()
-        if id(tensor) in given:
-            continue
         call = tensor.call
+        if id(tensor) in given:
+            met.setdefault(id(tensor), len(met))
+            continue
         if call is None:
             raise ValueError(f"Model: the outputs depend on {tensor!r}, which is not among the inputs")
         if id(call) in done:
@@ -135,10 +153,34 @@ def _order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> list[
             done.add(id(call))
             order.append(call)
             continue
+        met.setdefault(_operation(call), len(met))
         stack.append((tensor, True))
-        arguments = [leaf for leaf in flatten([call.args, call.kwargs]) if isinstance(leaf, SymbolicTensor)]
-        stack.extend((argument, False) for argument in reversed(arguments))
-    return order
+        stack.extend((argument, False) for argument in reversed(_arguments(call)))
+    return order, met
+
+
+def _operation(node: Call | SymbolicTensor) -> int:
+    """What counts as one in the order of a model: a layer however often it is applied, each op, each input."""
+    return id(node.function) if isinstance(node, Call) and isinstance(node.function, Layer) else id(node)
+
+
+def _in_keras_order(
+    found: tuple[list[Call], dict[int, int]], inputs: list[SymbolicTensor]
+) -> list[Call | SymbolicTensor]:
+    """Calls and inputs, those farthest from the outputs first: the order of Keras's layers and weights."""
+    order, met = found
+    given = {id(tensor) for tensor in inputs}
+    # Of each call and input, and of the layers, however often applied.
+    depths: dict[int, int] = {}
+    whole: dict[int, int] = {}
+    nodes: list[Call | SymbolicTensor] = [*(tensor for tensor in inputs if tensor.call is None), *order]
+    for node in reversed(nodes):
+        depth = whole[_operation(node)] = max(depths.get(id(node), 0), whole.get(_operation(node), 0))
+        depths[id(node)] = depth
+        for argument in _arguments(node) if isinstance(node, Call) else ():
+            parent: Any = argument if id(argument) in given or argument.call is None else argument.call
+            depths[id(parent)] = max(depths.get(id(parent), 0), depth + 1)
+    return sorted(nodes, key=lambda node: (-depths[id(node)], met.get(_operation(node), -1)))
 
 
 def _input_layer(symbol: SymbolicTensor) -> InputLayer:
