@@ -555,7 +555,7 @@ def own(step):
         ("model.fit(iter([(x[:0], y[:0])]), verbose=0)", "ValueError", ""),
         ("model.fit(iter([(x, y)]), y, verbose=0)", "ValueError", "y"),
         ("model.fit(iter([(x[:5], y[:5]), (x[:3], y[:3]), (x, y)]), verbose=0)",),
-        ("model.fit((b for b in [(x, y), (x, y)]), epochs=2, verbose=0)", "ValueError+", "used up|once"),
+        ("assert model.fit((b for b in [(x, y), (x, y)]), epochs=2, verbose=0).epoch == [0]",),
         ("model.compile('sgd', boom); fit(x, y)", "Boom", "on purpose"),
         ("model.compile('sgd', lambda t, p: None); fit(x, y)", "TypeError|ValueError", "None"),
         ("model.compile('sgd', lambda t, p: 'text'); fit(x, y)", "TypeError|ValueError", ""),
