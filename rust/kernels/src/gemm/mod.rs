@@ -1,13 +1,15 @@
 //! Matrix products: blocks of k small enough for the near caches, B packed into panels where that pays, tasks that are
-//! blocks of C. Each element of C is one sum in the order of k, cut at multiples of [`DEPTH`], whatever the tasks.
+//! blocks of C. Each element of C is one sum in the order of k, cut where k alone says, whatever the tasks.
 
 use crate::threads::Shared;
 use crate::{Isa, scratch, threads};
 use pack::Matrix;
+use std::array::from_fn;
 use tile::{Left, Planes, Product, Right, Start};
 
 pub(crate) mod pack;
 pub mod reference;
+mod row;
 pub(crate) mod tile;
 
 #[cfg(test)]
@@ -31,9 +33,11 @@ pub struct Matmul {
 /// The longest run of k between two visits of C: rows of A for one tile then fit the first cache.
 const DEPTH: usize = 512;
 /// Most rows of a task.
-const MOST_ROWS: usize = 112;
+const MOST_ROWS: usize = 64;
 /// Floats of B that are left where they lie: they fit the second cache, and packing them took half of a small product.
-const SMALL: usize = 64 * 1024;
+const SMALL: usize = 128 * 1024;
+/// Floats of a transposed A that are left where they lie: they fit the nearest caches.
+const NEAR: usize = 16 * 1024;
 
 /// The product `p`, then `+ bias` per column, then relu, into `c`.
 pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
@@ -48,22 +52,42 @@ pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, 
     if p.stride_b == 0 && p.stride_a == p.m * p.k && !p.transpose_a {
         (p.m, p.batch) = (p.batch * p.m, 1);
     }
+    // Of many products each is one thread's.
+    let many = p.batch >= 4 * threads::count();
     threads::for_each_chunk(c, p.m * p.n, tile::work(p.m * p.n * p.k), |i, c| {
-        one(isa, &p, &a[i * p.stride_a..][..p.m * p.k], &b[i * p.stride_b..][..p.k * p.n], bias, relu, c);
+        let (a, b) = (&a[i * p.stride_a..][..p.m * p.k], &b[i * p.stride_b..][..p.k * p.n]);
+        if many {
+            threads::alone(|| one(isa, &p, a, b, bias, relu, c));
+        } else {
+            one(isa, &p, a, b, bias, relu, c);
+        }
     });
 }
 
 fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
+    if p.m == 1 && !p.transpose_b {
+        return row::times(isa, a, b, bias, relu, c);
+    }
     let (tile_rows, width) = tile::size(isa);
     let c = &Shared::new(c);
     let stride = if p.transpose_b { p.k } else { p.n };
-    let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= 2 * tile_rows || p.k * p.n <= SMALL);
-    // Enough tasks for every thread to have several, none so small that handing it over costs more than it does.
-    let rows = tile_rows * (p.m / (tile_rows * 16)).clamp(1, MOST_ROWS / tile_rows);
-    let columns = width * if p.m > 4 * tile_rows { 16 } else { (p.n / (width * 16)).clamp(1, 8) };
+    // Packing pays where many rows follow; rows of B that lie a page apart are packed even for few.
+    let few = tile_rows * if p.n <= 512 { 10 } else { 2 };
+    let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= few || p.k * p.n <= SMALL);
+    let (rows, columns) = if tile::work(p.m * p.n * p.k) < 2 * threads::GRAIN {
+        // No other thread would help.
+        (MOST_ROWS, p.n)
+    } else {
+        // Enough tasks for every thread to have several, none so small that handing it over costs more than it does,
+        // and their part of B no more than half of the second cache.
+        let rows = tile_rows * (p.m / (tile_rows * 32)).clamp(1, MOST_ROWS / tile_rows);
+        (rows, width * if p.m > 4 * tile_rows { 8 } else { (p.n / (width * 16)).clamp(1, 8) })
+    };
     let (down, across) = (p.m.div_ceil(rows), p.n.div_ceil(columns));
-    for from in (0..p.k.max(1)).step_by(DEPTH) {
-        let depth = DEPTH.min(p.k - from);
+    let rows = p.m.div_ceil(down);
+    let most = p.k.div_ceil(p.k.div_ceil(DEPTH).max(1)).next_multiple_of(16).max(16);
+    for from in (0..p.k.max(1)).step_by(most) {
+        let depth = most.min(p.k - from);
         let start = match bias {
             _ if from > 0 => Start::Target,
             Some(bias) => Start::Bias(bias),
@@ -105,16 +129,13 @@ struct Block<'a> {
 impl Block<'_> {
     fn run(&self, isa: Isa, a: &[f32], right: Right, start: Start, relu: bool, c: &Shared<f32>) {
         let Block { p, from, depth, i, rows, j, columns } = *self;
-        let mut targets = [0; MOST_ROWS];
-        let mut sources = [0; MOST_ROWS];
+        let targets: [usize; MOST_ROWS] = from_fn(|r| r * p.n);
         let start = match start {
             Start::Bias(bias) => Start::Bias(&bias[j..]),
             start => start,
         };
         let base = i * p.n + j;
-        (0..rows).for_each(|r| targets[r] = r * p.n);
-        let mut product = |data: &[f32], source: &dyn Fn(usize) -> usize, step: usize| {
-            (0..rows).for_each(|r| sources[r] = source(r));
+        let product = |data: &[f32], sources: [usize; MOST_ROWS], step: usize| {
             let left = Left { data, rows: &sources[..rows], segments: &[0], len: depth, step };
             let (rows, planes) = (&targets[..rows], Planes::ONE);
             isa.run(Product { left, right, start, relu, target: c, base, rows, columns, planes });
@@ -122,7 +143,7 @@ impl Block<'_> {
         let (tile_rows, width) = tile::size(isa);
         // Rows a page apart share the same few places of the first cache, and of a transposed A every line is used in
         // part: both are copied together first, where enough columns follow to pay for it.
-        if p.transpose_a && p.m > tile_rows && columns > width {
+        if p.transpose_a && p.m * p.k > NEAR && p.m > tile_rows && columns > width {
             let step = tile_rows.next_multiple_of(isa.lanes());
             let tiles = rows.div_ceil(tile_rows);
             scratch::with(tiles * depth * step, |copy| {
@@ -133,20 +154,20 @@ impl Block<'_> {
                     pack::panel(isa, matrix, i + tile.start, tile.len(), step, out);
                     tile.clone().for_each(|r| starts[r] = t * depth * step + r - tile.start);
                 }
-                product(copy, &|r| starts[r], step);
+                product(copy, starts, step);
             });
         } else if p.transpose_a {
-            product(a.get(from * p.m + i..).unwrap_or(&[]), &|r| r, p.m);
+            product(a.get(from * p.m + i..).unwrap_or(&[]), from_fn(|r| r), p.m);
         } else if p.k.is_multiple_of(1024) && depth == DEPTH && columns > width {
             let stride = DEPTH + 16;
             scratch::with(rows * stride, |copy| {
                 for (r, row) in copy.chunks_exact_mut(stride).enumerate() {
                     row[..depth].copy_from_slice(&a[(i + r) * p.k + from..][..depth]);
                 }
-                product(copy, &|r| r * stride, 1);
+                product(copy, from_fn(|r| r * stride), 1);
             });
         } else {
-            product(a.get(i * p.k + from..).unwrap_or(&[]), &|r| r * p.k, 1);
+            product(a.get(i * p.k + from..).unwrap_or(&[]), from_fn(|r| r * p.k), 1);
         }
     }
 }

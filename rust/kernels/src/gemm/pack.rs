@@ -1,4 +1,4 @@
-//! Panels of the right operand: as wide as the tile, one k after the other, the missing columns zero.
+//! Panels of the right operand: as wide as the tile, one k after the other, the missing columns any numbers.
 
 use super::tile;
 use crate::simd::{Isa, Kernel, Simd};
@@ -27,7 +27,8 @@ pub fn pack(isa: Isa, matrices: &[Matrix], k: usize, columns: usize, packed: &mu
     let width = tile::size(isa).1;
     let deep = matrices.len() * k;
     let together = (columns / (4 * width)).clamp(1, TOGETHER);
-    threads::for_each_chunk(packed, together * deep * width, together * deep * width / 4, |group, out| {
+    // A float takes as long as several products in the tile: it is fetched from afar, or another core still has its place.
+    threads::for_each_chunk(packed, together * deep * width, together * deep * width * 4, |group, out| {
         for (index, &matrix) in matrices.iter().enumerate() {
             let rows = if matrix.transposed { k } else { ROWS };
             for from in (0..k).step_by(rows.max(1)) {
@@ -61,36 +62,40 @@ impl Kernel for Panel<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Panel { matrix: Matrix { data, stride, transposed }, left, columns, width, out } = self;
+        let depth = out.len() / width;
+        if depth == 0 || columns == 0 {
+            return;
+        }
+        assert!(width.is_multiple_of(S::LANES) && columns <= width);
         if !transposed {
-            for (k, row) in out.chunks_exact_mut(width).enumerate() {
-                let source = &data[k * stride + left..][..columns];
-                for (target, source) in row.chunks_mut(S::LANES).zip(source.chunks(S::LANES)) {
-                    s.store(target, s.load_head(source));
+            let source = &data[left..][..(depth - 1) * stride + columns];
+            for k in 0..depth {
+                for at in (0..width).step_by(S::LANES) {
+                    let count = columns.saturating_sub(at).min(S::LANES);
+                    // SAFETY: `count` floats of row `k` in `source`, a vector of row `k` of `out`.
+                    unsafe {
+                        let source = source.as_ptr().wrapping_add(k * stride + at);
+                        let row = if count == S::LANES { s.load_ptr(source) } else { s.load_head_ptr(source, count) };
+                        s.store_ptr(out.as_mut_ptr().add(k * width + at), row);
+                    }
                 }
-                row[columns.next_multiple_of(S::LANES)..].fill(0.0);
             }
             return;
         }
-        let depth = out.len() / width;
-        for column in (0..width).step_by(4) {
-            if column + 4 > columns {
-                for column in column..column + 4 {
-                    let source = if column < columns { &data[(left + column) * stride..][..depth] } else { &[] };
-                    let zeros = std::iter::repeat(&0.0);
-                    out[column..].iter_mut().step_by(width).zip(source.iter().chain(zeros)).for_each(|(o, &v)| *o = v);
-                }
-                continue;
-            }
-            let source = &data[(left + column) * stride..][..3 * stride + depth];
+        let source = &data[left * stride..][..(columns - 1) * stride + depth];
+        for at in (0..width).step_by(S::LANES) {
+            // A missing column repeats the last.
+            let mut rows = [0; 16];
+            (0..S::LANES).for_each(|i| rows[i] = (at + i).min(columns - 1) * stride);
             for k in (0..depth / 4 * 4).step_by(4) {
-                // SAFETY: four rows of four in `source`, as `k + 4 <= depth`; four rows of `out`, which has `depth`.
+                // SAFETY: four floats of each row in `source`, as `k + 4 <= depth`; four rows of `out`, which has `depth`.
                 unsafe {
-                    let target = out.as_mut_ptr().add(k * width + column);
-                    s.transpose_ptr(source.as_ptr().add(k), stride, target, width);
+                    let target = out.as_mut_ptr().add(k * width + at);
+                    s.transpose_ptr(source.as_ptr().add(k), &rows, target, width);
                 }
             }
             for k in depth / 4 * 4..depth {
-                (0..4).for_each(|i| out[k * width + column + i] = source[i * stride + k]);
+                (0..S::LANES).for_each(|i| out[k * width + at + i] = source[rows[i] + k]);
             }
         }
     }

@@ -27,23 +27,6 @@ fn head(count: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(HEADS.as_ptr().add(8 - count).cast()) }
 }
 
-/// # Safety
-/// See [`Simd::transpose_ptr`]; SSE is part of every x86-64.
-#[inline(always)]
-pub(super) unsafe fn transpose(source: *const f32, stride: usize, target: *mut f32, target_stride: usize) {
-    // SAFETY: the caller's word.
-    unsafe {
-        let (a, b) = (_mm_loadu_ps(source), _mm_loadu_ps(source.add(stride)));
-        let (c, d) = (_mm_loadu_ps(source.add(2 * stride)), _mm_loadu_ps(source.add(3 * stride)));
-        let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
-        _mm_storeu_ps(target, _mm_movelh_ps(ab, cd));
-        _mm_storeu_ps(target.add(target_stride), _mm_movehl_ps(cd, ab));
-        let (ab, cd) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
-        _mm_storeu_ps(target.add(2 * target_stride), _mm_movelh_ps(ab, cd));
-        _mm_storeu_ps(target.add(3 * target_stride), _mm_movehl_ps(cd, ab));
-    }
-}
-
 // SAFETY (of every block below): the token is made by `run` alone, whose caller vouches for the CPU.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx2 {
@@ -75,8 +58,18 @@ impl Simd for Avx2 {
         unsafe { _mm256_maskstore_ps(target, head(count), value) }
     }
     #[inline(always)]
-    unsafe fn transpose_ptr(self, source: *const f32, stride: usize, target: *mut f32, target_stride: usize) {
-        unsafe { transpose(source, stride, target, target_stride) }
+    unsafe fn transpose_ptr(self, source: *const f32, rows: &[usize; 16], target: *mut f32, stride: usize) {
+        unsafe {
+            // Rows i and i + 4, each in half a vector.
+            let two = |i: usize| _mm256_loadu2_m128(source.add(rows[i + 4]), source.add(rows[i]));
+            let (a, b, c, d) = (two(0), two(1), two(2), two(3));
+            let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+            _mm256_storeu_ps(target, _mm256_shuffle_ps::<0x44>(ab, cd));
+            _mm256_storeu_ps(target.add(stride), _mm256_shuffle_ps::<0xEE>(ab, cd));
+            let (ab, cd) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+            _mm256_storeu_ps(target.add(2 * stride), _mm256_shuffle_ps::<0x44>(ab, cd));
+            _mm256_storeu_ps(target.add(3 * stride), _mm256_shuffle_ps::<0xEE>(ab, cd));
+        }
     }
     #[inline(always)]
     fn add(self, a: __m256, b: __m256) -> __m256 {

@@ -53,8 +53,22 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_storeu_ps(target, head(count), value) }
     }
     #[inline(always)]
-    unsafe fn transpose_ptr(self, source: *const f32, stride: usize, target: *mut f32, target_stride: usize) {
-        unsafe { super::avx2::transpose(source, stride, target, target_stride) }
+    unsafe fn transpose_ptr(self, source: *const f32, rows: &[usize; 16], target: *mut f32, stride: usize) {
+        unsafe {
+            // Rows i, i + 4, i + 8 and i + 12, each in a quarter of a vector.
+            let row = |i: usize| _mm_loadu_ps(source.add(rows[i]));
+            let four = |i: usize| {
+                let low = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(row(i)), row(i + 4));
+                _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(low, row(i + 8)), row(i + 12))
+            };
+            let (a, b, c, d) = (four(0), four(1), four(2), four(3));
+            let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+            _mm512_storeu_ps(target, _mm512_shuffle_ps::<0x44>(ab, cd));
+            _mm512_storeu_ps(target.add(stride), _mm512_shuffle_ps::<0xEE>(ab, cd));
+            let (ab, cd) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+            _mm512_storeu_ps(target.add(2 * stride), _mm512_shuffle_ps::<0x44>(ab, cd));
+            _mm512_storeu_ps(target.add(3 * stride), _mm512_shuffle_ps::<0xEE>(ab, cd));
+        }
     }
     #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {

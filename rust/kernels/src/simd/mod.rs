@@ -183,15 +183,15 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `a < b ? a : b`: `b` where either is NaN.
     fn min_raw(self, a: Self::F, b: Self::F) -> Self::F;
 
-    /// Writes the transpose of a 4 x 4 block; the strides are from row to row.
+    /// Turns `LANES` rows of four floats, which begin at these places of `source`, into four rows of `LANES`.
     /// # Safety
-    /// Both blocks must lie in memory that is readable, respectively writable.
+    /// They must be readable, and what is written writable.
     #[inline(always)]
-    unsafe fn transpose_ptr(self, source: *const f32, stride: usize, target: *mut f32, target_stride: usize) {
-        for i in 0..4 {
-            for j in 0..4 {
+    unsafe fn transpose_ptr(self, source: *const f32, rows: &[usize; 16], target: *mut f32, stride: usize) {
+        for j in 0..4 {
+            for i in 0..Self::LANES {
                 // SAFETY: the caller's word.
-                unsafe { *target.add(j * target_stride + i) = *source.add(i * stride + j) };
+                unsafe { *target.add(j * stride + i) = *source.add(rows[i] + j) };
             }
         }
     }

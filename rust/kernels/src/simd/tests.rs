@@ -51,11 +51,12 @@ impl Kernel for Check {
             let chosen = s.to_array(s.select(s.head(count), s.splat(1.0), s.splat(2.0)));
             assert!((0..S::LANES).all(|i| chosen[i] == if i < count { 1.0 } else { 2.0 }));
         }
-        let mut turned = [9.0f32; 20];
-        // SAFETY: four rows of four, the last ending at 3 * 3 + 4 <= 16 and at 3 * 5 + 4 <= 20.
-        unsafe { s.transpose_ptr(a.as_ptr(), 3, turned.as_mut_ptr(), 5) };
-        for i in 0..20 {
-            assert_eq!(turned[i], if i % 5 < 4 { a[i % 5 * 3 + i / 5] } else { 9.0 });
+        let rows = std::array::from_fn(|i| i * 5 % 12);
+        let mut turned = [9.0f32; 4 * 17];
+        // SAFETY: no row begins after 11 and so none ends after 15; four rows of at most 16 are written, 17 apart.
+        unsafe { s.transpose_ptr(a.as_ptr(), &rows, turned.as_mut_ptr(), 17) };
+        for (i, &v) in turned.iter().enumerate() {
+            assert_eq!(v, if i % 17 < S::LANES { a[rows[i % 17] + i / 17] } else { 9.0 });
         }
         assert_eq!(s.first(s.is_nan(vb)), 3);
         assert_eq!(s.first(s.lt(va, va)), S::LANES);
