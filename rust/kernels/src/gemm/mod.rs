@@ -72,7 +72,7 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
     let c = &Shared::new(c);
     let stride = if p.transpose_b { p.k } else { p.n };
     // Packing pays where many rows follow; rows of B that lie a page apart are packed even for few.
-    let few = tile_rows * if p.n <= 512 { 10 } else { 2 };
+    let few = if p.n <= 512 { 144 } else { 2 * tile_rows };
     let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= few || p.k * p.n <= SMALL);
     let (rows, columns) = if tile::work(p.m * p.n * p.k) < 2 * threads::GRAIN {
         // No other thread would help.

@@ -188,10 +188,10 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// They must be readable, and what is written writable.
     #[inline(always)]
     unsafe fn transpose_ptr(self, source: *const f32, rows: &[usize; 16], target: *mut f32, stride: usize) {
-        for j in 0..4 {
-            for i in 0..Self::LANES {
+        for (i, &row) in rows.iter().enumerate().take(Self::LANES) {
+            for j in 0..4 {
                 // SAFETY: the caller's word.
-                unsafe { *target.add(j * stride + i) = *source.add(rows[i] + j) };
+                unsafe { *target.add(j * stride + i) = *source.add(row + j) };
             }
         }
     }
