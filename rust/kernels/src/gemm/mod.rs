@@ -65,8 +65,10 @@ pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, 
 }
 
 fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
+    // Runs of k: equal, so that none is too short to pay for its visit of C.
+    let most = p.k.div_ceil(p.k.div_ceil(DEPTH).max(1)).next_multiple_of(16).max(16);
     if p.m == 1 && !p.transpose_b {
-        return row::times(isa, a, b, bias, relu, c);
+        return row::times(isa, a, b, most, bias, relu, c);
     }
     let (tile_rows, width) = tile::size(isa);
     let c = &Shared::new(c);
@@ -85,7 +87,6 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
     };
     let (down, across) = (p.m.div_ceil(rows), p.n.div_ceil(columns));
     let rows = p.m.div_ceil(down);
-    let most = p.k.div_ceil(p.k.div_ceil(DEPTH).max(1)).next_multiple_of(16).max(16);
     for from in (0..p.k.max(1)).step_by(most) {
         let depth = most.min(p.k - from);
         let start = match bias {

@@ -6,13 +6,14 @@ use crate::threads;
 /// Vectors summed side by side: enough to hide the time that a multiply-add takes.
 const VECTORS: usize = 8;
 
-/// `c = relu(bias + a . b)`, where `b` is row-major and as wide as `c`.
-pub fn times(isa: Isa, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
+/// `c = relu(bias + a . b)`, where `b` is row-major and as wide as `c`; summed in runs of `depth`, as the tile does, for
+/// a row alone must get the bits that it gets among others.
+pub fn times(isa: Isa, a: &[f32], b: &[f32], depth: usize, bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
     let (stride, width) = (c.len(), VECTORS * isa.lanes());
     // It takes as long as reading `b` does.
     threads::for_each_chunk(c, width, a.len() * width.min(stride) / 2, |i, c| {
         let (at, bias) = (i * width, bias.map(|bias| &bias[i * width..]));
-        isa.run(Row { a, b: b.get(at..).unwrap_or(&[]), stride, bias, relu, c });
+        isa.run(Row { a, b: b.get(at..).unwrap_or(&[]), stride, depth, bias, relu, c });
     });
 }
 
@@ -21,6 +22,7 @@ struct Row<'a> {
     a: &'a [f32],
     b: &'a [f32],
     stride: usize,
+    depth: usize,
     bias: Option<&'a [f32]>,
     relu: bool,
     c: &'a mut [f32],
@@ -44,20 +46,24 @@ impl Kernel for Row<'_> {
 
 #[inline(always)]
 fn sums<S: Simd, const V: usize>(s: S, p: Row) {
-    let mut sums = [s.splat(0.0); V];
     let columns = p.c.len();
     let part = |v: usize| v * S::LANES..columns.min((v + 1) * S::LANES);
+    let mut total = [s.splat(0.0); V];
     if let Some(bias) = p.bias {
-        (0..V).for_each(|v| sums[v] = s.load_head(&bias[part(v)]));
+        (0..V).for_each(|v| total[v] = s.load_head(&bias[part(v)]));
     }
     let tail = V - 1;
-    for (&a, row) in p.a.iter().zip(p.b.chunks(p.stride)) {
-        let (a, row) = (s.splat(a), &row[..columns]);
-        for v in 0..tail {
-            sums[v] = s.mul_add(a, s.load(&row[v * S::LANES..]), sums[v]);
+    for (run, a) in p.a.chunks(p.depth).enumerate() {
+        let mut sums = if run == 0 { total } else { [s.splat(0.0); V] };
+        for (&a, row) in a.iter().zip(p.b[run * p.depth * p.stride..].chunks(p.stride)) {
+            let (a, row) = (s.splat(a), &row[..columns]);
+            for v in 0..tail {
+                sums[v] = s.mul_add(a, s.load(&row[v * S::LANES..]), sums[v]);
+            }
+            sums[tail] = s.mul_add(a, s.load_head(&row[tail * S::LANES..]), sums[tail]);
         }
-        sums[tail] = s.mul_add(a, s.load_head(&row[tail * S::LANES..]), sums[tail]);
+        total = if run == 0 { sums } else { std::array::from_fn(|v| s.add(sums[v], total[v])) };
     }
     let floor = s.splat(if p.relu { 0.0 } else { f32::NEG_INFINITY });
-    (0..V).for_each(|v| s.store_head(&mut p.c[part(v)], s.max_raw(floor, sums[v])));
+    (0..V).for_each(|v| s.store_head(&mut p.c[part(v)], s.max_raw(floor, total[v])));
 }

@@ -105,3 +105,22 @@ fn the_bits_do_not_depend_on_the_threads() {
         }
     }
 }
+
+#[test]
+fn a_row_alone_gets_the_bits_that_it_gets_among_others() {
+    let noise = |len: usize, seed: u32| -> Vec<f32> {
+        (0..len as u32).map(|i| ((i ^ seed).wrapping_mul(2654435761) >> 8) as f32 / 1e7 - 0.8).collect()
+    };
+    for isa in Isa::available() {
+        for (m, n, k) in [(40, 70, 1100), (20, 300, 800), (33, 4, 90), (200, 128, 600)] {
+            let (a, b, bias) = (noise(m * k, 7), noise(k * n, 8), noise(n, 9));
+            let mut all = vec![0.0; m * n];
+            matmul(isa, &plain(m, n, k), &a, &b, Some(&bias), false, &mut all);
+            for rows in [1, 2, 17] {
+                let mut some = vec![0.0; rows * n];
+                matmul(isa, &plain(rows, n, k), &a[k..], &b, Some(&bias), false, &mut some);
+                assert!(some == all[n..][..rows * n], "{isa:?} {rows} of {m}x{k}x{n}");
+            }
+        }
+    }
+}
