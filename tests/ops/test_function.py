@@ -48,6 +48,26 @@ def test_what_comes_to_several_ops_stays_a_function() -> None:
     assert counted.calls == 3
 
 
+def test_reshapes_around_one_op_count_for_nothing() -> None:
+    def exponentials(x: Any) -> Any:
+        rows = push("reshape", [x], shape=[2, 6])[0]
+        return push("reshape", [push("exp", [rows])[0]], shape=[4, 3])[0]
+
+    counted = Counted(exponentials)
+    for _ in range(4):
+        np.testing.assert_allclose(counted.function(X), np.exp(X).reshape(4, 3), rtol=1e-6)
+    assert counted.calls == 1
+
+
+def test_reshapes_alone_copy() -> None:
+    twice = symbolic(lambda x: push("reshape", [push("reshape", [x], shape=[6, 2])[0]], shape=[2, 6])[0])
+    for _ in range(3):
+        x = X.copy()
+        made = twice(x)
+        x[:] = 0
+        np.testing.assert_array_equal(made, X.reshape(2, 6))
+
+
 def test_a_second_result_is_not_taken_for_the_first() -> None:
     second = symbolic(lambda x: push("split", [x], axis=0, sizes=[1, 2])[1])
     for _ in range(3):

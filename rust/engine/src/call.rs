@@ -1,13 +1,14 @@
 //! One op, once, on arrays that are only borrowed: how `corten.ops` works on NumPy arrays.
 
 use crate::attributes::Attributes;
-use crate::data::{Data, Slice};
+use crate::data::{Data, Slice, SliceMut};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Source, Value};
 use crate::op::{Input, Op, Output};
 use crate::registry;
 use crate::spec::Spec;
 use corten_kernels::threads;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Where a call finds an input.
@@ -22,6 +23,8 @@ pub struct Call {
     places: Vec<Place>,
     inputs: Vec<Spec>,
     outputs: Vec<Spec>,
+    /// The first output as the caller sees it: the same elements, perhaps in another shape.
+    result: Spec,
     work: usize,
 }
 
@@ -35,33 +38,42 @@ impl Call {
         };
         let (op, outputs) = make().map_err(|error: Error| error.at(name))?;
         let places = (0..inputs.len()).map(Place::Argument).collect();
-        Ok(Call::of_op(op, places, inputs, outputs))
+        let result = outputs[0].clone();
+        Ok(Call::of_op(op, places, inputs, outputs, result))
     }
 
-    fn of_op(op: Arc<dyn Op>, places: Vec<Place>, inputs: Vec<Spec>, outputs: Vec<Spec>) -> Call {
+    fn of_op(op: Arc<dyn Op>, places: Vec<Place>, inputs: Vec<Spec>, outputs: Vec<Spec>, result: Spec) -> Call {
         let work = op.work(&inputs.iter().collect::<Vec<_>>(), &outputs);
-        Call { op, places, inputs, outputs, work }
+        Call { op, places, inputs, outputs, result, work }
     }
 
     /// What `graph` comes to, if that is one op, applied to the graph's inputs and to constants, whose first output is
-    /// `output`. The arguments are the graph's inputs.
+    /// `output`. The arguments are the graph's inputs. Reshapes before and after the op count for nothing.
     pub fn of_graph(graph: &Graph, output: Value) -> Option<Call> {
-        let [node] = graph.nodes() else { return None };
-        if node.outputs.first() != Some(&output) || !graph.updates().is_empty() {
+        let mut computing = graph.nodes().iter().filter(|node| !node.op.alias());
+        let (node, result) = match (computing.next(), computing.next()) {
+            (Some(node), None) => (node, graph.root(output)),
+            // Nothing but reshapes: the last of them copies.
+            (None, None) => (graph.producer(output)?, output),
+            _ => return None,
+        };
+        if node.outputs.first() != Some(&result) || !graph.updates().is_empty() {
             return None;
         }
-        let place = |&value: &Value| match graph.source(value) {
+        let place = |&value: &Value| match graph.source(graph.root(value)) {
             Source::Input(index) => Some(Place::Argument(*index)),
             Source::Constant(data) => Some(Place::Constant(data.clone())),
             Source::Variable(_) | Source::Node { .. } => None,
         };
         let specs = |values: &[Value]| values.iter().map(|&value| graph.spec(value).clone()).collect();
         let places = node.inputs.iter().map(place).collect::<Option<_>>()?;
-        Some(Call::of_op(node.op.clone(), places, specs(&node.inputs), specs(&node.outputs)))
+        let result = graph.spec(output).clone();
+        Some(Call::of_op(node.op.clone(), places, specs(&node.inputs), specs(&node.outputs), result))
     }
 
-    pub fn outputs(&self) -> &[Spec] {
-        &self.outputs
+    /// The shapes and types of the results.
+    pub fn results(&self) -> impl Iterator<Item = &Spec> {
+        std::iter::once(&self.result).chain(self.outputs.iter().skip(1))
     }
 
     /// Multiply-adds, or elements read and written.
@@ -69,17 +81,19 @@ impl Call {
         self.work
     }
 
-    /// Fills `outputs`, one of each of [`Call::outputs`].
-    pub fn run(&self, arguments: &[Slice<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
+    /// Fills `results`, one of each of [`Call::results`].
+    pub fn run(&self, arguments: &[Slice<'_>], results: &mut [SliceMut<'_>]) -> Result<()> {
         let data = |input: usize| match &self.places[input] {
             Place::Argument(index) => arguments[*index],
             Place::Constant(data) => data.slice(),
         };
         for &(input, output) in self.op.in_place() {
-            outputs[output].data.copy_from(data(input))?;
+            results[output].copy_from(data(input))?;
         }
-        let inputs: Vec<Input<'_>> =
-            self.inputs.iter().enumerate().map(|(input, spec)| Input { spec, data: data(input) }).collect();
-        threads::with_flush(|| self.op.run(&inputs, outputs)).map_err(|error| error.at(self.op.name()))
+        let inputs = self.inputs.iter().enumerate().map(|(input, spec)| Input { spec, data: data(input) });
+        let inputs: SmallVec<[Input<'_>; 8]> = inputs.collect();
+        let places = self.outputs.iter().zip(results).map(|(spec, data)| Output { spec, data: data.reborrow() });
+        let mut places: SmallVec<[Output<'_>; 4]> = places.collect();
+        threads::with_flush(|| self.op.run(&inputs, &mut places)).map_err(|error| error.at(self.op.name()))
     }
 }

@@ -98,6 +98,14 @@ impl Slice<'_> {
 }
 
 impl SliceMut<'_> {
+    /// The same elements, for a shorter while.
+    pub fn reborrow(&mut self) -> SliceMut<'_> {
+        match self {
+            SliceMut::F32(data) => SliceMut::F32(data),
+            SliceMut::I32(data) => SliceMut::I32(data),
+            SliceMut::U8(data) => SliceMut::U8(data),
+        }
+    }
     pub fn dtype(&self) -> DType {
         match self {
             SliceMut::F32(_) => DType::F32,

@@ -4,9 +4,10 @@ use crate::arrays::{Fresh, Source};
 use crate::errors::{caught, guarded};
 use crate::graph::attributes;
 use corten_engine as engine;
-use engine::{Output, Slice, Spec};
+use engine::{Slice, SliceMut, Spec};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use smallvec::SmallVec;
 
 /// Runs the op `name` on arrays and returns its outputs as new arrays.
 #[pyfunction]
@@ -33,15 +34,14 @@ pub fn run_call<'py>(
     call: &engine::Call,
     arguments: &[Slice<'_>],
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let mut outputs = call.outputs().iter().map(|spec| Fresh::new(py, spec)).collect::<PyResult<Vec<_>>>()?;
-    let places =
-        outputs.iter_mut().zip(call.outputs()).map(|(fresh, spec)| Ok(Output { spec, data: fresh.slice_mut()? }));
-    let mut places = places.collect::<PyResult<Vec<Output<'_>>>>()?;
+    let mut fresh = call.results().map(|spec| Fresh::new(py, spec)).collect::<PyResult<SmallVec<[Fresh<'_>; 4]>>>()?;
+    let mut results = fresh.iter_mut().map(Fresh::slice_mut).collect::<PyResult<SmallVec<[SliceMut<'_>; 4]>>>()?;
     match call.work() < LITTLE {
-        true => caught(py, || call.run(arguments, &mut places))?,
-        false => guarded(py, || call.run(arguments, &mut places))?,
+        true => caught(py, || call.run(arguments, &mut results))?,
+        false => guarded(py, || call.run(arguments, &mut results))?,
     }
-    Ok(outputs.into_iter().map(Fresh::into_array).collect())
+    drop(results);
+    Ok(fresh.into_iter().map(Fresh::into_array).collect())
 }
 
 /// A call that a `Function` keeps for arguments of the same shapes.
