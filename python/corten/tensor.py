@@ -67,7 +67,16 @@ def as_array(value: ArrayLike, what: str = "array") -> Array:
         if not np.array_equal(narrow, array):
             raise IndexError(f"{what}: integers must fit into int32, got {array.min()}..{array.max()}")
         return narrow
-    return np.require(array, dtype=kind, requirements=("C", "A"))
+    return native(array, kind)
+
+
+def native(array: Array, dtype: Any) -> Array:
+    """``array`` as the engine reads arrays: of this dtype, C-contiguous and aligned; a copy only where it is not."""
+    flags = array.flags
+    # What np.require does, in a tenth of the time where nothing is to be done.
+    if array.dtype == dtype and flags.c_contiguous and flags.aligned:
+        return array
+    return np.require(array, dtype=dtype, requirements=("C", "A"))
 
 
 def _numbers(value: ArrayLike, what: str) -> Array:
@@ -249,7 +258,7 @@ class Variable(Operand):
         if dtype not in ("float32", "int32"):
             raise ValueError(f"Variable {name!r}: dtype must be 'float32' or 'int32', got {dtype!r}")
         value = initializer(tuple(shape or ()), dtype) if callable(initializer) else initializer
-        array = np.require(_numbers(value, name), dtype=_KINDS[dtype], requirements=("C", "A"))
+        array = native(_numbers(value, name), _KINDS[dtype])
         if shape is not None and array.shape != tuple(shape):
             raise ValueError(f"Variable {name!r}: expected shape {tuple(shape)}, got {array.shape}")
         self.core = _core.Variable(array)
@@ -281,7 +290,7 @@ class Variable(Operand):
         if graph is not None:
             graph.assign(self, value)
             return
-        array = np.require(_numbers(value, self.name), dtype=_KINDS[self.dtype], requirements=("C", "A"))
+        array = native(_numbers(value, self.name), _KINDS[self.dtype])
         if array.shape != self.shape:
             raise ValueError(f"assign to variable {self.path!r}: expected shape {self.shape}, got {array.shape}")
         self.core.assign(array)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,35 @@ def test_what_is_forgotten_most() -> None:
 
     with pytest.raises(TypeError, match=r"Silent\.call of 'silent' gave None"):
         Silent(name="silent")(np.ones((1, 2)))
+
+
+def test_lists_and_dicts_of_layers_may_change_later() -> None:
+    class Stack(corten.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks: list[Any] = []
+            self.heads: dict[str, Any] = {"sizes": [1, 2]}
+
+        def call(self, inputs: Any) -> Any:
+            return inputs
+
+    def built(units: int) -> layers.Dense:
+        dense = layers.Dense(units)
+        dense.build((None, 3))
+        return dense
+
+    stack = Stack()
+    assert stack.variables == []
+    stack.blocks.append(built(2))
+    assert [v.shape for v in stack.variables] == [(3, 2), (2,)]
+    stack.blocks[0] = built(4)
+    assert [v.shape for v in stack.trainable_variables] == [(3, 4), (4,)]
+    stack.heads["sizes"].append(built(5))
+    assert [v.shape for v in stack.variables] == [(3, 4), (4,), (3, 5), (5,)]
+    stack.heads["sizes"][2].kernel.trainable = False
+    assert [v.shape for v in stack.trainable_variables] == [(3, 4), (4,), (5,)]
+    stack.scale = stack.add_weight((7,), name="scale")
+    assert stack.variables[0] is stack.scale
+    del stack.blocks
+    stack.heads = {}
+    assert stack.variables == [stack.scale]

@@ -134,35 +134,34 @@ class Layer(Configured):
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("__") and _tracked(value):
             self._attributes[name] = value
-        else:
-            self._attributes.pop(name, None)
+            object.__setattr__(self, "_kept", None)
+        elif self._attributes.pop(name, None) is not None:
+            object.__setattr__(self, "_kept", None)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         self._attributes.pop(name, None)
+        object.__setattr__(self, "_kept", None)
         object.__delattr__(self, name)
 
     _attributes: dict[str, Any]
+    _kept: _Contents | None = None
+
+    def _contents(self) -> _Contents:
+        """What the attributes hold; looked through again only after something has changed."""
+        kept = self._kept
+        if kept is None or not kept.valid:
+            kept = _Contents(self._weights, self._attributes)
+            object.__setattr__(self, "_kept", kept)
+        return kept
 
     def _sublayers(self) -> Iterator[Layer]:
         """The layers set as attributes, once each, in the order in which they were set."""
-        seen: set[int] = set()
-        for value in self._attributes.values():
-            for item in _leaves(value):
-                if isinstance(item, Layer) and id(item) not in seen:
-                    seen.add(id(item))
-                    yield item
+        return iter(self._contents().layers)
 
     def _own(self) -> list[Variable]:
         """The layer's own variables: trainable ones first, as Keras stores them."""
-        found = {id(v): v for v in self._weights}
-        for name, value in self._attributes.items():
-            if name != "_weights":
-                for item in _leaves(value):
-                    state = item.state if isinstance(item, SeedGenerator) else item
-                    if isinstance(state, Variable):
-                        found[id(state)] = state
-        own = list(found.values())
+        own = self._contents().variables
         return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
 
     @property
@@ -193,8 +192,9 @@ class Layer(Configured):
         """The variables that training changes; none where the layer is frozen."""
         if not self._trainable:
             return []
-        found = {id(v): v for v in self._own() if v.trainable}
-        for layer in self._sublayers():
+        contents = self._contents()
+        found = {id(v): v for v in contents.variables if v.trainable}
+        for layer in contents.layers:
             found.update((id(v), v) for v in layer.trainable_variables)
         return list(found.values())
 
@@ -269,6 +269,7 @@ class Layer(Configured):
             [*_context.names, *([self.name] if self.name not in _context.names[-1:] else []), name]
         )
         self._weights.append(variable)
+        self._kept = None
         return variable
 
     def build(self, input_shape: Any) -> None:
@@ -504,15 +505,60 @@ def _one(found: list[Any]) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _leaves(item)
-    else:
-        yield value
+class _Contents:
+    """The variables, layers and other holders of variables (metrics, optimizers) among the attributes of a layer.
+
+    Lists and dicts may change unseen by the layer: those that held something are compared item by item, others by
+    their length.
+    """
+
+    __slots__ = ("_changeable", "layers", "others", "variables")
+
+    def __init__(self, weights: Sequence[Variable], attributes: dict[str, Any]) -> None:
+        variables = {id(v): v for v in weights}
+        layers: dict[int, Layer] = {}
+        others: dict[int, Any] = {}
+        self._changeable: list[tuple[Any, list[int] | int]] = []
+
+        def look(value: Any) -> bool:
+            """Whether there was something in it."""
+            if isinstance(value, (list, tuple, dict)):
+                items = value.values() if isinstance(value, dict) else value
+                held = sum(map(look, items)) > 0  # every one is looked at
+                if not isinstance(value, tuple):
+                    self._changeable.append((value, [id(item) for item in items] if held else len(value)))
+                return held
+            if isinstance(value, SeedGenerator):
+                value = value.state
+            if isinstance(value, Variable):
+                variables[id(value)] = value
+            elif isinstance(value, Layer):
+                layers[id(value)] = value
+            elif hasattr(value, "variables"):
+                others[id(value)] = value
+            else:
+                return False
+            return True
+
+        for name, value in attributes.items():
+            if name != "_weights":
+                look(value)
+        self.variables, self.layers, self.others = (
+            list(variables.values()),
+            list(layers.values()),
+            list(others.values()),
+        )
+
+    @property
+    def valid(self) -> bool:
+        """Whether lists and dicts are as they were."""
+        for value, was in self._changeable:
+            if isinstance(was, int):
+                if len(value) != was:
+                    return False
+            elif [id(item) for item in (value.values() if isinstance(value, dict) else value)] != was:
+                return False
+        return True
 
 
 def _tracked(value: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from corten import _core
 from corten.errors import ShapeError
-from corten.tensor import Array, flatten, map_nested
+from corten.tensor import Array, flatten, map_nested, native
 
 __all__ = ["Batches", "Chunk", "Stream", "batches_of", "pack", "split_validation", "unpack_x_y_sample_weight"]
 
@@ -71,7 +71,7 @@ def column(value: Any, what: str) -> Array:
         raise IndexError(f"{what}: integers must fit into int32, got {array.max()}")
     else:
         dtype = np.int32 if size <= 2 or (kind == "i" and size == 4) else np.int64
-    return np.require(array, dtype=dtype, requirements=("C", "A"))
+    return native(array, dtype)
 
 
 def kind_of(array: Array) -> str:

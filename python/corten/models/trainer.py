@@ -42,9 +42,8 @@ class Trainer:
     trainable_variables: list[Variable]
     variables: list[Variable]
     losses: list[Any]
-    _attributes: dict[str, Any]
+    _contents: Callable[[], Any]
     _expect_started: Callable[[], None]
-    _sublayers: Callable[[], Iterator[Any]]
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -124,15 +123,16 @@ class Trainer:
             found += self._compiled_loss.metrics
         if self._compiled_metrics is not None and any(self._compiled_metrics.given):
             found.append(self._compiled_metrics)
-        seen: list[Any] = []
+        # What a model inside this one tracks of its own training is its own business; its attributes count.
         holders: list[Any] = [self]
-        while holders:
-            holder = holders.pop(0)
-            seen.append(holder)
-            # What a model inside this one tracks of its own training is its own business; its attributes count.
-            values = [item for value in holder._attributes.values() for item in flatten(value)]
-            found += [item for item in values if isinstance(item, metrics.Metric) and item not in found]
-            holders += [layer for layer in holder._sublayers() if layer not in seen and layer not in holders]
+        met = {id(self)}
+        for holder in holders:
+            contents = holder._contents()
+            found += [item for item in contents.others if isinstance(item, metrics.Metric) and item not in found]
+            for layer in contents.layers:
+                if id(layer) not in met:
+                    met.add(id(layer))
+                    holders.append(layer)
         return found
 
     @property
