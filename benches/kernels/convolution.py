@@ -145,6 +145,7 @@ def _kernel_gradient(window: Window) -> Callable[..., Any]:
 _LAYERS: list[tuple[tuple[int, int, int, int], int, int, Window]] = [
     ((128, 28, 28, 1), 32, 3, Window()),
     ((128, 13, 13, 32), 64, 3, Window()),
+    ((32, 28, 28, 32), 3, 3, Window(padding="same")),
     ((32, 28, 28, 1), 32, 3, Window()),
     ((32, 13, 13, 32), 64, 3, Window()),
     ((1, 13, 13, 32), 64, 3, Window()),

@@ -43,7 +43,15 @@ def _cases() -> Iterator[Case]:
             sign = f"{'T' if left else 'N'}{'T' if right else 'N'}"
             arrays = lambda n=n: (normal(n, n), normal(n, n, seed=2))  # noqa: E731
             yield Case("matmul", f"{sign} {n}x{n}x{n}", arrays, corten, baseline, blas=True)
-    for m, k, n in ((128, 1600, 128), (128, 128, 10), (1, 1600, 128), (1600, 128, 128), (2048, 64, 64)):
+    for m, k, n in (
+        (128, 1600, 128),
+        (128, 128, 10),
+        (128, 128, 1),
+        (1024, 512, 3),
+        (1, 1600, 128),
+        (1600, 128, 128),
+        (2048, 64, 64),
+    ):
         corten, baseline = _matmul()
         arrays = lambda m=m, k=k, n=n: (normal(m, k), normal(k, n, seed=2))  # noqa: E731
         yield Case("matmul", f"{m}x{k}x{n}", arrays, corten, baseline, blas=True)

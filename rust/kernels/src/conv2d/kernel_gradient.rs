@@ -1,5 +1,6 @@
 //! The gradients of a convolution with respect to its kernel and bias: one product whose rows are the kernel's taps,
-//! whose columns are the filters, and whose sum runs over all output pixels, both operands read where they lie.
+//! whose columns are the filters, and whose sum runs over all output pixels, both operands read where they lie. Where
+//! filters are few, they are the rows and the taps the columns.
 
 use super::Conv2d;
 use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
@@ -66,9 +67,10 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
     let plan = Plan { isa, p, padded, taps, step };
 
     let blocks = plan.blocks();
+    let few = plan.few();
     // Chunks of blocks have partial sums of their own; where those would be too large, tasks share out the taps too.
     let chunks = blocks.len().min(TASKS).min((PARTIAL / size).max(1));
-    let shares = TASKS.div_ceil(chunks).min(plan.taps.len().div_ceil(2 * tile::size(isa).0));
+    let shares = if few { 1 } else { TASKS.div_ceil(chunks).min(plan.taps.len().div_ceil(2 * tile::size(isa).0)) };
     let total = size + p.filters;
     let work = p.batch * height * width * plan.taps.len() * p.filters / (chunks * shares);
     scratch::with(chunks * total, |partial| {
@@ -79,7 +81,7 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
             let cut = |chunk: usize| chunk * blocks.len() / chunks;
             for (i, block) in blocks[cut(chunk)..cut(chunk + 1)].iter().enumerate() {
                 let sums = Sums { all: &shared, base: chunk * total, new: i == 0 };
-                plan.block(block, x, dy, taps.clone(), sums);
+                plan.block(block, x, dy, taps.clone(), &sums);
                 if share == 0 && dbias.is_some() {
                     // SAFETY: the sums of the bias belong to this chunk's first share alone.
                     let sums = unsafe { shared.part(chunk * total + size, p.filters) };
@@ -91,9 +93,20 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
             }
         });
         let (partial, chunk) = (&*partial, GRAIN / 4);
-        threads::for_each_chunk(dkernel, chunk, chunks * chunk, |i, out| {
-            isa.run(Combine { partial: &partial[i * chunk..], total, chunks, out });
-        });
+        let combine = |out: &mut [f32]| {
+            threads::for_each_chunk(out, chunk, chunks * chunk, |i, out| {
+                isa.run(Combine { partial: &partial[i * chunk..], total, chunks, out });
+            });
+        };
+        if few && p.filters > 1 {
+            scratch::with(size, |turned| {
+                combine(turned);
+                let taps = size / p.filters;
+                dkernel.iter_mut().enumerate().for_each(|(i, d)| *d = turned[i % p.filters * taps + i / p.filters]);
+            });
+        } else {
+            combine(dkernel);
+        }
         if let Some(dbias) = dbias {
             isa.run(Combine { partial: &partial[size..], total, chunks, out: dbias });
         }
@@ -124,7 +137,7 @@ impl Plan<'_> {
     }
 
     /// Adds a block's products to its chunk's sums.
-    fn block(&self, block: &Block, x: &[f32], dy: &[f32], taps: Range<usize>, sums: Sums) {
+    fn block(&self, block: &Block, x: &[f32], dy: &[f32], taps: Range<usize>, sums: &Sums) {
         let p = self.p;
         let row = self.padded[1] * p.channels;
         let reach = (p.kernel[0] - 1) * p.dilation[0] + 1;
@@ -150,7 +163,49 @@ impl Plan<'_> {
         });
     }
 
-    fn product(&self, block: &Block, (x, image): (&[f32], usize), dy: &[f32], taps: Range<usize>, sums: Sums) {
+    /// Whether filters better are rows: a vector of them would be mostly empty, and one of the taps of a kernel row, which
+    /// are neighbours, is full.
+    fn few(&self) -> bool {
+        let p = self.p;
+        let whole = p.groups == 1 && p.dilation[1] == 1 && (p.kernel[1] * p.channels).is_multiple_of(self.isa.lanes());
+        whole && 4 * p.filters <= self.isa.lanes()
+    }
+
+    /// As [`Plan::product`], where filters are [`Plan::few`].
+    fn product_of_few(&self, block: &Block, (x, image): (&[f32], usize), dy: &[f32], sums: &Sums) {
+        let p = self.p;
+        let (width, row, columns) = (p.out_width(), self.padded[1] * p.channels, p.kernel[1] * p.channels);
+        let rows: Vec<usize> = (0..p.filters).collect();
+        let targets: Vec<usize> = (0..p.filters).map(|f| f * p.kernel[0] * columns).collect();
+        let segments: Vec<usize> = (0..block.rows.len()).map(|i| i * width * p.filters).collect();
+        for n in 0..block.images.len() {
+            let dy = &dy[n * block.rows.len() * width * p.filters..];
+            for a in 0..p.kernel[0] {
+                let x = &x[n * image + a * p.dilation[0] * row..];
+                self.isa.run(Product {
+                    left: Left { data: dy, rows: &rows, segments: &segments, len: width, step: p.filters },
+                    right: Right {
+                        data: x,
+                        step: p.strides[1] * p.channels,
+                        skip: p.strides[0] * row,
+                        panel: tile::size(self.isa).1,
+                    },
+                    start: if sums.new && n == 0 { Start::Zero } else { Start::Target },
+                    relu: false,
+                    target: sums.all,
+                    base: sums.base + a * columns,
+                    rows: &targets,
+                    columns,
+                    planes: Planes::ONE,
+                });
+            }
+        }
+    }
+
+    fn product(&self, block: &Block, (x, image): (&[f32], usize), dy: &[f32], taps: Range<usize>, sums: &Sums) {
+        if self.few() {
+            return self.product_of_few(block, (x, image), dy, sums);
+        }
         let p = self.p;
         let (width, filters, channels) = (p.out_width(), p.filters / p.groups, p.channels / p.groups);
         let down = p.strides[0] * self.padded[1] * p.channels;

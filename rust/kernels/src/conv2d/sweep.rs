@@ -2,6 +2,7 @@
 //! inputs are read where they lie in the image, for in NHWC the inputs under one row of the kernel are neighbours.
 
 use super::winograd;
+use crate::gemm::dots::{self, Dots};
 use crate::gemm::pack::{self, Matrix};
 use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
 use crate::threads::Shared;
@@ -47,7 +48,9 @@ struct Band {
 /// What the tasks of a sweep have in common.
 struct Job<'a> {
     isa: Isa,
+    /// The taps of each group, so many floats apart.
     packed: &'a [f32],
+    size: usize,
     bias: Option<&'a [f32]>,
     relu: bool,
     y: Shared<f32>,
@@ -69,7 +72,9 @@ impl Sweep {
             return winograd::run(self, isa, x, taps, bias, relu, y);
         }
         let count = self.taps[0] * self.taps[1];
-        let size = pack::len(isa, count * channels, filters);
+        let (segments, len) = self.segments();
+        let few = self.few(isa);
+        let size = if few { dots::len(isa, filters, segments, len) } else { pack::len(isa, count * channels, filters) };
         let depth = groups * channels;
         let padding = self.side_padding();
         let row = (self.image[1] + padding[0] + padding[1]) * depth;
@@ -81,9 +86,15 @@ impl Sweep {
         let targets = offsets(self.origin, self.steps[0], self.steps[1]);
         scratch::with(groups * size, |packed| {
             for (group, packed) in packed.chunks_mut(size.max(1)).enumerate() {
-                pack::pack(isa, &taps[group * count..][..count], channels, filters, packed);
+                let taps = &taps[group * count..][..count];
+                if few {
+                    let segments: Vec<&[Matrix]> = taps.chunks((count / segments.max(1)).max(1)).collect();
+                    dots::pack(isa, &segments, channels, filters, packed);
+                } else {
+                    pack::pack(isa, taps, channels, filters, packed);
+                }
             }
-            let job = Job { isa, packed, bias, relu, y: Shared::new(y), row, sources, targets };
+            let job = Job { isa, packed, size, bias, relu, y: Shared::new(y), row, sources, targets };
             self.tasks(x, padding, &job);
         });
     }
@@ -120,17 +131,16 @@ impl Sweep {
     }
 
     fn band(&self, job: &Job, band: &Band, n: usize, x: &[f32]) {
-        let &Sweep { out: [_, width], groups, channels, filters, .. } = self;
+        let &Sweep { out: [_, columns], groups, channels, filters, .. } = self;
         let depth = groups * channels;
-        let lanes = tile::size(job.isa).1;
+        let width = tile::size(job.isa).1;
         let starts = band.taps.clone().map(|a| self.meets(band.rows.start, a) as usize * job.row);
-        // The taps of one kernel row are one run of k where their inputs are neighbours.
-        let whole = groups == 1 && self.dilation[1] == 1;
-        let (len, across) = if whole { (self.taps[1] * channels, 1) } else { (channels, self.taps[1]) };
+        let (count, len) = self.segments();
+        let across = count / self.taps[0].max(1);
         let segments: Vec<usize> =
             starts.flat_map(|start| (0..across).map(move |b| start + b * self.dilation[1] * depth)).collect();
-        let pixels = band.rows.len() * width;
-        let count = self.taps[0] * self.taps[1] * channels;
+        let pixels = band.rows.len() * columns;
+        let few = self.few(job.isa);
         for group in 0..groups {
             let left = Left {
                 data: &x[(group * channels).min(x.len())..],
@@ -139,21 +149,43 @@ impl Sweep {
                 len,
                 step: 1,
             };
-            let skipped =
-                group * pack::len(job.isa, count, filters) + band.taps.start * self.taps[1] * channels * lanes;
-            let right = Right { data: &job.packed[skipped..], step: lanes, skip: len * lanes, panel: count * lanes };
-            job.isa.run(Product {
+            let packed = &job.packed[group * job.size..];
+            let skip = band.taps.start * across * if few { dots::skip(job.isa, len) } else { len * width };
+            let packed = packed.get(skip..).unwrap_or(&[]);
+            let right = if few {
+                dots::right(job.isa, packed, count, len)
+            } else {
+                Right { data: packed, step: width, skip: len * width, panel: count * len * width }
+            };
+            let product = Product {
                 left,
                 right,
                 start: job.bias.map_or(Start::Zero, |bias| Start::Bias(&bias[group * filters..])),
                 relu: job.relu,
                 target: &job.y,
                 base: n * self.target + group * filters,
-                rows: &job.targets[band.rows.start * width..][..pixels],
+                rows: &job.targets[band.rows.start * columns..][..pixels],
                 columns: filters,
                 planes: Planes::ONE,
-            });
+            };
+            if few { job.isa.run(Dots(product)) } else { job.isa.run(product) }
         }
+    }
+
+    /// How many runs of neighbours k is cut into, and how long they are. The taps of one kernel row are one run where
+    /// their inputs are neighbours.
+    fn segments(&self) -> (usize, usize) {
+        if self.groups == 1 && self.dilation[1] == 1 {
+            (self.taps[0], self.taps[1] * self.channels)
+        } else {
+            (self.taps[0] * self.taps[1], self.channels)
+        }
+    }
+
+    /// Whether there are so few filters that vectors better run along k.
+    fn few(&self, isa: Isa) -> bool {
+        let (segments, len) = self.segments();
+        dots::gains(isa, self.filters, segments, len)
     }
 
     /// The input row under tap row `a` of output row `i`.

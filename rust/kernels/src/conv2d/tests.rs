@@ -88,6 +88,23 @@ fn every_width_and_group_equals_the_reference() {
 }
 
 #[test]
+fn few_filters_and_few_channels_equal_the_reference() {
+    for isa in Isa::available() {
+        for (channels, filters, groups) in [(16, 1, 1), (32, 3, 1), (64, 4, 1), (20, 2, 1), (48, 5, 1), (40, 6, 2)] {
+            let p = Conv2d { channels, filters, groups, height: 12, width: 11, padding: [[1, 1], [2, 0]], ..PLAIN };
+            check(isa, &p);
+            check(isa, &Conv2d { strides: [2, 2], ..p });
+            check(isa, &Conv2d { dilation: [2, 1], ..p });
+            check(isa, &Conv2d { dilation: [1, 2], strides: [1, 2], ..p });
+            check(isa, &Conv2d { channels: filters, filters: channels, ..p });
+            check(isa, &Conv2d { channels: filters, filters: channels, strides: [2, 2], batch: 40, ..p });
+            check(isa, &Conv2d { height: 70, width: 60, padding: [[0; 2]; 2], ..p });
+            check(isa, &Conv2d { padding: [[20; 2]; 2], ..p });
+        }
+    }
+}
+
+#[test]
 fn every_depthwise_geometry_equals_the_reference() {
     for isa in Isa::available() {
         for (channels, filters) in [(2, 2), (3, 6), (7, 7), (16, 16), (33, 33), (24, 48)] {
@@ -189,7 +206,8 @@ fn the_bits_do_not_depend_on_the_threads() {
     };
     let small = Conv2d { batch: 21, height: 17, width: 15, channels: 6, filters: 20, padding: [[1; 2]; 2], ..PLAIN };
     let depthwise = Conv2d { batch: 50, filters: 12, groups: 6, ..small };
-    for p in [small, Conv2d { channels: 32, filters: 32, ..small }, depthwise] {
+    let few = Conv2d { channels: 32, filters: 3, ..small };
+    for p in [small, Conv2d { channels: 32, filters: 32, ..small }, few, depthwise] {
         let [x, kernel, y] = sizes(&p);
         let (x, kernel, dy) = (noise(x, 1), noise(kernel, 2), noise(y, 3));
         for isa in Isa::available() {

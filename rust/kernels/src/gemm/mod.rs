@@ -3,10 +3,12 @@
 
 use crate::threads::Shared;
 use crate::{Isa, scratch, threads};
+use dots::Dots;
 use pack::Matrix;
 use std::array::from_fn;
 use tile::{Left, Planes, Product, Right, Start};
 
+pub(crate) mod dots;
 pub(crate) mod pack;
 pub mod reference;
 mod row;
@@ -67,8 +69,15 @@ pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, 
 fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
     // Runs of k: equal, so that none is too short to pay for its visit of C.
     let most = p.k.div_ceil(p.k.div_ceil(DEPTH).max(1)).next_multiple_of(16).max(16);
+    if !p.transpose_a && dots::gains(isa, p.n, 1, p.k) {
+        return few_columns(isa, p, a, b, bias, relu, c);
+    }
     if p.m == 1 && !p.transpose_b {
         return row::times(isa, a, b, most, bias, relu, c);
+    }
+    if p.n == 1 && p.transpose_a && bias.is_none() {
+        // C' = B' . A, and a column lies in memory as a row does.
+        return row::times(isa, b, a, most, None, relu, c);
     }
     let (tile_rows, width) = tile::size(isa);
     let c = &Shared::new(c);
@@ -114,6 +123,32 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
             });
         }
     }
+}
+
+/// As [`one`], where the columns are so few that vectors run along k.
+fn few_columns(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
+    let stride = if p.transpose_b { p.k } else { p.n };
+    scratch::with(dots::len(isa, p.n, 1, p.k), |packed| {
+        dots::pack(isa, &[&[Matrix { data: b, stride, transposed: p.transpose_b }]], p.k, p.n, packed);
+        let packed = &*packed;
+        let work = MOST_ROWS * p.n * dots::skip(isa, p.k);
+        threads::for_each_chunk(c, MOST_ROWS * p.n, tile::work(work), |i, c| {
+            let rows = c.len() / p.n;
+            let (sources, targets): ([_; MOST_ROWS], [_; MOST_ROWS]) = (from_fn(|r| r * p.k), from_fn(|r| r * p.n));
+            let data = &a[i * MOST_ROWS * p.k..];
+            isa.run(Dots(Product {
+                left: Left { data, rows: &sources[..rows], segments: &[0], len: p.k, step: 1 },
+                right: dots::right(isa, packed, 1, p.k),
+                start: bias.map_or(Start::Zero, Start::Bias),
+                relu,
+                target: &Shared::new(c),
+                base: 0,
+                rows: &targets[..rows],
+                columns: p.n,
+                planes: Planes::ONE,
+            }));
+        });
+    });
 }
 
 /// A block of C over a run of k.

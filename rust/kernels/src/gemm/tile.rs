@@ -101,7 +101,7 @@ const ANYHOW: u8 = 2;
 impl Product<'_> {
     /// # Panics
     /// If any element lies outside its slice.
-    fn check(&self, lanes: usize, width: usize) {
+    pub(super) fn check(&self, lanes: usize, width: usize) {
         let (left, right) = (&self.left, &self.right);
         assert_eq!(left.rows.len(), self.rows.len(), "as many rows in as out");
         if let Start::Bias(bias) = self.start {

@@ -72,6 +72,27 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn sums(self, vectors: &[__m256; 16]) -> __m256 {
+        unsafe {
+            // Macros, for a closure is not compiled for the instruction set.
+            macro_rules! pair {
+                ($a:expr, $b:expr) => {
+                    _mm256_castps_pd(_mm256_add_ps(_mm256_unpacklo_ps($a, $b), _mm256_unpackhi_ps($a, $b)))
+                };
+            }
+            // The sums of four vectors, of each half apart.
+            macro_rules! four {
+                ($i:expr) => {{
+                    let (ab, cd) = (pair!(vectors[$i], vectors[$i + 1]), pair!(vectors[$i + 2], vectors[$i + 3]));
+                    let (low, high) = (_mm256_unpacklo_pd(ab, cd), _mm256_unpackhi_pd(ab, cd));
+                    _mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high))
+                }};
+            }
+            let (a, b) = (four!(0), four!(4));
+            _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b))
+        }
+    }
+    #[inline(always)]
     fn add(self, a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_add_ps(a, b) }
     }

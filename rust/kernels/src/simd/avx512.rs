@@ -71,6 +71,33 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
+    fn sums(self, vectors: &[__m512; 16]) -> __m512 {
+        unsafe {
+            // Macros, for a closure is not compiled for the instruction set.
+            macro_rules! pair {
+                ($a:expr, $b:expr) => {
+                    _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps($a, $b), _mm512_unpackhi_ps($a, $b)))
+                };
+            }
+            // The sums of four vectors, of each quarter apart.
+            macro_rules! four {
+                ($i:expr) => {{
+                    let (ab, cd) = (pair!(vectors[$i], vectors[$i + 1]), pair!(vectors[$i + 2], vectors[$i + 3]));
+                    let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
+                    _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
+                }};
+            }
+            // Even and odd quarters of two vectors.
+            macro_rules! quarters {
+                ($a:expr, $b:expr) => {{
+                    let (a, b) = ($a, $b);
+                    _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xDD>(a, b))
+                }};
+            }
+            quarters!(quarters!(four!(0), four!(4)), quarters!(four!(8), four!(12)))
+        }
+    }
+    #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_add_ps(a, b) }
     }

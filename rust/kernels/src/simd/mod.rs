@@ -252,6 +252,16 @@ pub trait Simd: Copy + Send + Sync + 'static {
         }
         lanes[0]
     }
+    /// The sum over the lanes of each of the first `LANES` vectors, in a lane of its own. The order of a sum is the same
+    /// in every lane, but not that of [`Simd::sum`].
+    #[inline(always)]
+    fn sums(self, vectors: &[Self::F; 16]) -> Self::F {
+        let mut sums = [0.0; 16];
+        for i in 0..Self::LANES {
+            sums[i] = self.sum(vectors[i]);
+        }
+        self.load(&sums)
+    }
     /// The largest lane, NaN if any is.
     #[inline(always)]
     fn max_lane(self, a: Self::F) -> f32 {

@@ -52,6 +52,10 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    fn sums(self, vectors: &[float32x4_t; 16]) -> float32x4_t {
+        unsafe { vpaddq_f32(vpaddq_f32(vectors[0], vectors[1]), vpaddq_f32(vectors[2], vectors[3])) }
+    }
+    #[inline(always)]
     fn add(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         unsafe { vaddq_f32(a, b) }
     }

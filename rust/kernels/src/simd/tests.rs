@@ -62,6 +62,11 @@ impl Kernel for Check {
         assert_eq!(s.first(s.lt(va, va)), S::LANES);
         assert_eq!(s.first(s.eq(va, va)), 0);
         assert_eq!(s.sum(va), a[..S::LANES].iter().sum::<f32>());
+        let rows: [_; 16] = std::array::from_fn(|i| s.add(va, s.splat(i as f32)));
+        let sums = s.to_array(s.sums(&rows));
+        for (i, &sum) in sums[..S::LANES].iter().enumerate() {
+            assert_eq!(sum, a[..S::LANES].iter().map(|v| v + i as f32).sum::<f32>());
+        }
         assert!(s.max_lane(vb).is_nan());
         assert_eq!(s.max_lane(va), a[S::LANES - 1]);
     }
