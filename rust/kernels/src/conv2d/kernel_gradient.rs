@@ -270,11 +270,11 @@ impl Kernel for Columns<'_> {
 }
 
 /// The partial sums of all chunks, `total` floats apart, added in order.
-struct Combine<'a> {
-    partial: &'a [f32],
-    total: usize,
-    chunks: usize,
-    out: &'a mut [f32],
+pub(super) struct Combine<'a> {
+    pub partial: &'a [f32],
+    pub total: usize,
+    pub chunks: usize,
+    pub out: &'a mut [f32],
 }
 
 impl Kernel for Combine<'_> {

@@ -9,6 +9,7 @@ mod kernel_gradient;
 pub mod reference;
 mod sweep;
 mod winograd;
+mod winograd_gradient;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,25 @@ impl Conv2d {
         if padded < reach { 0 } else { (padded - reach) / self.strides[axis] + 1 }
     }
 
+    /// The sweep that the forward is.
+    fn sweep(&self) -> Sweep {
+        Sweep {
+            batch: self.batch,
+            image: [self.height, self.width],
+            out: [self.out_height(), self.out_width()],
+            taps: self.kernel,
+            strides: self.strides,
+            dilation: self.dilation,
+            first: [-(self.padding[0][0] as isize), -(self.padding[1][0] as isize)],
+            groups: self.groups,
+            channels: self.channels / self.groups,
+            filters: self.filters / self.groups,
+            target: self.out_height() * self.out_width() * self.filters,
+            origin: 0,
+            steps: [self.out_width() * self.filters, self.filters],
+        }
+    }
+
     /// The matrix channels x filters of one group at tap (a, b), or its transpose.
     fn tap<'a>(&self, kernel: &'a [f32], group: usize, a: usize, b: usize, transposed: bool) -> Matrix<'a> {
         let first = (a * self.kernel[1] + b) * (self.channels / self.groups) * self.filters;
@@ -75,26 +95,11 @@ pub fn forward(isa: Isa, p: &Conv2d, x: &[f32], kernel: &[f32], bias: Option<&[f
     if p.is_depthwise() {
         return depthwise::forward(isa, p, x, kernel, bias, relu, y);
     }
-    let (channels, filters, [high, wide]) = (p.channels / p.groups, p.filters / p.groups, p.kernel);
-    let sweep = Sweep {
-        batch: p.batch,
-        image: [p.height, p.width],
-        out: [p.out_height(), p.out_width()],
-        taps: p.kernel,
-        strides: p.strides,
-        dilation: p.dilation,
-        first: [-(p.padding[0][0] as isize), -(p.padding[1][0] as isize)],
-        groups: p.groups,
-        channels,
-        filters,
-        target: p.out_height() * p.out_width() * p.filters,
-        origin: 0,
-        steps: [p.out_width() * p.filters, p.filters],
-    };
+    let [high, wide] = p.kernel;
     let taps: Vec<Matrix> = (0..p.groups * high * wide)
         .map(|i| p.tap(kernel, i / (high * wide), i / wide % high, i % wide, false))
         .collect();
-    sweep.run(isa, x, &taps, bias, relu, y);
+    p.sweep().run(isa, x, &taps, bias, relu, y);
 }
 
 /// The gradient with respect to the input, written to `dx`.
@@ -138,6 +143,9 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
     assert!(dbias.as_ref().is_none_or(|dbias| dbias.len() == p.filters), "one bias per filter");
     if p.is_depthwise() {
         return depthwise::kernel_gradient(isa, p, x, dy, dkernel, dbias);
+    }
+    if winograd_gradient::gains(isa, p) {
+        return winograd_gradient::kernel_gradient(isa, p, x, dy, dkernel, dbias);
     }
     kernel_gradient::kernel_gradient(isa, p, x, dy, dkernel, dbias);
 }

@@ -162,6 +162,8 @@ fn three_by_three_on_many_channels_equals_the_reference() {
             let p = Conv2d { batch: 5, height, width, channels: 32, filters: 48, padding: [[padding; 2]; 2], ..PLAIN };
             check(isa, &p);
             check(isa, &Conv2d { channels: 64, filters: 32, padding: [[2, 0], [0, 1]], ..p });
+            // Enough of them for the kernel's gradient.
+            check(isa, &Conv2d { batch: 23, ..p });
         }
     }
 }
@@ -171,15 +173,23 @@ fn the_error_is_that_of_float32() {
     let noise = |len: usize, seed: u32| -> Vec<f32> {
         (0..len as u32).map(|i| ((i ^ seed).wrapping_mul(2654435761) >> 8) as f32 / 8.4e6 - 1.0).collect()
     };
-    let p = Conv2d { batch: 4, height: 12, width: 12, channels: 64, filters: 64, padding: [[1; 2]; 2], ..PLAIN };
+    let p = Conv2d { batch: 16, height: 12, width: 12, channels: 64, filters: 64, padding: [[1; 2]; 2], ..PLAIN };
     let [x, kernel, y] = sizes(&p);
-    let (x, kernel, mut want, mut got) = (noise(x, 1), noise(kernel, 2), vec![0.0; y], vec![0.0; y]);
-    reference::forward(&p, &x, &kernel, None, false, &mut want);
-    let scale = (want.iter().map(|v| v * v).sum::<f32>() / y as f32).sqrt();
-    for isa in Isa::available() {
-        forward(isa, &p, &x, &kernel, None, false, &mut got);
-        let worst = want.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale;
+    let (x, kernel, dy) = (noise(x, 1), noise(kernel, 2), noise(y, 3));
+    let expect_close = |isa: Isa, want: &[f32], got: &[f32]| {
+        let scale = (want.iter().map(|v| v * v).sum::<f32>() / want.len() as f32).sqrt();
+        let worst = want.iter().zip(got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale;
         assert!(worst < 4e-6, "{isa:?} {worst}");
+    };
+    let (mut want, mut want_kernel) = (dy.clone(), kernel.clone());
+    reference::forward(&p, &x, &kernel, None, false, &mut want);
+    reference::kernel_gradient(&p, &x, &dy, &mut want_kernel, None);
+    for isa in Isa::available() {
+        let (mut got, mut got_kernel) = (dy.clone(), kernel.clone());
+        forward(isa, &p, &x, &kernel, None, false, &mut got);
+        expect_close(isa, &want, &got);
+        kernel_gradient(isa, &p, &x, &dy, &mut got_kernel, None);
+        expect_close(isa, &want_kernel, &got_kernel);
     }
 }
 

@@ -31,7 +31,7 @@ pub fn gains(isa: Isa, sweep: &Sweep) -> bool {
 }
 
 /// Windows down and across an image.
-fn tiles(sweep: &Sweep) -> [usize; 2] {
+pub(super) fn tiles(sweep: &Sweep) -> [usize; 2] {
     sweep.out.map(|size| size.div_ceil(2))
 }
 
@@ -130,13 +130,13 @@ impl Kernel for KernelTransform<'_> {
 }
 
 /// `B' d B` of `count` windows from `first`, in each of which `zeros` stand for what lies outside the image.
-struct InputTransform<'a> {
-    sweep: &'a Sweep,
-    x: &'a [f32],
-    zeros: &'a [f32],
-    first: usize,
-    count: usize,
-    out: &'a mut [f32],
+pub(super) struct InputTransform<'a> {
+    pub sweep: &'a Sweep,
+    pub x: &'a [f32],
+    pub zeros: &'a [f32],
+    pub first: usize,
+    pub count: usize,
+    pub out: &'a mut [f32],
 }
 
 impl Kernel for InputTransform<'_> {
@@ -149,7 +149,7 @@ impl Kernel for InputTransform<'_> {
         let part = count * channels;
         assert!(zeros.len() == channels && out.len() == 16 * part && channels % S::LANES == 0);
         for i in 0..count {
-            let (n, top, left) = window(sweep, first + i);
+            let (n, top, left) = window(tiles(sweep), first + i);
             let (top, left) = (sweep.first[0] + top as isize, sweep.first[1] + left as isize);
             let mut pixels = [[zeros; 4]; 4];
             for (a, row) in pixels.iter_mut().enumerate() {
@@ -204,7 +204,7 @@ impl Kernel for OutputTransform<'_> {
         let floor = s.splat(if relu { 0.0 } else { f32::NEG_INFINITY });
         let transform = |[a, b, c, d]: [S::F; 4]| [s.add(a, s.add(b, c)), s.sub(s.sub(b, c), d)];
         for i in 0..count {
-            let (n, top, left) = window(sweep, first + i);
+            let (n, top, left) = window(tiles(sweep), first + i);
             let start = n * sweep.target + sweep.origin + top * sweep.steps[0] + left * sweep.steps[1];
             let start = start + from;
             for f in (0..columns).step_by(S::LANES) {
@@ -229,9 +229,8 @@ impl Kernel for OutputTransform<'_> {
     }
 }
 
-/// The image of a window, and its first output.
+/// The image of a window, of which so many lie down and across an image, and its first output.
 #[inline(always)]
-fn window(sweep: &Sweep, index: usize) -> (usize, usize, usize) {
-    let [down, across] = tiles(sweep);
+pub(super) fn window([down, across]: [usize; 2], index: usize) -> (usize, usize, usize) {
     (index / across / down, index / across % down * 2, index % across * 2)
 }
