@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -33,12 +36,49 @@ def test_a_sum_is_masked_where_all_its_parts_are() -> None:
         assert layers.Add()([a, graph.constant(X)]).mask is None
 
 
-def test_steps_of_a_concatenation_count_where_they_do_in_every_part() -> None:
+def test_steps_of_a_concatenation_count_where_they_do_in_any_part() -> None:
     with Graph(eager=True) as graph:
         a, b = masked(graph, [[1, 0, 0], [1, 1, 1]]), masked(graph, [[0, 0, 1], [1, 0, 1]])
-        np.testing.assert_array_equal(layers.Concatenate()([a, b]).mask.numpy(), [[0, 0, 0], [1, 0, 1]])
+        np.testing.assert_array_equal(layers.Concatenate()([a, b]).mask.numpy(), [[1, 0, 1], [1, 1, 1]])
         long = layers.Concatenate(axis=1)([a, graph.constant(X)])
         np.testing.assert_array_equal(long.mask.numpy(), [[1, 0, 0, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
+
+
+MERGING = [
+    ("Add", {}),
+    ("Multiply", {}),
+    ("Average", {}),
+    ("Maximum", {}),
+    ("Minimum", {}),
+    ("Concatenate", {}),
+    ("Concatenate", {"axis": 1}),
+]
+
+
+@pytest.mark.parametrize("marked", [(True, True, True), (True, False, True), (False, True, False)])
+@pytest.mark.parametrize(("name", "options"), MERGING)
+def test_padding_is_merged_as_keras_merges_it(name: str, options: dict[str, int], marked: tuple[bool, ...]) -> None:
+    """What is masked in one input only must not hide what the others hold."""
+    os.environ.setdefault("KERAS_BACKEND", "numpy")
+    keras = pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    rng = np.random.default_rng(0)
+    x = [rng.integers(0, 3, (6, 5)).astype(np.int32) for _ in marked]
+
+    tables = rng.standard_normal((3, 3, 4)).astype(np.float32)
+
+    def made(room: Any) -> Any:
+        tokens = [room.layers.Input((5,), dtype="int32") for _ in marked]
+        embeddings = [room.layers.Embedding(3, 4, mask_zero=mask) for mask in marked]
+        merged = getattr(room.layers, name)(**options)([layer(t) for layer, t in zip(embeddings, tokens)])
+        last = room.layers.SimpleRNN(2, kernel_initializer="ones", recurrent_initializer="identity")
+        model = room.models.Model(tokens, [merged, last(merged)])
+        for layer, table in zip(embeddings, tables):
+            layer.set_weights([table])
+        return model
+
+    ours, theirs = made(corten), made(keras)
+    for found, wanted in zip(ours.predict(x, verbose=0), theirs(x), strict=True):
+        np.testing.assert_allclose(found, np.asarray(wanted), rtol=1e-5, atol=1e-6)
 
 
 def test_layers_that_work_step_by_step_hand_the_mask_on() -> None:

@@ -39,6 +39,25 @@ def _several(inputs: Any, where: str, exactly: int | None = None) -> list[Any]:
     return list(inputs)
 
 
+def _mask_of(value: Any) -> Any:
+    """The mask of an input, with as many axes as the input has; None if it has none."""
+    mask = getattr(value, "mask", None)
+    while mask is not None and len(mask.shape) < len(value.shape):
+        mask = ops.expand_dims(mask, -1)
+    return mask
+
+
+def _among_unmasked(best_of: Callable[[Any, Any], Any], values: list[Any]) -> Any:
+    """One value after the other is held against the best so far; of a masked step the other side is the best."""
+    best, counts = values[0], _mask_of(values[0])
+    for value in values[1:]:
+        mask = _mask_of(value)
+        given = value if mask is None else ops.where(mask, value, best)
+        best = best_of(best if counts is None else ops.where(counts, best, given), given)
+        counts = None if mask is None or counts is None else ops.logical_or(counts, mask)
+    return best
+
+
 class _Merge(Layer):
     """Element by element; sizes of 1 are stretched, and missing axes are put after the batch."""
 
@@ -94,7 +113,7 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """The product of the inputs.
+    """The product of the inputs: a masked step counts as 1, and gives 0 where it is masked in all of them.
 
     >>> import numpy as np, corten
     >>> corten.layers.Multiply()([np.float32([[3]]), np.float32([[2]])])
@@ -102,7 +121,12 @@ class Multiply(_Merge):
     """
 
     def merge(self, values: list[Any]) -> Any:
-        return functools.reduce(ops.multiply, values)
+        masks = [_mask_of(value) for value in values]
+        kept = [value if mask is None else ops.where(mask, value, 1.0) for value, mask in zip(values, masks)]
+        product = functools.reduce(ops.multiply, kept)
+        if any(mask is None for mask in masks):
+            return product
+        return ops.where(functools.reduce(ops.logical_or, masks), product, 0.0)
 
 
 class Average(_Merge):
@@ -118,7 +142,7 @@ class Average(_Merge):
 
 
 class Maximum(_Merge):
-    """The largest of the inputs.
+    """The largest of the inputs, among those that are not masked.
 
     >>> import numpy as np, corten
     >>> corten.layers.Maximum()([np.float32([[1]]), np.float32([[2]])])
@@ -126,11 +150,11 @@ class Maximum(_Merge):
     """
 
     def merge(self, values: list[Any]) -> Any:
-        return functools.reduce(ops.maximum, values)
+        return _among_unmasked(ops.maximum, values)
 
 
 class Minimum(_Merge):
-    """The smallest of the inputs.
+    """The smallest of the inputs, among those that are not masked.
 
     >>> import numpy as np, corten
     >>> corten.layers.Minimum()([np.float32([[1]]), np.float32([[2]])])
@@ -138,7 +162,7 @@ class Minimum(_Merge):
     """
 
     def merge(self, values: list[Any]) -> Any:
-        return functools.reduce(ops.minimum, values)
+        return _among_unmasked(ops.minimum, values)
 
 
 class Concatenate(Layer):
@@ -160,7 +184,7 @@ class Concatenate(Layer):
         return ops.concatenate(_several(inputs, f'Concatenate "{self.name}"'), self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The masks one after the other; an input without one counts as a whole."""
+        """The masks one after the other; an input without one counts as a whole, a step where any part of it does."""
         if not isinstance(previous_mask, (list, tuple)) or all(mask is None for mask in previous_mask):
             return None
         whole = []
@@ -169,7 +193,7 @@ class Concatenate(Layer):
             while len(given.shape) < len(value.shape):
                 given = ops.expand_dims(given, -1)
             whole.append(ops.broadcast_to(given, value.shape))
-        return ops.all(ops.concatenate(whole, self.axis), axis=-1)
+        return ops.any(ops.concatenate(whole, self.axis), axis=-1)
 
 
 class Dot(Layer):
