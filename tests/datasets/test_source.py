@@ -38,7 +38,7 @@ TINY = IdxDataset(
 
 
 class Mirror(ThreadingHTTPServer):
-    """Serves ``files``; breaks off after ``cut`` bytes if told to; keeps what it was asked."""
+    """Serves ``files``; breaks off after ``cut`` bytes, or answers ``raw``, if told to; keeps what it was asked."""
 
     daemon_threads = True
 
@@ -47,6 +47,7 @@ class Mirror(ThreadingHTTPServer):
         self.files = {f"/{name}-idx.gz": gzip.compress(raw, mtime=0) for name, raw in RAW.items()}
         self.cut: int | None = None
         self.ranges = True
+        self.raw: bytes | None = None
         self.asked: list[tuple[str, str | None]] = []
 
     @property
@@ -60,6 +61,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
         self.server.asked.append((self.path, wanted))
+        if self.server.raw is not None:
+            self.wfile.write(self.server.raw)
+            return
         body = self.server.files.get(self.path)
         if body is None:
             self.send_error(404)
@@ -185,6 +189,29 @@ def test_a_server_that_sends_something_else(cache: Path, mirror: Mirror, body: b
     with pytest.raises(OSError, match="x_train-idx"):
         source.load(replace(TINY, mirrors=(mirror.url,)), 5)
     assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\nbroken off",
+    ],
+    ids=["no HTTP", "endless header", "broken chunk"],
+)
+def test_a_server_that_does_not_speak_http_as_it_should_is_passed_over(mirror: Mirror, raw: bytes) -> None:
+    with Mirror() as other:
+        other.raw = raw
+        thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            with pytest.raises(OSError, match=r"x_train-idx\.gz: not an answer of HTTP"):
+                source.load(replace(TINY, mirrors=(other.url,)), 5)
+            check(source.load(replace(TINY, mirrors=(other.url, mirror.url)), 5))
+        finally:
+            other.shutdown()
+            thread.join()
 
 
 def test_the_gzipped_original_is_verified_where_that_is_what_is_known(cache: Path, mirror: Mirror) -> None:

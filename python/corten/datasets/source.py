@@ -7,6 +7,7 @@ cache, then downloads it there. Whatever its source, every array is held against
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import socket
 import struct
@@ -158,6 +159,8 @@ def _download(file: IdxFile, mirrors: tuple[str, ...], folder: Path, timeout: fl
                 _verify_download(part, file)
             part.replace(folder / f"{file.stem}.gz")
             return
+        except http.client.HTTPException as error:  # is no OSError
+            failures.append(f"{url}: not an answer of HTTP ({error!r})")
         except (OSError, CorruptFileError) as error:
             failures.append(f"{url}: {error}")
             if isinstance(getattr(error, "reason", None), socket.gaierror):
