@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
+import pytest
 
 from corten import Input, Model, Sequential, layers, ops
 
@@ -42,3 +44,14 @@ def test_what_is_not_known_yet() -> None:
     assert table(model) == {"inner (Sequential)": ["?", "0 (unbuilt)"], "outer (Dense)": ["?", "0 (unbuilt)"]}
     model(np.ones((4, 3)))
     assert table(model)["inner (Sequential)"] == ["(None, 2)", "8"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_an_output_without_the_signs_of_a_table_gets_plain_ones(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    model = Sequential([layers.Dense(2, input_shape=(3,), name="a" * 80)])
+    with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as out:
+        monkeypatch.setattr("sys.stdout", out)
+        model.summary()
+        out.flush()
+        shown = out.buffer.getvalue().decode("ascii").splitlines()
+    assert set(shown[1]) == {"+", "-"} and shown[2].startswith("| Layer (type)") and "aaa~ | (None, 2)" in shown[4]

@@ -11,7 +11,7 @@ from typing import Any
 
 from corten.callbacks.callback import Callback, Logs
 
-__all__ = ["ProgbarLogger", "Progress", "is_interactive"]
+__all__ = ["ProgbarLogger", "Progress", "can_show", "is_interactive"]
 
 WIDTH = 20
 #: Seconds between two drawings of the bar.
@@ -26,6 +26,15 @@ def is_interactive(stream: Any) -> bool:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
+
+
+def can_show(text: str, stream: Any) -> bool:
+    """Whether the stream's encoding has all signs of the text: a redirected output on Windows often has not."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def _is_notebook(stream: Any) -> bool:
@@ -150,11 +159,7 @@ class Progress:
         self._write(f"\r\x1b[1m{count}\x1b[0m {bar}{info}{padding}" + ("\n" if last else ""))
 
     def _line(self) -> str:
-        try:
-            "━".encode(getattr(self.stream, "encoding", None) or "utf-8")
-        except (UnicodeEncodeError, LookupError):
-            return "="
-        return "━"
+        return "━" if can_show("━", self.stream) else "="
 
     def _write(self, text: str) -> None:
         self.stream.write(text)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from corten.callbacks.progress import can_show
 from corten.layers.layer import Layer
 from corten.tensor import Call, SymbolicTensor, flatten
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from corten.models.model import Model
 
 __all__ = ["print_summary"]
+
+#: The signs of the table where the output's encoding has no others.
+PLAIN = str.maketrans(dict.fromkeys("┌┬┐├┼┤└┴┘", "+") | {"│": "|", "─": "-", "…": "~"})
 
 
 def print_summary(
@@ -58,7 +63,10 @@ def print_summary(
     lines.append(f" Non-trainable params: {_count(frozen)}")
     if slots:
         lines.append(f" Optimizer params: {_count(slots)}")
-    (print_fn or print)("\n".join(lines))
+    text = "\n".join(lines)
+    if print_fn is None and not can_show(text, sys.stdout):
+        text = text.translate(PLAIN)
+    (print_fn or print)(text)
 
 
 @dataclass
