@@ -71,6 +71,10 @@ demo: $(INSTALLED) $(VENV)/.extra-demo ## train the textbook's CNN on MNIST (or 
 examples: $(INSTALLED) $(VENV)/.extra-examples ## run every example whole; one page with figures, pictures and times
 	@$(BIN)/python examples/page.py $(EXAMPLES)
 
+# With PEERS, an interpreter that has PyTorch, gradients are compared with its gradients too.
+ifdef PEERS
+test: export CORTEN_TORCH := $(PEERS)
+endif
 test: $(INSTALLED) $(VENV)/.extra-test ## Rust tests, then Python tests and doctests
 	@cargo test --workspace --locked --quiet
 	@$(BIN)/python -m pytest -q tests --doctest-modules --pyargs corten $(PYTEST_ARGS)
