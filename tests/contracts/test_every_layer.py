@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import corten
-from contracts.ways import kind, run
-from corten import layers
+from contracts.ways import kind, run, weights
+from corten import _core, layers, ops
 from corten.tensor import Graph, Tensor, Variable, flatten
 
 LAYERS: list[tuple[str, dict[str, Any], list[tuple[int, ...]]]] = [
@@ -225,6 +225,38 @@ def test_same_bits_eager_and_compiled(name: str, options: dict[str, Any], shapes
         tensors = [graph.variable(Variable(array, dtype=kind(array))) for array in given]
         out = call(layer, tensors if isinstance(x, list) else tensors[0])
     assert run(graph, [out])[0].tobytes() == y.tobytes()
+
+
+def trained(name: str, options: dict[str, Any], x: Any, eager: bool) -> list[bytes]:
+    """The bits of what a layer gives in training, and of the gradients by inputs and weights."""
+    corten.utils.set_random_seed(5)
+    layer = made(layers, name, options)
+    graph = Graph(eager=eager)
+    given = x if isinstance(x, list) else [x]
+    variables = [Variable(array, dtype=kind(array)) for array in given]
+    with graph:
+        tensors = [graph.variable(v) for v in variables]
+        y = call(layer, tensors if isinstance(x, list) else tensors[0], training=True)
+        wrt = [*(t for t in tensors if t.dtype == "float32"), *layer.trainable_variables]
+        found = [y, *flatten(corten.gradients(ops.sum(y * weights(y.shape).astype(np.float32)), wrt))]
+        arrays = [t.numpy() for t in found] if eager else run(graph, found)
+    return [array.tobytes() for array in arrays]
+
+
+@each
+def test_trains_to_the_same_bits_on_any_number_of_threads_eager_and_compiled(
+    name: str, options: dict[str, Any], shapes: list[tuple[int, ...]]
+) -> None:
+    x = inputs(name, shapes, batch=2003)
+    found = {}
+    try:
+        for threads in (1, 2, 3, 5):
+            _core.set_threads(threads)
+            for eager in (False, True):
+                found[threads, eager] = trained(name, options, x, eager)
+    finally:
+        _core.set_threads(0)
+    assert [way for way, bits in found.items() if bits != found[1, False]] == []
 
 
 @each
