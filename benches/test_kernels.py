@@ -12,6 +12,8 @@ from contest import SPIN, Array, Case, Repeat, Timer, repeated
 from kernels import CASES
 from native import Native, gradient_of, weighted_gradient_of
 
+from corten import _core
+
 Clock = Callable[[], float]
 
 
@@ -79,6 +81,17 @@ def test_program(benchmark: Any, rounds: int, clock: Clock, case: Case) -> None:
         native = Native(gradient_of(case.corten, case.wrt), arrays)
     benchmark.extra_info["steps"] = native.program.steps
     compete(benchmark, case, "program", Timer(native.repeat, clock), Timer(theirs, clock), rounds)
+
+
+def test_every_op_is_timed() -> None:
+    """A new op needs a case; what only renames a value, counts a step or reshapes costs nothing."""
+    reached: set[str] = set()
+    first = {case.kernel: case for case in reversed(CASES)}
+    for case in first.values():
+        function = case.corten if case.wrt is None else gradient_of(case.corten, case.wrt)
+        reached |= set(Native(function, case.arrays(), whole=True).program.steps)
+    free = {"identity", "stop_gradient", "reshape", "increment"}
+    assert set(_core.ops()) - reached - free == set()
 
 
 def check_forward(case: Case, arrays: tuple[Array, ...]) -> Repeat:

@@ -115,6 +115,17 @@ def _hard_sigmoid(x: Array) -> Callable[..., Array]:
     return run
 
 
+def _hard_silu(x: Array) -> Callable[..., Array]:
+    forward = _hard_sigmoid(x)
+
+    def run(out: Array | None = None) -> Array:
+        y = forward(out)
+        y *= x
+        return y
+
+    return run
+
+
 def _relu_gradient(x: Array, dy: Array) -> Callable[..., Array]:
     above = np.empty(x.shape, bool)
 
@@ -269,6 +280,53 @@ def _softmax_gradient(x: Array, dy: Array) -> Callable[..., Array]:
     return run
 
 
+def _log_softmax_gradient(x: Array, dy: Array) -> Callable[..., Array]:
+    forward, y = _log_softmax(x), np.empty_like(x)
+    total = np.empty((*x.shape[:-1], 1), np.float32)
+
+    def run(out: Array | None = None) -> Array:
+        forward(y)
+        np.sum(dy, axis=-1, keepdims=True, out=total)
+        dx = np.exp(y, out=out)
+        dx *= total
+        np.subtract(dy, dx, out=dx)
+        return dx
+
+    return run
+
+
+def _rsqrt(x: Array) -> Callable[..., Array]:
+    def run(out: Array | None = None) -> Array:
+        y = np.sqrt(x, out=out)
+        return np.reciprocal(y, out=y)
+
+    return run
+
+
+def _erf(x: Array) -> Callable[..., Array]:
+    """NumPy has none: Abramowitz and Stegun's 7.1.26, right to 1.5e-7."""
+    size, t, power = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    factors = [np.float32(f) for f in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)]
+
+    def run(out: Array | None = None) -> Array:
+        np.abs(x, out=size)
+        np.multiply(size, np.float32(0.3275911), out=t)
+        np.add(t, 1, out=t)
+        np.reciprocal(t, out=t)
+        y = np.multiply(t, factors[0], out=out)
+        for factor in factors[1:]:
+            y += factor
+            y *= t
+        np.multiply(size, size, out=power)
+        np.negative(power, out=power)
+        np.exp(power, out=power)
+        y *= power
+        np.subtract(1, y, out=y)
+        return np.copysign(y, x, out=y)
+
+    return run
+
+
 def _after(forward: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
     """Forward as well: where the gradient wants forward's result, the program that is timed computes both."""
 
@@ -304,11 +362,18 @@ _UNARY: list[tuple[str, Any, Any, Any]] = [
     ("abs", ops.abs, _plain(np.abs), None),
     ("sin", ops.sin, _plain(np.sin), None),
     ("cos", ops.cos, _plain(np.cos), None),
+    ("hard_silu", ops.hard_silu, _hard_silu, None),
+    ("negative", ops.negative, _plain(np.negative), None),
+    ("sign", ops.sign, _plain(np.sign), None),
+    ("floor", ops.floor, _plain(np.floor), None),
+    ("ceil", ops.ceil, _plain(np.ceil), None),
+    ("round", ops.round, _plain(np.rint), None),
 ]
 _POSITIVE: list[tuple[str, Any, Any]] = [
     ("log", ops.log, np.log),
     ("log1p", ops.log1p, np.log1p),
     ("sqrt", ops.sqrt, np.sqrt),
+    ("reciprocal", ops.reciprocal, np.reciprocal),
 ]
 
 
@@ -326,12 +391,17 @@ def _cases() -> Iterator[Case]:
         for shape in ((32, 128), (256, 1024)):
             size = "x".join(map(str, shape))
             yield Case(name, size, lambda shape=shape: (uniform(*shape),), function, _plain(plain))
+    for shape in ((32, 128), (256, 1024)):
+        size = "x".join(map(str, shape))
+        yield Case("rsqrt", size, lambda shape=shape: (uniform(*shape),), ops.rsqrt, _rsqrt)
+        yield Case("erf", size, lambda shape=shape: (normal(*shape),), ops.erf, _erf)
     for shape in ((32, 10), (128, 10), (128, 1000), (1024, 1024)):
         size = "x".join(map(str, shape))
         arrays = lambda shape=shape: (normal(*shape),)  # noqa: E731
         yield Case("softmax", size, arrays, ops.softmax, _softmax)
         yield Case("softmax and gradient", size, arrays, ops.softmax, _softmax_gradient, wrt=0)
         yield Case("log_softmax", size, arrays, ops.log_softmax, _log_softmax)
+        yield Case("log_softmax and gradient", size, arrays, ops.log_softmax, _log_softmax_gradient, wrt=0)
 
 
 CASES = list(_cases())

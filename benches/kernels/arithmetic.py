@@ -41,7 +41,8 @@ def _scalar(x: Array) -> Callable[..., Array]:
 
 _SAME = [("add", np.add), ("subtract", np.subtract), ("multiply", np.multiply), ("divide", np.divide)]
 _SAME += [("maximum", np.maximum), ("minimum", np.minimum), ("power", np.power)]
-_COMPARE = [("equal", np.equal), ("less", np.less), ("greater_equal", np.greater_equal)]
+_COMPARE = [("equal", np.equal), ("not_equal", np.not_equal), ("less", np.less), ("less_equal", np.less_equal)]
+_COMPARE += [("greater", np.greater), ("greater_equal", np.greater_equal)]
 _BROADCAST = [
     ((86528, 32), (32,)),
     ((128, 128), (128,)),

@@ -112,6 +112,81 @@ def _binary_logits(targets: Array, z: Array) -> Callable[..., Any]:
     return run
 
 
+def _dense_probabilities(targets: Array, p: Array) -> Callable[..., Any]:
+    part, total = np.empty_like(p), np.empty((len(p), 1), np.float32)
+
+    def run(out: Array | None = None) -> Any:
+        np.sum(p, axis=-1, keepdims=True, out=total)
+        np.divide(p, total, out=part)
+        np.clip(part, np.float32(1e-7), np.float32(1 - 1e-7), out=part)
+        np.log(part, out=part)
+        return -np.vdot(targets, part) / np.float32(len(p))
+
+    return run
+
+
+def _dense_logits_gradient(targets: Array, logits: Array, dy: Array) -> Callable[..., Array]:
+    softmax, weight = _Softmax(logits), targets.sum(axis=-1, keepdims=True)
+
+    def run(out: Array | None = None) -> Array:
+        softmax.run()
+        dx = np.divide(softmax.powers, softmax.total, out=out)
+        dx *= weight
+        dx -= targets
+        dx *= dy / np.float32(len(logits))
+        return dx
+
+    return run
+
+
+def _binary_gradient(targets: Array, p: Array, dy: Array) -> Callable[..., Array]:
+    """The probabilities of this contest lie within the clipping."""
+    rest = np.empty_like(p)
+
+    def run(out: Array | None = None) -> Array:
+        dx = np.subtract(p, targets, out=out)
+        np.subtract(1, p, out=rest)
+        np.multiply(rest, p, out=rest)
+        dx /= rest
+        dx *= dy / np.float32(p.size)
+        return dx
+
+    return run
+
+
+def _binary_logits_gradient(targets: Array, z: Array, dy: Array) -> Callable[..., Array]:
+    def run(out: Array | None = None) -> Array:
+        dx = np.negative(z, out=out)
+        np.exp(dx, out=dx)
+        dx += 1
+        np.reciprocal(dx, out=dx)
+        dx -= targets
+        dx *= dy / np.float32(z.size)
+        return dx
+
+    return run
+
+
+def _mae_gradient(targets: Array, x: Array, dy: Array) -> Callable[..., Array]:
+    def run(out: Array | None = None) -> Array:
+        dx = np.subtract(x, targets, out=out)
+        np.sign(dx, out=dx)
+        dx *= dy / np.float32(x.size)
+        return dx
+
+    return run
+
+
+def _huber_gradient(targets: Array, x: Array, dy: Array) -> Callable[..., Array]:
+    def run(out: Array | None = None) -> Array:
+        dx = np.subtract(x, targets, out=out)
+        np.clip(dx, -1, 1, out=dx)
+        dx *= dy / np.float32(x.size)
+        return dx
+
+    return run
+
+
 def _mse(targets: Array, x: Array) -> Callable[..., Any]:
     difference = np.empty_like(x)
 
@@ -188,6 +263,13 @@ def _cases() -> Iterator[Case]:
         )
         of_logits = _on_logits(losses.CategoricalCrossentropy)
         yield Case("cross-entropy of logits", size, full, of_logits, _dense_logits, on_arrays=False)
+        yield Case("cross-entropy of logits, gradient", size, full, of_logits, _dense_logits_gradient, wrt=1)
+
+        def fractions(rows: int = rows, classes: int = classes) -> tuple[Array, ...]:
+            return np.eye(classes, dtype=np.float32)[_labels(rows, classes)], _probabilities(rows, classes)
+
+        of_chances = losses.CategoricalCrossentropy()
+        yield Case("cross-entropy of probabilities", size, fractions, of_chances, _dense_probabilities, on_arrays=False)
     for rows, width in ((32, 1), (128, 64), (1024, 1024)):
         size = f"{rows}x{width}"
 
@@ -203,11 +285,16 @@ def _cases() -> Iterator[Case]:
         mse = losses.MeanSquaredError()
         yield Case("mean squared error", size, numbers, mse, _mse, on_arrays=False)
         yield Case("mean squared error, gradient", size, numbers, mse, _mse_gradient, wrt=1)
-        yield Case("mean absolute error", size, numbers, losses.MeanAbsoluteError(), _mae, on_arrays=False)
-        yield Case("huber", size, numbers, losses.Huber(), _huber, on_arrays=False)
-        yield Case("binary cross-entropy", size, coins, losses.BinaryCrossentropy(), _binary, on_arrays=False)
+        mae, huber, of_coins = losses.MeanAbsoluteError(), losses.Huber(), losses.BinaryCrossentropy()
+        yield Case("mean absolute error", size, numbers, mae, _mae, on_arrays=False)
+        yield Case("mean absolute error, gradient", size, numbers, mae, _mae_gradient, wrt=1)
+        yield Case("huber", size, numbers, huber, _huber, on_arrays=False)
+        yield Case("huber, gradient", size, numbers, huber, _huber_gradient, wrt=1)
+        yield Case("binary cross-entropy", size, coins, of_coins, _binary, on_arrays=False)
+        yield Case("binary cross-entropy, gradient", size, coins, of_coins, _binary_gradient, wrt=1)
         of_logits = _on_logits(losses.BinaryCrossentropy)
         yield Case("binary cross-entropy of logits", size, bits, of_logits, _binary_logits, on_arrays=False)
+        yield Case("binary cross-entropy of logits, gradient", size, bits, of_logits, _binary_logits_gradient, wrt=1)
 
 
 CASES = list(_cases())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from contest import Array, Case, normal
 
-from corten import ops
+from corten import ops, random
 
 __all__ = ["CASES"]
 
@@ -123,6 +123,45 @@ def _repeated_gradient(factor: int) -> Callable[..., Any]:
     return baseline
 
 
+def _split(x: Array) -> Callable[..., Array]:
+    left, right = np.split(x, 2, axis=-1)
+    rest = np.empty(right.shape, np.float32)
+
+    def run(out: Array | None = None) -> Array:
+        np.copyto(rest, right)
+        if out is None:
+            return left.copy()
+        np.copyto(out, left)
+        return out
+
+    return run
+
+
+def _cast(x: Array) -> Callable[..., Array]:
+    def run(out: Array | None = None) -> Array:
+        if out is None:
+            return x.astype(np.float32)
+        np.copyto(out, x)
+        return out
+
+    return run
+
+
+def _random(law: str) -> Callable[..., Any]:
+    def baseline(x: Array) -> Callable[..., Array]:
+        random = np.random.default_rng(0)
+        draw = random.standard_normal if law == "normal" else random.random
+
+        def run(out: Array | None = None) -> Array:
+            y = draw(x.shape, np.float32, out=out)
+            y += x
+            return y
+
+        return run
+
+    return baseline
+
+
 def _cases() -> Iterator[Case]:
     for shape, axes in (
         ((1024, 1024), (1, 0)),
@@ -181,6 +220,16 @@ def _cases() -> Iterator[Case]:
             lambda x, width=width: ops.pad(x, width),
             _pad(width),
         )
+    for shape in ((128, 512), (1024, 1024)):
+        size = "x".join(map(str, shape))
+        yield Case("split", size, lambda s=shape: (normal(*s),), lambda x: ops.split(x, 2, axis=-1)[0], _split)
+        labels = lambda s=shape: (np.random.default_rng(3).integers(0, 100, s).astype(np.int32),)  # noqa: E731
+        yield Case("cast", size, labels, lambda x: ops.cast(x, "float32"), _cast)
+        for name, law in (("normal", random.normal), ("uniform", random.uniform)):
+            # Added to numbers, so that the mean, which is compared, is not 0.
+            ours = lambda x, law=law: x + law(x.shape, seed=3)  # noqa: E731
+            three = lambda s=shape: (np.full(s, 3, np.float32),)  # noqa: E731
+            yield Case(f"random {name} and add", size, three, ours, _random(name), on_arrays=False, tolerance=None)
     for rows, classes in ((128, 10), (4096, 1000)):
         yield Case(
             "one_hot",

@@ -104,6 +104,115 @@ def _adam(decay: float) -> Callable[..., Any]:
     return baseline
 
 
+def _nadam(w: Array, g: Array) -> Callable[[], Array]:
+    m, v, part, root = (np.zeros_like(w) for _ in range(4))
+    time, product = 0, 1.0
+
+    def step() -> Array:
+        nonlocal time, product
+        time += 1
+        now, then = (0.9 * (1 - 0.5 * 0.96**t) for t in (time, time + 1))
+        product *= now
+        np.subtract(g, m, out=part)
+        np.multiply(part, np.float32(0.1), out=part)
+        np.add(m, part, out=m)
+        np.multiply(g, g, out=part)
+        np.subtract(part, v, out=part)
+        np.multiply(part, np.float32(0.001), out=part)
+        np.add(v, part, out=v)
+        np.multiply(v, np.float32(1 / (1 - 0.999**time)), out=root)
+        np.sqrt(root, out=root)
+        np.add(root, np.float32(1e-7), out=root)
+        np.multiply(m, np.float32(0.001 * then / (1 - product * then)), out=part)
+        np.divide(part, root, out=part)
+        np.subtract(w, part, out=w)
+        np.multiply(g, np.float32(0.001 * (1 - now) / (1 - product)), out=part)
+        np.divide(part, root, out=part)
+        np.subtract(w, part, out=w)
+        return w
+
+    return step
+
+
+def _adamax(w: Array, g: Array) -> Callable[[], Array]:
+    m, largest, part = (np.zeros_like(w) for _ in range(3))
+    time = 0
+
+    def step() -> Array:
+        nonlocal time
+        time += 1
+        np.subtract(g, m, out=part)
+        np.multiply(part, np.float32(0.1), out=part)
+        np.add(m, part, out=m)
+        np.multiply(largest, np.float32(0.999), out=largest)
+        np.maximum(largest, np.abs(g, out=part), out=largest)
+        np.add(largest, np.float32(1e-7), out=part)
+        np.divide(m, part, out=part)
+        np.multiply(part, np.float32(0.001 / (1 - 0.9**time)), out=part)
+        np.subtract(w, part, out=w)
+        return w
+
+    return step
+
+
+def _adagrad(w: Array, g: Array) -> Callable[[], Array]:
+    total, part = np.full_like(w, 0.1), np.empty_like(w)
+
+    def step() -> Array:
+        np.multiply(g, g, out=part)
+        np.add(total, part, out=total)
+        np.add(total, np.float32(1e-7), out=part)
+        np.sqrt(part, out=part)
+        np.divide(g, part, out=part)
+        np.multiply(part, np.float32(0.001), out=part)
+        np.subtract(w, part, out=w)
+        return w
+
+    return step
+
+
+def _adadelta(w: Array, g: Array) -> Callable[[], Array]:
+    gradients, steps, part, root = (np.zeros_like(w) for _ in range(4))
+
+    def mean(of: Array, x: Array) -> None:
+        np.multiply(of, np.float32(0.95), out=of)
+        np.multiply(x, x, out=root)
+        np.multiply(root, np.float32(0.05), out=root)
+        np.add(of, root, out=of)
+
+    def step() -> Array:
+        mean(gradients, g)
+        np.add(steps, np.float32(1e-7), out=part)
+        np.add(gradients, np.float32(1e-7), out=root)
+        np.divide(part, root, out=part)
+        np.sqrt(part, out=part)
+        np.multiply(part, g, out=part)
+        mean(steps, part)
+        np.multiply(part, np.float32(0.001), out=part)
+        np.subtract(w, part, out=w)
+        return w
+
+    return step
+
+
+def _lion(w: Array, g: Array) -> Callable[[], Array]:
+    m, part, rest = (np.zeros_like(w) for _ in range(3))
+
+    def step() -> Array:
+        np.multiply(m, np.float32(0.9), out=part)
+        np.multiply(g, np.float32(0.1), out=rest)
+        np.add(part, rest, out=part)
+        np.sign(part, out=part)
+        np.multiply(part, np.float32(0.001), out=part)
+        np.subtract(w, part, out=w)
+        np.multiply(m, np.float32(0.99), out=m)
+        np.multiply(g, np.float32(0.01), out=rest)
+        np.add(m, rest, out=m)
+        return w
+
+    return step
+
+
 def _read(weights: Variable, indices: Variable, rows: Variable) -> list[Any]:
     """Adam where the table was read by index."""
     optimizer = optimizers.Adam(0.001)
@@ -138,6 +247,11 @@ _OPTIMIZERS: list[tuple[str, Callable[[], Any], Callable[..., Any]]] = [
     ("rmsprop", lambda: optimizers.RMSprop(0.001), _rmsprop),
     ("adam", lambda: optimizers.Adam(0.001), _adam(0.0)),
     ("adamw", lambda: optimizers.AdamW(0.001, weight_decay=0.004), _adam(0.004)),
+    ("nadam", lambda: optimizers.Nadam(0.001), _nadam),
+    ("adamax", lambda: optimizers.Adamax(0.001), _adamax),
+    ("adagrad", lambda: optimizers.Adagrad(0.001), _adagrad),
+    ("adadelta", lambda: optimizers.Adadelta(0.001), _adadelta),
+    ("lion", lambda: optimizers.Lion(0.001), _lion),
 ]
 
 

@@ -65,6 +65,91 @@ def _simple_rnn(gates: Array, h: Array, kernel: Array) -> Callable[..., Array]:
     return run
 
 
+# What forward computes is kept for the way back; then one step after the other, from the last.
+
+
+def _lstm_gradient(gates: Array, h: Array, c: Array, kernel: Array, dy: Array) -> Callable[..., Array]:
+    (batch, time, _), units = gates.shape, h.shape[1]
+    kept = [np.empty((time, batch, size), np.float32) for size in (4 * units, units, units)]
+    back = np.ascontiguousarray(kernel.T)
+
+    def run(out: Array | None = None) -> Array:
+        acts, memories, tanhs = kept
+        ours, memory = h, c
+        for t in range(time):
+            z = gates[:, t] + ours @ kernel
+            acts[t] = _sigmoid(z)
+            acts[t, :, 2 * units : 3 * units] = np.tanh(z[:, 2 * units : 3 * units])
+            i, f, g, o = np.split(acts[t], 4, axis=1)
+            memories[t] = memory
+            memory = f * memory + i * g
+            tanhs[t] = np.tanh(memory)
+            ours = o * tanhs[t]
+        dx = np.empty_like(gates) if out is None else out
+        dh, dc = np.zeros_like(h), np.zeros_like(c)
+        for t in reversed(range(time)):
+            i, f, g, o = np.split(acts[t], 4, axis=1)
+            dh = dh + dy[:, t]
+            dc = dc + dh * o * (1 - tanhs[t] ** 2)
+            parts = [
+                dc * g * i * (1 - i),
+                dc * memories[t] * f * (1 - f),
+                dc * i * (1 - g * g),
+                dh * tanhs[t] * o * (1 - o),
+            ]
+            dz = np.concatenate(parts, axis=1)
+            dx[:, t] = dz
+            dc = dc * f
+            dh = dz @ back
+        return dx
+
+    return run
+
+
+def _gru_gradient(gates: Array, h: Array, kernel: Array, bias: Array, dy: Array) -> Callable[..., Array]:
+    (batch, time, _), units = gates.shape, h.shape[1]
+    boths = np.empty((time, batch, 2 * units), np.float32)
+    others, candidates, befores = (np.empty((time, batch, units), np.float32) for _ in range(3))
+    back = np.ascontiguousarray(kernel.T)
+
+    def run(out: Array | None = None) -> Array:
+        ours = h
+        for t in range(time):
+            x, p = gates[:, t], ours @ kernel + bias
+            boths[t] = _sigmoid(x[:, : 2 * units] + p[:, : 2 * units])
+            others[t], befores[t] = p[:, 2 * units :], ours
+            candidates[t] = np.tanh(x[:, 2 * units :] + boths[t, :, units:] * others[t])
+            ours = candidates[t] + boths[t, :, :units] * (ours - candidates[t])
+        dx = np.empty_like(gates) if out is None else out
+        dh = np.zeros_like(h)
+        for t in reversed(range(time)):
+            z, r = boths[t, :, :units], boths[t, :, units:]
+            dh = dh + dy[:, t]
+            dg = dh * (1 - z) * (1 - candidates[t] ** 2)
+            dz, dr = dh * (befores[t] - candidates[t]) * z * (1 - z), dg * others[t] * r * (1 - r)
+            dx[:, t] = np.concatenate([dz, dr, dg], axis=1)
+            dh = dh * z + np.concatenate([dz, dr, dg * r], axis=1) @ back
+        return dx
+
+    return run
+
+
+def _simple_rnn_gradient(gates: Array, h: Array, kernel: Array, dy: Array) -> Callable[..., Array]:
+    forward, hs, back = _simple_rnn(gates, h, kernel), np.empty_like(gates), np.ascontiguousarray(kernel.T)
+
+    def run(out: Array | None = None) -> Array:
+        forward(hs)
+        dx = np.empty_like(gates) if out is None else out
+        dh = np.zeros_like(h)
+        for t in reversed(range(gates.shape[1])):
+            dz = (dh + dy[:, t]) * (1 - hs[:, t] ** 2)
+            dx[:, t] = dz
+            dh = dz @ back
+        return dx
+
+    return run
+
+
 def _cases() -> Iterator[Case]:
     for batch, time, units in ((1, 100, 128), (32, 100, 128), (32, 64, 256)):
         size = f"{batch}x{time}x{units}"
@@ -74,16 +159,17 @@ def _cases() -> Iterator[Case]:
             states = [normal(batch, units, seed=5 + k) for k in range(2 if gates == 4 else 1)]
             return (normal(batch, time, gates * units), *states, kernel, *more)
 
-        yield Case("lstm", size, lambda a=arrays: a(4), lambda *x: ops.lstm(*x)[0], _lstm, blas=True)
-        yield Case(
-            "gru",
-            size,
-            lambda a=arrays, u=units: a(3, normal(3 * u, seed=4)),
-            lambda *x: ops.gru(*x)[0],
-            _gru,
-            blas=True,
-        )
-        yield Case("simple_rnn", size, lambda a=arrays: a(1), lambda *x: ops.simple_rnn(*x)[0], _simple_rnn, blas=True)
+        def with_bias(arrays: Any = arrays, units: int = units) -> Any:
+            return arrays(3, normal(3 * units, seed=4))
+
+        for name, made, forward, gradient in (
+            ("lstm", lambda a=arrays: a(4), _lstm, _lstm_gradient),
+            ("gru", with_bias, _gru, _gru_gradient),
+            ("simple_rnn", lambda a=arrays: a(1), _simple_rnn, _simple_rnn_gradient),
+        ):
+            ours = lambda *x, name=name: getattr(ops, name)(*x)[0]  # noqa: E731
+            yield Case(name, size, made, ours, forward, blas=True)
+            yield Case(f"{name} and gradient", size, made, ours, gradient, wrt=0, blas=True)
 
 
 CASES = list(_cases())

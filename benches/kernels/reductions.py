@@ -54,9 +54,15 @@ def _cases() -> Iterator[Case]:
         def rows(shape: Any = shape) -> tuple[Array, ...]:
             return (normal(*shape),)
 
-        yield Case(
-            "argmax", size, rows, lambda x: ops.argmax(x, axis=-1), lambda x: lambda out=None: np.argmax(x, axis=-1)
-        )
+        for name, function in (("argmax", np.argmax), ("argmin", np.argmin)):
+            ours = getattr(ops, name)
+            baseline = lambda x, f=function: lambda out=None: f(x, axis=-1)  # noqa: E731
+            yield Case(name, size, rows, lambda x, f=ours: f(x, axis=-1), baseline)
+
+        def about_one(shape: Any = shape) -> tuple[Array, ...]:
+            return (np.float32(1) + normal(*shape) / np.float32(100),)
+
+        yield Case("prod", size, about_one, lambda x: ops.prod(x, axis=-1), _reduce(np.prod, -1))
 
 
 CASES = list(_cases())
