@@ -81,6 +81,9 @@ def test_errors() -> None:
         gan.compile(one, one)
     with pytest.raises(ValueError, match="no loss that would measure"):
         gan.evaluate(POINTS, verbose=0)
+    for more in ({"y": np.zeros(len(POINTS))}, {"sample_weight": np.ones(len(POINTS))}):
+        with pytest.raises(ValueError, match=r"expected fit\(x\) with one array"):
+            gan.fit(POINTS, **more, verbose=0)
     for latent, error in ((0, ValueError), (2.5, TypeError)):
         with pytest.raises(error, match="GAN: latent_size"):
             GAN(gan.generator, gan.discriminator, latent)  # type: ignore[arg-type]

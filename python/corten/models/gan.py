@@ -27,6 +27,7 @@ class GAN(Model):
 
     Raises:
         ShapeError: what the generator makes is not of the shape of the data.
+        ValueError: ``fit`` was given more than the real things, such as labels.
 
     >>> import numpy as np, corten
     >>> from corten.layers import Dense
@@ -78,6 +79,11 @@ class GAN(Model):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of both networks on a batch of real things."""
+        if isinstance(data, (tuple, list, dict)):
+            raise ValueError(
+                f"{self.name!r}: a GAN learns from real things alone: expected fit(x) with one array, without "
+                f"targets and weights, got {len(data)} arrays"
+            )
         noise = random.normal((data.shape[0], self.latent_size), seed=self.seed_generator)
         made = self.generator(noise, training=True)
         if made.shape != data.shape:
