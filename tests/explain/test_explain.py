@@ -156,7 +156,8 @@ def test_pictures(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "inside": explain.saliency(model, X[:3], layer="logits"),
         "maps": explain.AttentionMaps({"a": np.ones((2, 3, 4, 5)), "b": np.ones((2, 4, 4))}),
     }.items():
-        found.plot(path=tmp_path / f"{name}.png")
+        drawn = found.plot(path=tmp_path / f"{name}.png")
+        assert drawn._repr_png_().startswith(b"\x89PNG"), "what a notebook shows"
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     explain.AttentionMaps({"a": np.ones((1, 2, 3))}).plot(0, queries="ab", keys="xyz")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ __all__ = ["Explanation", "figure"]
 
 
 def figure(rows: int, columns: int, width: float = 1.6, height: float = 1.7) -> Any:
-    """An empty figure for a grid of small pictures.
+    """An empty figure for a grid of small pictures, which a notebook shows as the picture it is.
 
     Raises:
         ImportError: matplotlib is not there.
@@ -22,7 +23,14 @@ def figure(rows: int, columns: int, width: float = 1.6, height: float = 1.7) -> 
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("plot() needs matplotlib: pip install 'corten[plot]'") from None
-    return Figure(figsize=(max(3.0, width * columns), height * rows), layout="constrained")
+
+    class Picture(Figure):
+        # A notebook knows how to show figures only once pyplot has made one; nothing here goes through pyplot.
+        def _repr_png_(self) -> bytes:
+            self.savefig(png := io.BytesIO(), format="png", dpi=100)
+            return png.getvalue()
+
+    return Picture(figsize=(max(3.0, width * columns), height * rows), layout="constrained")
 
 
 @dataclass
