@@ -114,6 +114,9 @@ def test_grad_cam_and_occlusion_find_the_place(model: Model) -> None:
     whole = explain.occlusion(model, X[:4], target=1, window=(8, 8), fill=0.5)
     fill = model.predict(np.full((1, 8, 8, 1), 0.5), verbose=0)[:, 1]
     np.testing.assert_allclose(whole.values[:, 0, 0], whole.scores - fill, rtol=1e-4)
+    # Of a sum of ones every window takes as much away; so do, in the mean, those that cover a place, many or few.
+    adds = Sequential([layers.Flatten(input_shape=(8, 8, 1)), layers.Dense(1, kernel_initializer="ones")])
+    np.testing.assert_allclose(explain.occlusion(adds, np.ones((1, 8, 8, 1)), window=3, stride=1).values, 9, rtol=1e-5)
     uneven = explain.occlusion(model, X[:2], target=1, window=3)
     assert np.isfinite(uneven.values).all()
 

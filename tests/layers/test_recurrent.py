@@ -168,6 +168,8 @@ def test_masks_go_on_where_sequences_do() -> None:
         np.testing.assert_array_equal(backward.mask.numpy(), [[0, 1, 1], [0, 0, 1]])
         assert layers.TimeDistributed(layers.Dense(2))(x).mask is x.mask
         assert layers.Bidirectional(layers.GRU(2, return_sequences=True))(x).mask is x.mask
+        both = layers.Bidirectional(layers.GRU(2, return_sequences=True, return_state=True), merge_mode=None)(x)
+        assert [y.mask for y in both] == [x.mask, x.mask, None, None]
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -194,6 +196,20 @@ def test_a_stateful_layer_goes_on_where_the_batch_before_ended(kind: str) -> Non
         layer(x[:2])
     with pytest.raises(ValueError, match="batch_shape"):
         getattr(layers, kind)(5, stateful=True)(corten.Input((3, 3)))
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_both_directions_go_on_where_they_ended_and_begin_anew(stacked: bool) -> None:
+    x = normal(np.random.default_rng(2), 4, 3, 2)
+    cells = [layers.LSTMCell(3), layers.GRUCell(2)] if stacked else layers.LSTMCell(3)
+    layer = layers.Bidirectional(layers.RNN(cells, stateful=True))
+    with pytest.raises(ValueError, match="batch_shape"):
+        layer(corten.Input((3, 2)))
+    first, second = layer(x), layer(x)
+    units = first.shape[1] // 2
+    assert (first != second)[:, :units].any() and (first != second)[:, units:].any()
+    layer.reset_state()
+    np.testing.assert_array_equal(layer(x), first)
 
 
 def test_states_pass_from_an_encoder_to_a_decoder() -> None:

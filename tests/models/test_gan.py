@@ -72,6 +72,16 @@ def test_a_step_touches_each_network_once() -> None:
     assert steps.count("dense") == 2 + 2 * 2
 
 
+def test_the_losses_are_of_scores_of_1_for_real_and_0_for_made_things() -> None:
+    gan = GAN(Sequential([layers.Dense(2, input_shape=(3,))]), Sequential([layers.Dense(1, input_shape=(2,))]), 3)
+    gan.discriminator.set_weights([np.zeros((2, 1)), np.float32([0.7])])
+    gan.compile(optimizers.SGD(0.0), optimizers.SGD(0.0))
+    found = gan.fit(POINTS[:64], verbose=0).history
+    real, made = np.log1p(np.exp(-0.7)), np.log1p(np.exp(0.7))
+    assert found["d_loss"][0] == pytest.approx((real + made) / 2, rel=1e-5)
+    assert found["g_loss"][0] == pytest.approx(real, rel=1e-5)
+
+
 def test_errors() -> None:
     with pytest.raises(ShapeError, match=r"the data have shape \(10, 2\), the generator makes \(10, 3\)"):
         build(size=3).fit(POINTS[:10], verbose=0)

@@ -12,7 +12,7 @@ import corten
 from corten.errors import ShapeError
 from corten.metrics import ndcg_at_k, recall_at_k
 from corten.models import Recommender
-from corten.optimizers import Adam
+from corten.optimizers import SGD, Adam
 
 
 def taste() -> tuple[Any, Any, Any, Any]:
@@ -60,6 +60,19 @@ def test_a_ranking_is_learned_from_pairs_alone() -> None:
     assert losses[-1] < losses[0] and losses[0] == pytest.approx(np.log(40), rel=0.1)
     relevant = [wanted[wanted[:, 0] == user, 1] for user in range(30)]
     assert recall_at_k(model.recommend(np.arange(30), k=6), relevant, k=6) > 0.7
+
+
+def test_the_penalty_is_of_vectors_and_biases_in_training_only() -> None:
+    pairs, y = np.array([[0, 1], [2, 3]]), np.zeros(2)
+    model = Recommender(3, 4, 2, penalty=0.5)
+    model.compile(SGD(0.0), "mse")
+    rng = np.random.default_rng(0)
+    model.build()
+    model.set_weights([rng.standard_normal(w.shape).astype(np.float32) for w in model.get_weights()])
+    embeddings = [(model.user_embedding, 0), (model.item_embedding, 1), (model.user_bias, 0), (model.item_bias, 1)]
+    penalty = 0.5 * sum(np.square(layer.get_weights()[0][pairs[:, side]]).sum(-1) for layer, side in embeddings).mean()
+    plain = model.evaluate(pairs, y, verbose=0)
+    assert model.fit(pairs, y, verbose=0).history["loss"][0] == pytest.approx(plain + penalty, rel=1e-5)
 
 
 def test_measures() -> None:
