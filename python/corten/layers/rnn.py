@@ -164,9 +164,6 @@ class RNN(Layer):
 
     def _by_steps(self, sequences: Any, states: list[Any], mask: Any) -> tuple[Any, Any, list[Any]]:
         steps = ops.unstack(sequences, axis=1)
-        masks = (
-            [None] * len(steps) if mask is None else ops.split(ops.cast(mask, "float32"), max(1, len(steps)), axis=1)
-        )
         if not steps:
             raise ValueError(f"{type(self).__name__} {self.name!r}: expected at least one step, got {sequences.shape}")
         masks = [None] * len(steps)
