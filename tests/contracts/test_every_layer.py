@@ -259,6 +259,43 @@ def test_trains_to_the_same_bits_on_any_number_of_threads_eager_and_compiled(
     assert [way for way, bits in found.items() if bits != found[1, False]] == []
 
 
+def masked(line: tuple[str, dict[str, Any], list[tuple[int, ...]]]) -> bool:
+    """Whether its one input has steps that a mask of (batch, steps) may leave out, and Keras lets it."""
+    name, options, shapes = line
+    if len(shapes) > 1 or len(shapes[0]) < 2 or name in INDICES or name.startswith("Random"):
+        return False
+    # What walks backwards hands on the mask in the order of its outputs; Keras hands on that of its inputs.
+    if options.get("go_backwards") and options.get("return_sequences"):
+        return False
+    return len(shapes[0]) == 2 and options.get("axis") != 1 if name in ("BatchNormalization", "Softmax") else True
+
+
+MASKED = [line for line in LAYERS if masked(line)]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "shapes"), MASKED, ids=[f"{name}({','.join(options)})" for name, options, _ in MASKED]
+)
+def test_hands_a_mask_on_as_keras_does(
+    name: str, options: dict[str, Any], shapes: list[tuple[int, ...]], keras: Any
+) -> None:
+    if not hasattr(keras.layers, name):
+        pytest.skip("Keras has no such layer")
+    x = inputs(name, shapes)
+    mask = np.random.default_rng(1).random(x.shape[:2]) < 0.6
+    layer, oracle = made(layers, name, options), made(keras.layers, name, options)
+    oracle(x)
+    wanted = oracle.compute_mask(x, mask) if oracle.supports_masking else None
+    with Graph(eager=True) as graph:
+        given = graph.constant(x)
+        given.mask = graph.constant(mask.astype(np.float32))
+        found = flatten(call(layer, given))[0].mask
+    wanted = wanted[0] if isinstance(wanted, (list, tuple)) else wanted
+    assert (found is None) == (wanted is None)
+    if found is not None:
+        np.testing.assert_array_equal(found.numpy(), np.asarray(wanted))
+
+
 @each
 def test_makes_itself_again_from_its_configuration(
     name: str, options: dict[str, Any], shapes: list[tuple[int, ...]]
