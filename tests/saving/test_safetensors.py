@@ -366,6 +366,13 @@ def test_killed_while_saving(tmp_path: Path, moment: str) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions and links as POSIX has them")
+def test_any_name_that_the_file_system_takes(tmp_path: Path) -> None:
+    """Names are counted in bytes there, and the temporary file's must fit too."""
+    path = tmp_path / ("重" * 80 + ".safetensors")
+    save_file({"a": np.arange(3)}, path)
+    assert [found.name for found in tmp_path.iterdir()] == [path.name] and load_file(path)["a"].tolist() == [0, 1, 2]
+
+
 def test_permissions_are_kept_and_links_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_bytes(b"")
     (tmp_path / "real").chmod(0o640)

@@ -26,7 +26,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))
     mode = _mode_of(target)
-    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    part = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
         # Within the try, so that Ctrl-C can never come between the file and its removal.
