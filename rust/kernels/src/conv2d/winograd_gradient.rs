@@ -106,7 +106,7 @@ impl Kernel for GradientTransform<'_> {
         let half = s.splat(0.5);
         let transform = |[a, b]: [S::F; 2]| [a, s.mul(half, s.add(a, b)), s.mul(half, s.sub(a, b)), b];
         let part = count * filters;
-        assert!(zeros.len() == filters && out.len() == 16 * part && filters % S::LANES == 0);
+        assert!(zeros.len() == filters && out.len() == 16 * part && filters.is_multiple_of(S::LANES));
         for i in 0..count {
             let (n, top, left) = window([height.div_ceil(2), width.div_ceil(2)], first + i);
             let mut pixels = [[zeros; 2]; 2];
@@ -142,7 +142,7 @@ impl Kernel for TapTransform<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let size = self.sums.len() / 16;
-        assert!(self.out.len() == 9 * size && size % S::LANES == 0);
+        assert!(self.out.len() == 9 * size && size.is_multiple_of(S::LANES));
         let transform = |[a, b, c, d]: [S::F; 4]| {
             let even = s.add(b, c);
             [s.add(a, even), s.sub(b, c), s.sub(even, d)]
