@@ -595,6 +595,20 @@ def own(step):
         ("model.fit(x, y, verbose=0, callbacks=[callbacks.LambdaCallback(on_epoch_end=lambda e, l: model.fit(x, y, verbose=0))])", "RuntimeError+", "already being trained"),
         ("model.fit(x, y, verbose=0, callbacks=[callbacks.LambdaCallback(on_epoch_end=lambda e, l: (predict(x), model.evaluate(x, y, verbose=0)))])",),
     ]),
+    "22 arguments nested without end": (PLAIN + """
+loop = []; loop.append(loop)
+ring = {}; ring["a"] = ring
+deep = a
+for _ in range(100_000): deep = [deep]
+""", [
+        *[(f"{call}({value})", "ValueError", "nested", "100")
+          for value in ("loop", "deep") for call in ("ops.relu", "ops.concatenate", "ops.stack", "model", "L.Dense(2)", "corten.function(ops.relu)")],
+        ("model(ring)", "ValueError", "nested"),
+        ("ops.reshape(a, loop)", "ValueError", "nested"),
+        ("ops.add(a, [loop, loop])", "ValueError", "nested"),
+        ("model.predict(loop, verbose=0)", "ValueError|RecursionError"),
+        ("model.compile('sgd', loop)", "RecursionError|ValueError"),
+    ]),
     "29 more steps than data": (MLP, [
         ("h = warned(lambda: fit(x, y, steps_per_epoch=99, epochs=3), 'ended after 3 of 99 steps'); assert len(h.history['loss']) == 1",),
         ("h = warned(lambda: model.fit(iter([(x, y)] * 5), steps_per_epoch=3, epochs=9, verbose=0), 'ended after 2 of 3'); assert len(h.history['loss']) == 2",),

@@ -5,6 +5,7 @@ use crate::arrays::elements;
 use crate::call::{Call, run_call};
 use corten_engine::Slice;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -42,24 +43,36 @@ pub fn current(py: Python<'_>) -> Option<Py<PyAny>> {
 pub fn has_symbolic(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     static SYMBOLIC: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let symbolic = SYMBOLIC.import(value.py(), "corten.tensor", "SymbolicTensor")?;
-    any_instance(value, symbolic)
+    any_instance(value, symbolic, DEPTH)
 }
 
-fn any_instance(value: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<bool> {
+/// How deep arguments may nest: a list may hold itself, and the stack ends.
+const DEPTH: usize = 100;
+
+fn any_instance(value: &Bound<'_, PyAny>, class: &Bound<'_, PyType>, depth: usize) -> PyResult<bool> {
     if let Ok(items) = value.cast::<PyTuple>() {
-        return any_of(items.iter(), class);
+        return any_of(items.iter(), class, depth);
     }
     if let Ok(items) = value.cast::<PyList>() {
-        return any_of(items.iter(), class);
+        return any_of(items.iter(), class, depth);
     }
     if let Ok(items) = value.cast::<PyDict>() {
-        return any_of(items.values().iter(), class);
+        return any_of(items.values().iter(), class, depth);
     }
     value.is_instance(class)
 }
 
-fn any_of<'py>(mut items: impl Iterator<Item = Bound<'py, PyAny>>, class: &Bound<'py, PyType>) -> PyResult<bool> {
-    items.try_fold(false, |found, item| Ok(found || any_instance(&item, class)?))
+fn any_of<'py>(
+    mut items: impl Iterator<Item = Bound<'py, PyAny>>,
+    class: &Bound<'py, PyType>,
+    depth: usize,
+) -> PyResult<bool> {
+    let Some(depth) = depth.checked_sub(1) else {
+        let text =
+            format!("expected arguments nested at most {DEPTH} deep, got lists or dicts deeper, or in themselves");
+        return Err(PyValueError::new_err(text));
+    };
+    items.try_fold(false, |found, item| Ok(found || any_instance(&item, class, depth)?))
 }
 
 /// The most words that tell one way of calling from another, and the most ways that a function remembers.
