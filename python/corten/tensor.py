@@ -24,6 +24,7 @@ __all__ = [
     "Tensor",
     "Variable",
     "as_array",
+    "assign",
     "current_graph",
     "gradients",
     "has_symbolic",
@@ -289,11 +290,8 @@ class Variable(Operand):
         graph = current_graph()
         if graph is not None:
             graph.assign(self, value)
-            return
-        array = native(_numbers(value, self.name), _KINDS[self.dtype])
-        if array.shape != self.shape:
-            raise ValueError(f"assign to variable {self.path!r}: expected shape {self.shape}, got {array.shape}")
-        self.core.assign(array)
+        else:
+            assign([self], [value])
 
     def assign_add(self, value: Any) -> None:
         """``assign(self + value)``."""
@@ -309,12 +307,25 @@ class Variable(Operand):
         return f"<Variable path={self.path!r} shape={self.shape} dtype={self.dtype}>"
 
 
+def assign(variables: Sequence[Variable], values: Sequence[Any]) -> None:
+    """Gives each variable its value, outside any graph: all of them or, after an error or Ctrl-C, none."""
+    arrays = []
+    for variable, value in zip(variables, values, strict=True):
+        array = native(_numbers(value, variable.name), _KINDS[variable.dtype])
+        if array.shape != variable.shape:
+            raise ValueError(
+                f"assign to variable {variable.path!r}: expected shape {variable.shape}, got {array.shape}"
+            )
+        arrays.append(array)
+    _core.assign([variable.core for variable in variables], arrays)
+
+
 def current_graph() -> Graph | None:
     """The graph that ops called now, by this thread, are pushed to, if any."""
     return cast("Graph | None", _core.current())
 
 
-class Graph:
+class Graph(_core.Entered):
     """Ops applied to values; within ``with graph:`` ops are pushed to it."""
 
     def __init__(self, eager: bool = False) -> None:
@@ -329,13 +340,6 @@ class Graph:
         self.premises: list[tuple[Any, str, Any]] = []
         #: Where set, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call``: to look at what is inside.
         self.through: Callable[..., Any] | None = None
-
-    def __enter__(self) -> Graph:
-        _core.enter(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _core.leave()
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> Tensor:
         """A value fed at every run of the compiled graph."""

@@ -438,6 +438,7 @@ TABLES: dict[str, tuple[str, list[tuple[str, ...]]]] = {
         ("same(predict(x.tolist()), predict(x))",),
         ("same(predict(np.asmatrix(x)), predict(x))",),
         ("model.set_weights([w.astype(object) for w in model.get_weights()])", "TypeError", "object"),
+        ("model.set_weights([w + 1 for w in model.get_weights()[:-1]] + [np.array(['a'] * 3)])", "TypeError", "bias", "<U1"),
         ("model.set_weights([w.astype(complex) for w in model.get_weights()])", "TypeError", "complex"),
         ("model.set_weights([w.astype('f8') for w in model.get_weights()])",),
         ("corten.Variable(np.zeros(3), dtype='float64')", "ValueError", "float64"),
@@ -576,6 +577,14 @@ def own(step):
         ("class B(L.Layer):\n    def build(self, s): self.w = self.add_weight((s[-1],), initializer=boom)\n    def call(self, v): return v * self.w\nb = B(); b(x)", "Boom", "on purpose"),
         ("class B(L.Layer):\n    pass\nB()(x)", "NotImplementedError", "call"),
         ("L.Dense(2).add_loss(1.0)", "ValueError", "no step"),
+        # A layer whose build failed is as it was, those inside it too.
+        ("fail = [1]\ndef maybe(shape, dtype=None):\n    if fail and fail.pop(): boom()\n    return np.zeros(shape, 'f4')\n"
+         "for l, count in ((L.Dense(2, bias_initializer=maybe), 2), (L.LSTM(2, recurrent_initializer=maybe), 3), (L.TimeDistributed(L.Dense(2, bias_initializer=maybe)), 2)):\n"
+         "    fail[:] = [1]; v = x.reshape(5, 4, 4)\n"
+         "    try: l(v)\n"
+         "    except Boom: pass\n"
+         "    assert not l.built and not l.weights, l.weights\n"
+         "    l(v); assert len(l.weights) == count and len(l.get_weights()) == count, l.weights",),
         # What a failed step, or one of its own, leaves behind must not reach the next one.
         ("l = L.Dense(3, activity_regularizer='l2', input_shape=(4,)); m = Sequential([l]); m.compile('sgd', losses.SparseCategoricalCrossentropy(from_logits=True))\n"
          "l(x); m(x); m.predict(x, verbose=0); m.fit(x, y, verbose=0)",),

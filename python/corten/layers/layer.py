@@ -21,6 +21,7 @@ from corten.tensor import (
     SymbolicTensor,
     Tensor,
     Variable,
+    assign,
     current_graph,
     flatten,
     has_symbolic,
@@ -60,7 +61,7 @@ class _Context(threading.local):
 
     def __init__(self) -> None:
         self.training = False
-        self.names: list[str] = []
+        self.names: tuple[str, ...] = ()
 
 
 _context = _Context()
@@ -217,18 +218,15 @@ class Layer(Configured):
         return [weight.numpy() for weight in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Sets all weights. Nothing is changed if any shape does not fit (``ValueError``)."""
+        """Sets all weights: all of them or, if any does not fit (``TypeError``, ``ValueError``), none."""
         own = self.weights
         if len(weights) != len(own):
             raise ValueError(f"set_weights of {self.name!r}: expected {len(own)} arrays, got {len(weights)}")
-        arrays = [np.asarray(weight) for weight in weights]
-        for variable, array in zip(own, arrays, strict=True):
-            if array.shape != variable.shape:
-                raise ValueError(
-                    f"set_weights of {self.name!r}: {variable.path} has shape {variable.shape}, got {array.shape}"
-                )
-        for variable, array in zip(own, arrays, strict=True):
-            variable.assign(array)
+        if current_graph() is None:
+            assign(own, weights)
+        else:
+            for variable, weight in zip(own, weights, strict=True):
+                variable.assign(weight)
 
     def count_params(self) -> int:
         """The number of floats in all weights."""
@@ -268,8 +266,7 @@ class Layer(Configured):
         variable.path = "/".join(
             [*_context.names, *([self.name] if self.name not in _context.names[-1:] else []), name]
         )
-        self._weights.append(variable)
-        self._kept = None
+        self._weights = [*self._weights, variable]
         return variable
 
     def build(self, input_shape: Any) -> None:
@@ -278,12 +275,23 @@ class Layer(Configured):
     def _build_once(self, shapes: Any) -> None:
         if self.built:
             return
-        with _naming(self.name):
+        inside = self._inside()
+        before = [(layer, dict(vars(layer)), dict(layer._attributes)) for layer in inside]
+        names, _context.names = _context.names, (*_context.names, self.name)
+        try:
             if _shapes_asked(type(self).build):
                 self.build(**shapes)
             else:
                 self.build(shapes)
-        self.built = True
+            self.built = True
+        except BaseException:
+            # Weights made so far would be there twice after another try.
+            for layer, own, attributes in before:
+                vars(layer).clear()
+                vars(layer).update(own, _attributes=attributes)
+            raise
+        finally:
+            _context.names = names
 
     def _shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What ``build`` is given: the shape of the first argument or, where it asks for several, each by its name."""
@@ -382,14 +390,16 @@ class Layer(Configured):
             args = map_nested(lambda leaf: _cast(graph, leaf), args)
         if not _context.names:
             self._forget_losses(graph)
-        before, _context.training = _context.training, bool(training)
+        training = bool(training)
         scope = graph.core.scope(self.name)
+        # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
+        names, before = _context.names, _context.training
+        _context.names, _context.training = (*names, self.name), training
         try:
-            with _naming(self.name):
-                through = graph.through
-                outputs = self.call(*args, **kwargs) if through is None else through(self, *args, **kwargs)
+            through = graph.through
+            outputs = self.call(*args, **kwargs) if through is None else through(self, *args, **kwargs)
         finally:
-            _context.training = before
+            _context.names, _context.training = names, before
             graph.core.scope(scope)
         if outputs is None:
             raise TypeError(f"{type(self).__name__}.call of {self.name!r} gave None; is there a return?")
@@ -451,7 +461,7 @@ class Layer(Configured):
         if graph is None:
             added = self._added
         elif graph.losses:
-            inside = self._inside()
+            inside = {id(layer) for layer in self._inside()}
             added = [loss for layer, loss in graph.losses if id(layer) in inside]
         else:
             added = []
@@ -463,19 +473,19 @@ class Layer(Configured):
     def _forget_losses(self, graph: Graph) -> None:
         """A layer called anew adds anew."""
         if graph.losses:
-            inside = self._inside()
+            inside = {id(layer) for layer in self._inside()}
             graph.losses = [entry for entry in graph.losses if id(entry[0]) not in inside]
 
-    def _inside(self) -> set[int]:
+    def _inside(self) -> list[Layer]:
         """The layer itself and those inside it."""
-        inside: set[int] = set()
+        inside: dict[int, Layer] = {}
         left: list[Layer] = [self]
         while left:
             layer = left.pop()
             if id(layer) not in inside:
-                inside.add(id(layer))
+                inside[id(layer)] = layer
                 left.extend(layer._sublayers())
-        return inside
+        return list(inside.values())
 
     # --- configuration -------------------------------------------------------------------------------------------
 
@@ -563,19 +573,6 @@ class _Contents:
 
 def _tracked(value: Any) -> bool:
     return isinstance(value, (Layer, Variable, list, tuple, dict)) or hasattr(value, "variables")
-
-
-class _naming:
-    """Names the layer being built or called, for the paths of its weights."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        _context.names.append(self.name)
-
-    def __exit__(self, *_: object) -> None:
-        _context.names.pop()
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from corten.layers.layer import Layer, snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
 from corten.saving import safetensors
-from corten.tensor import Graph, SymbolicTensor, Tensor, Variable, has_symbolic, map_nested
+from corten.tensor import Graph, SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested
 
 __all__ = ["Model"]
 
@@ -144,8 +144,7 @@ class Model(Trainer, Layer):
             named = {n: w for n, w in named.items() if n in loaded and loaded[n].shape == w.shape}
         else:
             loaded = safetensors.load_file(filepath, {n: (w.shape, "float32") for n, w in named.items()})
-        for name, weight in named.items():
-            weight.assign(loaded[name])
+        assign(list(named.values()), [loaded[name] for name in named])
 
     def summary(
         self,

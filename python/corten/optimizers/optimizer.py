@@ -203,8 +203,9 @@ class Optimizer(Configured):
             if self.gradient_accumulation_steps is not None:
                 slots["gradient_accumulator"] = self.add_variable(variable, "gradient_accumulator")
             slots.update(self.slots(variable))
-            self._known[id(variable)] = variable
+            # In this order: Ctrl-C may come between, and what is known must have its slots.
             self._slots[id(variable)] = slots
+            self._known[id(variable)] = variable
         self.built = True
 
     def exclude_from_weight_decay(

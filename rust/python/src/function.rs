@@ -19,17 +19,26 @@ thread_local! {
     static GRAPHS: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Makes `graph` the one that this thread pushes ops to.
-#[pyfunction]
-pub fn enter(graph: Py<PyAny>) {
-    GRAPHS.with_borrow_mut(|graphs| graphs.push(graph));
-}
+/// A graph that this thread pushes ops to within `with`. Native, for Python looks at signals before and after each of
+/// its own functions: a `__enter__` or `__exit__` of Python's could be ended by Ctrl-C half way, and the graph left here.
+#[pyclass(frozen, subclass, module = "corten._core")]
+pub struct Entered;
 
-/// Ends what the last `enter` began.
-#[pyfunction]
-pub fn leave() {
-    // Dropped after the borrow: it may run Python.
-    drop(GRAPHS.with_borrow_mut(Vec::pop));
+#[pymethods]
+impl Entered {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Entered {
+        Entered
+    }
+    fn __enter__(slf: Bound<'_, Entered>) -> Bound<'_, Entered> {
+        GRAPHS.with_borrow_mut(|graphs| graphs.push(slf.clone().into_any().unbind()));
+        slf
+    }
+    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _error: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
+        // Dropped after the borrow: it may run Python.
+        drop(GRAPHS.with_borrow_mut(Vec::pop));
+    }
 }
 
 /// The graph that this thread pushes ops to, or None.

@@ -77,15 +77,15 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     expect_one_interpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<call::Call>()?;
+    module.add_class::<function::Entered>()?;
     module.add_class::<function::Function>()?;
     module.add_class::<graph::Graph>()?;
     module.add_class::<program::Program>()?;
     module.add_class::<variable::Variable>()?;
     module.add_function(wrap_pyfunction!(call::run, module)?)?;
-    module.add_function(wrap_pyfunction!(function::enter, module)?)?;
-    module.add_function(wrap_pyfunction!(function::leave, module)?)?;
     module.add_function(wrap_pyfunction!(function::current, module)?)?;
     module.add_function(wrap_pyfunction!(function::has_symbolic, module)?)?;
+    module.add_function(wrap_pyfunction!(variable::assign, module)?)?;
     module.add_function(wrap_pyfunction!(threads, module)?)?;
     module.add_function(wrap_pyfunction!(set_threads, module)?)?;
     module.add_function(wrap_pyfunction!(isa, module)?)?;

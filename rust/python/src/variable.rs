@@ -38,16 +38,23 @@ impl Variable {
         guarded(py, || place.copy_from(self.0.read().slice()))?;
         Ok(copy.into_array())
     }
-    /// Takes a copy of `value`, of the same shape and type.
-    fn assign(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+}
+
+/// Gives each variable a copy of its value, of the same shape and type: all of them or, after an error, none.
+#[pyfunction]
+pub fn assign(py: Python<'_>, variables: Vec<Bound<'_, Variable>>, values: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
+    let mut pairs = Vec::with_capacity(variables.len());
+    for (variable, value) in variables.iter().zip(&values) {
         let (spec, data) = Source::new(value)?.data(py)?;
-        guarded(py, || {
-            if spec != *self.0.spec() {
-                let text = format!("assign: the variable is {:?}, the value {spec:?}", self.0.spec());
-                return Err(engine::Error::Shape(text));
-            }
-            *self.0.write() = data;
-            Ok(())
-        })
+        let variable = variable.get().0.clone();
+        if spec != *variable.spec() {
+            let text = format!("assign: the variable is {:?}, the value {spec:?}", variable.spec());
+            return Err(raise(py, engine::Error::Shape(text)));
+        }
+        pairs.push((variable, data));
     }
+    guarded(py, || {
+        pairs.into_iter().for_each(|(variable, data)| *variable.write() = data);
+        Ok(())
+    })
 }
