@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ParamSpec, TypeVar, Union, cast
 
@@ -30,6 +31,7 @@ __all__ = [
     "has_symbolic",
     "push",
     "symbolic",
+    "tracing",
 ]
 
 Array = NDArray[Any]
@@ -42,6 +44,12 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=functools.partial(_core.after_fork, False),
         after_in_child=functools.partial(_core.after_fork, True),
     )
+
+#: One thread at a time traces a step, runs one op by op, or builds a layer. A fork waits for it, else the child would
+#: for ever.
+tracing = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=tracing.acquire, after_in_parent=tracing.release, after_in_child=tracing.release)
 
 _KINDS = {"float32": np.float32, "int32": np.int32, "uint8": np.uint8}
 _OWN = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.uint8))

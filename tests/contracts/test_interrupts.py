@@ -12,8 +12,8 @@ import numpy as np
 import corten
 from corten import layers as L
 from corten.layers.layer import _context
-from corten.models import step
-from corten.tensor import current_graph
+
+from corten.tensor import current_graph, tracing
 
 CALLS = {code for name, code in dis.opmap.items() if name.startswith("CALL") or name == "JUMP_BACKWARD"}
 
@@ -54,7 +54,7 @@ def everywhere(make, most=150):
         Interrupt(at).run(action)
         assert current_graph() is None, f"look {at} of {counter.looks}: a graph is still entered"
         assert (_context.names, _context.training) == ((), False), (at, _context.names)
-        assert not step._tracing._is_owned(), at
+        assert not tracing._is_owned(), at
         check()
 
 x = np.random.default_rng(0).normal(size=(8, 4)).astype("f4")

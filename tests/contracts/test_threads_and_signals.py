@@ -306,6 +306,30 @@ assert codes == [0] * 10, codes
         output(program, timeout=60)
 
 
+@pytest.mark.parametrize(
+    ("made", "count"),
+    [("L.Dense(7)", 2), ("L.Bidirectional(L.GRU(2))", 6), ("Sequential([L.Dense(7), L.Dense(2)])", 4)],
+)
+def test_a_layer_that_threads_call_for_the_first_time_is_built_once(made: str, count: int) -> None:
+    program = (
+        PRELUDE
+        + """
+sys.setswitchinterval(1e-6)
+x = np.ones((2, 4, 4), "f4")
+for _ in range(30):
+    layer, gate, results = MADE, threading.Barrier(5), []
+    def work():
+        gate.wait()
+        try: results.append(layer(x).tobytes())
+        except Exception as error: results.append(repr(error))
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    [t.start() for t in threads]; [t.join() for t in threads]
+    assert len(layer.weights) == COUNT and len(set(results)) == 1, (len(layer.weights), set(results))
+"""
+    )
+    output(program.replace("MADE", made).replace("COUNT", str(count)), timeout=60)
+
+
 @pytest.mark.parametrize("kind", ["small", "large"])
 def test_threads_predict_at_once_and_each_gets_its_own(kind: str) -> None:
     program = (

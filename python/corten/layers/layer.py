@@ -27,6 +27,7 @@ from corten.tensor import (
     has_symbolic,
     map_nested,
     record,
+    tracing,
 )
 
 __all__ = ["Layer", "auto_name", "reset_names"]
@@ -275,6 +276,12 @@ class Layer(Configured):
     def _build_once(self, shapes: Any) -> None:
         if self.built:
             return
+        with tracing:
+            # Another thread may have built it meanwhile.
+            if not self.built:
+                self._build_now(shapes)
+
+    def _build_now(self, shapes: Any) -> None:
         inside = self._inside()
         before = [(layer, dict(vars(layer)), dict(layer._attributes)) for layer in inside]
         names, _context.names = _context.names, (*_context.names, self.name)

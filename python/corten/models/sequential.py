@@ -10,7 +10,7 @@ from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
 from corten.models.functional import Functional
 from corten.models.model import Model
-from corten.tensor import SymbolicTensor, Tensor, flatten
+from corten.tensor import SymbolicTensor, Tensor, flatten, tracing
 
 __all__ = ["Sequential"]
 
@@ -177,7 +177,10 @@ class Sequential(Model):
         if self._functional is None:
             if not isinstance(inputs, Tensor):
                 raise TypeError(f"{self.name!r}: expected one tensor, got {type(inputs).__name__}")
-            self.build(inputs.shape)
+            with tracing:
+                # Another thread may have built it meanwhile.
+                self.build(inputs.shape)
         elif not self._promised and isinstance(inputs, Tensor):
-            self._widen(inputs.shape)
+            with tracing:
+                self._widen(inputs.shape)
         return self._whole().call(inputs)

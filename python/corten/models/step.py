@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from corten.tensor import Array, Graph, flatten, map_nested
+from corten.tensor import Array, Graph, flatten, map_nested, tracing
 
 __all__ = ["Step", "Steps", "run_eagerly"]
-
-#: One thread at a time traces a step or runs one op by op. A fork waits for it, else the child would for ever.
-_tracing = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_tracing.acquire, after_in_parent=_tracing.release, after_in_child=_tracing.release)
 
 
 class Step:
@@ -75,7 +68,7 @@ class Steps:
         kinds: Sequence[str],
     ) -> Step:
         """Traces a step and keeps it; ``key`` is asked afterwards, for a trace may build what identifies it."""
-        with _tracing:
+        with tracing:
             step = Step(function, structure, shapes, kinds)
             self._kept = [*self._kept[-31:], (key(), step)]
         return step
@@ -83,7 +76,7 @@ class Steps:
 
 def run_eagerly(function: Callable[[Any], Any], structure: Any, arrays: Sequence[Array], kinds: Sequence[str]) -> Any:
     """The same as a step, op by op: arrays in the structure of what ``function`` returned."""
-    with _tracing, Graph(eager=True) as graph:
+    with tracing, Graph(eager=True) as graph:
         leaves = [graph.constant(_cast(array, kind)) for array, kind in zip(arrays, kinds, strict=True)]
         outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
         results = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf).numpy(), outputs)
