@@ -100,6 +100,18 @@ def make():
 everywhere(make, 60)
 """
 
+CLAIMED = """
+def make():
+    model = corten.Sequential([L.Dense(2, input_shape=(4,))])
+    model.compile("sgd", "mse")
+    object.__setattr__(model, "_on_batch", lambda *_: None)
+    def check():
+        del model._on_batch
+        model.train_on_batch(x, x[:, :2])
+    return lambda: model.train_on_batch(x), check
+everywhere(make)
+"""
+
 STEP = """
 def make():
     w, optimizer = corten.Variable(np.zeros(4, "f4")), corten.optimizers.Adam(0.1)
@@ -125,9 +137,10 @@ everywhere(make, 600)
         WEIGHTS.replace("ACTION", "lambda: model.load_weights(file)"),
         TRAINED.replace("EAGER", "False"),
         TRAINED.replace("EAGER", "True"),
+        CLAIMED,
         STEP,
     ],
-    ids=["lstm", "bidirectional", "set_weights", "load_weights", "fit", "fit-eagerly", "function"],
+    ids=["lstm", "bidirectional", "set_weights", "load_weights", "fit", "fit-eagerly", "train_on_batch", "function"],
 )
 def test_ctrl_c_anywhere_leaves_nothing_half_done(program: str) -> None:
     output(PRELUDE + program, timeout=120)

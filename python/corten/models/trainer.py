@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +27,8 @@ from corten.random import draw_seed
 from corten.tensor import SymbolicTensor, Variable, flatten, map_nested
 
 __all__ = ["Trainer"]
+
+Result = TypeVar("Result")
 
 #: Seconds of native work between two looks at Python: at signals, and at the progress bar.
 PAUSE = 0.1
@@ -57,7 +57,6 @@ class Trainer:
 
     def _start_trainer(self) -> None:
         object.__setattr__(self, "_steps", Steps())
-        object.__setattr__(self, "_training_now", (os.getpid(), threading.Lock()))
         object.__setattr__(self, "_compiled_loss", None)
         object.__setattr__(self, "_compiled_metrics", None)
         object.__setattr__(self, "_loss_tracker", metrics.Mean(name="loss"))
@@ -68,7 +67,6 @@ class Trainer:
         object.__setattr__(self, "history", None)
 
     _steps: Steps
-    _training_now: tuple[int, threading.Lock]
     _compiled_loss: CompiledLoss | None
     _compiled_metrics: CompiledMetrics | None
     _loss_tracker: metrics.Mean
@@ -324,7 +322,8 @@ class Trainer:
         _expect_steps(steps_per_epoch, "steps_per_epoch")
         _expect_steps(validation_steps, "validation_steps")
         _due(validation_freq, 0)
-        with self._alone():
+
+        def run() -> History:
             seed = draw_seed() if shuffle else 0
             data = batches_of(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, seed, class_weight)
             _expect_rows(data, "fit")
@@ -339,6 +338,8 @@ class Trainer:
             return self._fit_epochs(
                 data, validation, epochs, initial_epoch, verbose, callbacks, validation_freq, steps_per_epoch
             )
+
+        return self._alone(run)
 
     def _fit_epochs(
         self,
@@ -582,8 +583,7 @@ class Trainer:
         """One training step on one batch; returns its loss and metrics as ``evaluate`` does."""
         if not self.compiled:
             raise RuntimeError(f"{self.name!r} must be compiled before train_on_batch; call compile(optimizer, loss)")
-        with self._alone():
-            return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
+        return self._alone(lambda: self._on_batch("train", x, y, sample_weight, class_weight, return_dict))
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One evaluation step on one batch; returns its loss and metrics as ``evaluate`` does."""
@@ -597,19 +597,21 @@ class Trainer:
         chunk = Chunk(data.columns, data.structure, None, 0, data.rows, 1)
         return self._predict(chunk, None, 0)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        pid, lock = self._training_now
-        if pid != os.getpid():
-            # What another thread of the parent was doing does not go on in a forked child.
-            pid, lock = os.getpid(), threading.Lock()
-            object.__setattr__(self, "_training_now", (pid, lock))
-        if not lock.acquire(blocking=False):
-            raise RuntimeError(f"{self.name!r} is already being trained by another thread")
+    def _alone(self, action: Callable[[], Result]) -> Result:
+        """What ``action`` gives, unless the model is being trained."""
+        state, mine = vars(self), (os.getpid(), object())
         try:
-            yield
+            now = state.setdefault("_training_now", mine)
+            if now[0] != mine[0]:
+                # What another thread of the parent was doing does not go on in a forked child.
+                state["_training_now"] = mine
+            elif now is not mine:
+                raise RuntimeError(f"{self.name!r} is already being trained, by another thread or further out in this")
+            return action()
         finally:
-            lock.release()
+            # No call, for at a call Ctrl-C may end the function, and the model would count as trained for ever.
+            if "_training_now" in state and state["_training_now"] is mine:
+                del state["_training_now"]
 
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
         data = Batches(x, y, sample_weight, 1, class_weight=class_weight)
