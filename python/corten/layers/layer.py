@@ -13,6 +13,7 @@ import numpy as np
 
 from corten import constraints, initializers, regularizers
 from corten.configured import Configured, plain
+from corten.errors import ShapeError
 from corten.random import SeedGenerator
 from corten.tensor import (
     Array,
@@ -127,7 +128,8 @@ class Layer(Configured):
         if input_dim is not None:
             input_shape = (input_dim,)
         if input_shape is not None:
-            batch_input_shape = (batch_size, *input_shape)
+            sizes = tuple(input_shape) if hasattr(input_shape, "__iter__") else input_shape
+            batch_input_shape = (batch_size, *_promised(type(self).__name__, sizes))
         #: The shape, with the batch, that was promised to the constructor.
         self.promised_shape = None if batch_input_shape is None else _promised(type(self).__name__, batch_input_shape)
 
@@ -405,6 +407,11 @@ class Layer(Configured):
         try:
             through = graph.through
             outputs = self.call(*args, **kwargs) if through is None else through(self, *args, **kwargs)
+        except AttributeError as error:
+            if args and isinstance(args[0], (list, tuple, dict)) and error.obj is args[0]:
+                shapes = _shapes(args[0])
+                raise ShapeError(f"{type(self).__name__} {self.name!r}: expected one input, got {shapes}") from error
+            raise
         finally:
             _context.names, _context.training = names, before
             graph.core.scope(scope)
@@ -511,7 +518,7 @@ _IMPLIED = {"input_shape", "batch_input_shape", "input_dim", "batch_size", "dtyp
 def _promised(kind: str, shape: Sequence[int | None]) -> tuple[int | None, ...]:
     """A shape given to a constructor, its sizes checked."""
     if not isinstance(shape, (list, tuple)):
-        raise ValueError(f"{kind}: a shape is a tuple, got {shape!r}")
+        raise ValueError(f"{kind}: a shape is a tuple such as (28, 28, 1) or (4,), got {shape!r}")
     for size in shape:
         if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 0):
             raise ValueError(f"{kind}: sizes must be ints >= 0 or None, got {size!r} in {tuple(shape)}")
