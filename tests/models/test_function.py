@@ -193,3 +193,26 @@ def test_a_gradient_penalty_is_differentiated_again() -> None:
             sides.append(float(penalty(x)[0]))
         variable.assign(weights)
         assert (sides[0] - sides[1]) / 2e-3 == pytest.approx(np.abs(gradient).sum(), rel=2e-2, abs=2e-3)
+
+
+def test_a_fixed_argument_is_told_from_others_that_are_equal_to_it() -> None:
+    divide = corten.function(lambda x, y: x / y)
+    assert (divide(np.float32([1]), 0.0), divide(np.float32([1]), -0.0)) == (np.inf, -np.inf)
+    count = corten.function(lambda x, some: x * len(some))
+    some = {1}
+    assert count(np.float32([1]), some) == 1
+    some.add(2)
+    assert count(np.float32([1]), some) == 2
+
+
+def test_nan_as_a_fixed_argument_is_traced_once() -> None:
+    traces = []
+
+    @corten.function
+    def scale(x: Any, by: float) -> Any:
+        traces.append(by)
+        return x * by
+
+    for _ in range(3):
+        scale(np.float32([1]), float("nan"))
+    assert len(traces) == 1

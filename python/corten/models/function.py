@@ -23,6 +23,11 @@ class _Place:
     index: int
 
 
+def _value(leaf: Any) -> Any:
+    """What tells one fixed argument from another: 0.0 from -0.0, but not NaN from NaN; and a set as it is now."""
+    return leaf.hex() if isinstance(leaf, float) else frozenset(leaf) if isinstance(leaf, set) else leaf
+
+
 class Function:
     """What :func:`function` makes of a Python function: call it as you would call that.
 
@@ -45,11 +50,11 @@ class Function:
             # Inside another step it is a part of that.
             return self.python_function(*args, **kwargs)
         arrays: list[Any] = []
-        fixed: list[type] = []
+        fixed: list[Any] = []
 
         def take(leaf: Any) -> Any:
             if isinstance(leaf, Operand) or not hasattr(leaf, "__array__"):
-                fixed.append(type(leaf))
+                fixed.append((type(leaf), _value(leaf)))
                 return leaf
             # The engine takes rows: the whole array is one.
             arrays.append(column(np.asarray(leaf)[None], f"argument {len(arrays)} of {self.__name__}"))
@@ -65,7 +70,7 @@ class Function:
 
         if self.run_eagerly:
             return run_eagerly(call, places, [array[0] for array in arrays], kinds)
-        key = given, fixed, shapes, kinds
+        key = map_nested(lambda leaf: leaf if isinstance(leaf, _Place) else None, given), fixed, shapes, kinds
         step = self._steps.get(key) or self._steps.trace(lambda: key, call, places, shapes, kinds)
         targets = [np.empty((1, *shape), dtype) for shape, dtype in step.specs]
         step.program.run(arrays, None, 0, 1, 1, targets, None, float("inf"))
