@@ -387,3 +387,9 @@ def test_permissions_are_kept_and_links_followed(tmp_path: Path) -> None:
     finally:
         os.umask(umask)
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o640
+
+
+def test_masked_arrays_are_not_saved_as_if_nothing_were_masked(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"'w'.*masked"):
+        save_file({"w": np.ma.masked_array([1.0, 2.0], mask=[True, False])}, tmp_path / "w.safetensors")
+    assert not list(tmp_path.iterdir())

@@ -95,6 +95,11 @@ def save_file(
             if not isinstance(key, str) or not isinstance(text, str):
                 raise TypeError(f"save_file: metadata must map strings to strings, got {key!r}: {text!r}")
         header[_METADATA] = dict(metadata)
+    masked = [name for name, array in tensors.items() if isinstance(array, np.ma.MaskedArray)]
+    if masked:
+        raise TypeError(
+            f"save_file: tensor {masked[0]!r}: masked arrays are not supported; fill the masked entries first"
+        )
     arrays = {name: np.asarray(array) for name, array in tensors.items()}
     for name, array in arrays.items():
         if not isinstance(name, str):
