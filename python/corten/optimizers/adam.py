@@ -18,9 +18,9 @@ __all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 
 def expect_betas(kind: str, beta_1: float, beta_2: float, epsilon: float) -> None:
     """``ValueError`` unless the betas are in [0, 1) and epsilon is above 0."""
-    expect(kind, "beta_1", beta_1, 0 <= beta_1 < 1, "0 <= beta_1 < 1")
-    expect(kind, "beta_2", beta_2, 0 <= beta_2 < 1, "0 <= beta_2 < 1")
-    expect(kind, "epsilon", epsilon, 0 <= epsilon < float("inf"), "0 <= epsilon")
+    expect(kind, "beta_1", beta_1, lambda v: 0 <= v < 1, "0 <= beta_1 < 1")
+    expect(kind, "beta_2", beta_2, lambda v: 0 <= v < 1, "0 <= beta_2 < 1")
+    expect(kind, "epsilon", epsilon, lambda v: 0 <= v < float("inf"), "0 <= epsilon")
 
 
 class Adam(Fused):

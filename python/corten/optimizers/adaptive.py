@@ -56,9 +56,9 @@ class RMSprop(Fused):
         name: str | None = None,
     ) -> None:
         super().__init__(**forwarded(locals(), "rho", "momentum", "epsilon", "centered"))
-        expect("RMSprop", "rho", rho, 0 <= rho <= 1, "0 <= rho <= 1")
-        expect("RMSprop", "momentum", momentum, 0 <= momentum <= 1, "0 <= momentum <= 1")
-        expect("RMSprop", "epsilon", epsilon, 0 <= epsilon < math.inf, "0 <= epsilon")
+        expect("RMSprop", "rho", rho, lambda v: 0 <= v <= 1, "0 <= rho <= 1")
+        expect("RMSprop", "momentum", momentum, lambda v: 0 <= v <= 1, "0 <= momentum <= 1")
+        expect("RMSprop", "epsilon", epsilon, lambda v: 0 <= v < math.inf, "0 <= epsilon")
         self.rho = rho
         self.momentum = momentum
         self.epsilon = epsilon
@@ -118,9 +118,9 @@ class Adagrad(Fused):
         name: str | None = None,
     ) -> None:
         super().__init__(**forwarded(locals(), "initial_accumulator_value", "epsilon"))
-        fits = 0 <= initial_accumulator_value < math.inf
-        expect("Adagrad", "initial_accumulator_value", initial_accumulator_value, fits, "a value of at least 0")
-        expect("Adagrad", "epsilon", epsilon, 0 <= epsilon < math.inf, "0 <= epsilon")
+        value = initial_accumulator_value
+        expect("Adagrad", "initial_accumulator_value", value, lambda v: 0 <= v < math.inf, "a value of at least 0")
+        expect("Adagrad", "epsilon", epsilon, lambda v: 0 <= v < math.inf, "0 <= epsilon")
         self.initial_accumulator_value = initial_accumulator_value
         self.epsilon = epsilon
 
@@ -168,8 +168,8 @@ class Adadelta(Fused):
         name: str | None = None,
     ) -> None:
         super().__init__(**forwarded(locals(), "rho", "epsilon"))
-        expect("Adadelta", "rho", rho, 0 <= rho <= 1, "0 <= rho <= 1")
-        expect("Adadelta", "epsilon", epsilon, 0 <= epsilon < math.inf, "0 <= epsilon")
+        expect("Adadelta", "rho", rho, lambda v: 0 <= v <= 1, "0 <= rho <= 1")
+        expect("Adadelta", "epsilon", epsilon, lambda v: 0 <= v < math.inf, "0 <= epsilon")
         self.rho = rho
         self.epsilon = epsilon
 

@@ -21,11 +21,11 @@ from corten.tensor import Graph, Tensor, Variable, current_graph, push
 __all__ = ["Optimizer"]
 
 
-def expect(kind: str, name: str, value: Any, fits: bool, wanted: str) -> None:
+def expect(kind: str, name: str, value: Any, fits: Callable[[Any], bool], wanted: str) -> None:
     """``ValueError`` unless ``fits``; ``TypeError`` where ``value`` is no number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
-    if not fits:
+    if not fits(value):
         raise ValueError(f"{kind}: expected {wanted}, got {name}={value}")
 
 
@@ -87,17 +87,16 @@ class Optimizer(Configured):
     ) -> None:
         kind = type(self).__name__
         if weight_decay is not None:
-            expect(kind, "weight_decay", weight_decay, 0 <= weight_decay < math.inf, "0 <= weight_decay")
+            expect(kind, "weight_decay", weight_decay, lambda v: 0 <= v < math.inf, "0 <= weight_decay")
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         for key, value in clips.items():
             if value is not None:
-                expect(kind, key, value, 0 < value < math.inf, f"0 < {key}")
+                expect(kind, key, value, lambda v: 0 < v < math.inf, f"0 < {key}")
         if sum(value is not None for value in clips.values()) > 1:
             raise ValueError(f"{kind}: only one of clipnorm, clipvalue and global_clipnorm can be set, got {clips}")
         if loss_scale_factor is not None:
-            fits = 0 < loss_scale_factor < math.inf
-            expect(kind, "loss_scale_factor", loss_scale_factor, fits, "0 < loss_scale_factor")
-        expect(kind, "ema_momentum", ema_momentum, 0 <= ema_momentum <= 1, "0 <= ema_momentum <= 1")
+            expect(kind, "loss_scale_factor", loss_scale_factor, lambda v: 0 < v < math.inf, "0 < loss_scale_factor")
+        expect(kind, "ema_momentum", ema_momentum, lambda v: 0 <= v <= 1, "0 <= ema_momentum <= 1")
         expect_count(kind, "ema_overwrite_frequency", ema_overwrite_frequency, 1)
         expect_count(kind, "gradient_accumulation_steps", gradient_accumulation_steps, 2)
         self.name = name or kind.lower()
@@ -128,8 +127,7 @@ class Optimizer(Configured):
             return value
         if isinstance(value, (np.ndarray, Variable)) and value.shape == ():
             value = float(np.asarray(value))
-        fits = isinstance(value, numbers.Real) and 0 <= float(value) < math.inf
-        expect(type(self).__name__, "learning_rate", value, fits, "0 <= learning_rate")
+        expect(type(self).__name__, "learning_rate", value, lambda v: 0 <= v < math.inf, "0 <= learning_rate")
         return Variable(np.float32(value), trainable=False, name="learning_rate")
 
     # --- what it remembers ---------------------------------------------------------------------------------------

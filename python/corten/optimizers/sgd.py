@@ -49,7 +49,7 @@ class SGD(Fused):
         name: str | None = None,
     ) -> None:
         super().__init__(**forwarded(locals(), "momentum", "nesterov"))
-        expect("SGD", "momentum", momentum, 0 <= momentum <= 1, "0 <= momentum <= 1")
+        expect("SGD", "momentum", momentum, lambda v: 0 <= v <= 1, "0 <= momentum <= 1")
         self.momentum = momentum
         self.nesterov = nesterov
 
@@ -97,8 +97,8 @@ class Lion(Fused):
         name: str | None = None,
     ) -> None:
         super().__init__(**forwarded(locals(), "beta_1", "beta_2"))
-        expect("Lion", "beta_1", beta_1, 0 < beta_1 <= 1, "0 < beta_1 <= 1")
-        expect("Lion", "beta_2", beta_2, 0 <= beta_2 <= 1, "0 <= beta_2 <= 1")
+        expect("Lion", "beta_1", beta_1, lambda v: 0 < v <= 1, "0 < beta_1 <= 1")
+        expect("Lion", "beta_2", beta_2, lambda v: 0 <= v <= 1, "0 <= beta_2 <= 1")
         self.beta_1 = beta_1
         self.beta_2 = beta_2
 
