@@ -299,8 +299,8 @@ class AUC(Metric):
             raise ValueError("AUC: num_labels is for multi_label=True only")
         if thresholds is not None:
             inner = sorted(_thresholds("AUC", list(thresholds), 0.5))
-        elif isinstance(num_thresholds, bool) or not isinstance(num_thresholds, int) or num_thresholds < 2:
-            raise ValueError(f"AUC: num_thresholds must be an int above 1, got {num_thresholds!r}")
+        elif isinstance(num_thresholds, bool) or not isinstance(num_thresholds, int) or not 1 < num_thresholds <= 2**20:
+            raise ValueError(f"AUC: num_thresholds must be an int from 2 to {2**20}, got {num_thresholds!r}")
         else:
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         self.curve = str(curve).upper()

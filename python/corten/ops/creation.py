@@ -127,6 +127,8 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     >>> ops.arange(3)
     array([0, 1, 2], dtype=int32)
     """
+    if step == 0:
+        raise ValueError("arange: step: expected a number other than 0, got 0")
     values = np.arange(start, stop, step) if stop is not None else np.arange(0, start, step)
     return constant(values if dtype is None else values.astype(kind(dtype)))
 
