@@ -53,10 +53,7 @@ def column(value: Any, what: str) -> Array:
         value = value.to_numpy()
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{what}: masked arrays are not supported; fill the masked entries first (array.filled(...))")
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise TypeError(f"{what}: expected an array of numbers, got {type(value).__name__} ({error})") from None
+    array = _array(value, what)
     kind = array.dtype.kind
     if kind not in "fiub":
         raise TypeError(f"{what}: expected an array of numbers, got dtype {array.dtype}")
@@ -72,6 +69,13 @@ def column(value: Any, what: str) -> Array:
     else:
         dtype = np.int32 if size <= 2 or (kind == "i" and size == 4) else np.int64
     return native(array, dtype)
+
+
+def _array(value: Any, what: str) -> Array:
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{what}: expected an array of numbers, got {type(value).__name__} ({error})") from None
 
 
 def kind_of(array: Array) -> str:
@@ -92,9 +96,9 @@ def _columns(x: Any, y: Any, sample_weight: Any) -> tuple[list[Array], Any]:
         return take
 
     structure = pack(
-        map_nested(leaf("x"), _nest(x)),
-        map_nested(leaf("y"), _nest(y)),
-        map_nested(leaf("sample_weight"), _nest(sample_weight)),
+        map_nested(leaf("x"), _nest(x, "x")),
+        map_nested(leaf("y"), _nest(y, "y")),
+        map_nested(leaf("sample_weight"), _nest(sample_weight, "sample_weight")),
     )
     counts = {len(array) for array in columns}
     if len(counts) > 1:
@@ -104,12 +108,12 @@ def _columns(x: Any, y: Any, sample_weight: Any) -> tuple[list[Array], Any]:
     return columns, structure
 
 
-def _nest(value: Any) -> Any:
+def _nest(value: Any, what: str) -> Any:
     """A list of numbers (NumPy's too) is one array, a list of arrays several."""
     if isinstance(value, (list, tuple)) and not any(
         getattr(item, "shape", ()) != () or isinstance(item, dict) for item in value
     ):
-        return np.asarray(value)
+        return _array(value, what)
     return value
 
 
@@ -251,13 +255,14 @@ def class_weights(y: Any, class_weight: dict[int, float]) -> Array:
 
 def split_validation(fraction: float, *parts: Any) -> tuple[list[Any], list[Any]]:
     """The first and the last part of nested arrays: the last ``fraction`` of the rows, taken before shuffling."""
-    leaves = [leaf for part in parts for leaf in flatten(_nest(part))]
+    nested = [_nest(part, what) for part, what in zip(parts, ("x", "y", "sample_weight"))]
+    leaves = flatten(nested)
     rows = len(leaves[0])
     at = int(np.floor(rows * (1.0 - fraction)))
     if at == 0 or at == rows:
         raise ValueError(f"validation_split={fraction} of {rows} rows leaves one part empty")
 
     def cut(which: slice) -> list[Any]:
-        return [map_nested(lambda leaf: None if leaf is None else leaf[which], _nest(part)) for part in parts]
+        return [map_nested(lambda leaf: None if leaf is None else leaf[which], part) for part in nested]
 
     return cut(slice(None, at)), cut(slice(at, None))
