@@ -100,6 +100,18 @@ def _numbers(value: ArrayLike, what: str) -> Array:
     return array
 
 
+def _stored(value: ArrayLike, what: str, dtype: str) -> Array:
+    """``value`` as an array of a variable's dtype; what is no int32 raises ``IndexError`` where one belongs."""
+    array = _numbers(value, what)
+    if dtype == "int32" and array.dtype.kind == "f":
+        fits = (np.floor(array) == array) & (array >= -(2.0**31)) & (array < 2.0**31)
+        if not fits.all():
+            raise IndexError(f"{what}: expected whole numbers of int32, got {array[~fits].flat[0]}")
+    elif dtype == "int32":
+        array = as_array(array, what)
+    return native(array, _KINDS[dtype])
+
+
 class Operand:
     """What ops accept and what arithmetic works on: tensors, symbolic tensors, variables."""
 
@@ -267,7 +279,7 @@ class Variable(Operand):
         if dtype not in ("float32", "int32"):
             raise ValueError(f"Variable {name!r}: dtype must be 'float32' or 'int32', got {dtype!r}")
         value = initializer(tuple(shape or ()), dtype) if callable(initializer) else initializer
-        array = native(_numbers(value, name), _KINDS[dtype])
+        array = _stored(value, name, dtype)
         if shape is not None and array.shape != tuple(shape):
             raise ValueError(f"Variable {name!r}: expected shape {tuple(shape)}, got {array.shape}")
         self.core = _core.Variable(array)
@@ -311,6 +323,12 @@ class Variable(Operand):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self.numpy(), dtype=dtype)
 
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        raise TypeError(
+            f"variable {self.path!r}, and what it belongs to, can be neither pickled nor copied; make the same again "
+            "and give it the values: set_weights(get_weights()), or save_weights and load_weights"
+        )
+
     def __repr__(self) -> str:
         return f"<Variable path={self.path!r} shape={self.shape} dtype={self.dtype}>"
 
@@ -319,7 +337,7 @@ def assign(variables: Sequence[Variable], values: Sequence[Any]) -> None:
     """Gives each variable its value, outside any graph: all of them or, after an error or Ctrl-C, none."""
     arrays = []
     for variable, value in zip(variables, values, strict=True):
-        array = native(_numbers(value, variable.name), _KINDS[variable.dtype])
+        array = _stored(value, variable.name, variable.dtype)
         if array.shape != variable.shape:
             raise ValueError(
                 f"assign to variable {variable.path!r}: expected shape {variable.shape}, got {array.shape}"
@@ -394,7 +412,7 @@ class Graph(_core.Entered):
         if isinstance(value, SymbolicTensor):
             raise ValueError(f"{value!r} is symbolic and was used while a step is traced")
         if dtype is not None:
-            value = _numbers(value, "constant").astype(_KINDS[dtype])
+            value = _stored(value, "constant", dtype)
         return self.constant(value)
 
     def push(self, op: str, inputs: Sequence[Any], attributes: dict[str, Any]) -> list[Tensor]:
