@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from corten import _core
 
 __all__ = ["cpu_info", "num_threads", "set_num_threads"]
@@ -24,9 +26,9 @@ def set_num_threads(threads: int) -> None:
     1
     >>> corten.config.set_num_threads(0)
     """
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or not 0 <= threads <= 1024:
         raise ValueError(f"set_num_threads: expected an int from 0 to 1024, got {threads!r}")
-    _core.set_threads(threads)
+    _core.set_threads(int(threads))
 
 
 def cpu_info() -> dict[str, object]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten import ops
 from corten.configured import Configured
 from corten.lookup import find
@@ -40,11 +42,11 @@ def _norms(w: Any, axis: int | Sequence[int]) -> Any:
 
 
 def _bound(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     if not value >= 0:
         raise ValueError(f"{name}: expected a number >= 0, got {value}")
-    return value
+    return float(value)
 
 
 class Constraint(Configured):

@@ -21,8 +21,8 @@ def set_random_seed(seed: int) -> None:
     >>> corten.utils.set_random_seed(7)
     """
     corten_random.set_seed(seed)
-    python_random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - what Keras's function of this name seeds
+    python_random.seed(int(seed))
+    np.random.seed(int(seed) % 2**32)  # noqa: NPY002 - what Keras's function of this name seeds
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Array:
@@ -97,7 +97,7 @@ def pad_sequences(
     arrays = [np.asarray(sequence) for sequence in sequences]
     if any(array.ndim == 0 for array in arrays):
         raise ValueError("pad_sequences: expected a list of sequences, got a list of numbers")
-    longest = max((len(array) for array in arrays), default=0) if maxlen is None else maxlen
+    longest = max((len(array) for array in arrays), default=0) if maxlen is None else int(maxlen)
     shape = next((array.shape[1:] for array in arrays if len(array)), ())
     padded = np.full((len(arrays), longest, *shape), value, dtype)
     for row, array in zip(padded, arrays, strict=True):

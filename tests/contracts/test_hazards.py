@@ -621,6 +621,24 @@ def own(step):
         ("model.fit(x, y, verbose=0, callbacks=[callbacks.LambdaCallback(on_epoch_end=lambda e, l: model.fit(x, y, verbose=0))])", "RuntimeError+", "already being trained"),
         ("model.fit(x, y, verbose=0, callbacks=[callbacks.LambdaCallback(on_epoch_end=lambda e, l: (predict(x), model.evaluate(x, y, verbose=0)))])",),
     ]),
+    "8 NumPy's numbers where Python's are meant": (PLAIN + """
+i8, f = np.int64, np.float32
+images = np.ones((2, 6, 6, 4), f4)
+""", [
+        *[(f"same({call}, {call.replace('i8(', 'int(')})",)
+          for call in ("ops.pad(a, i8(2))", "ops.pad(a, ((i8(1), i8(0)), i8(2)))", "ops.tile(a, i8(2))", "ops.expand_dims(a, i8(1))", "ops.moveaxis(a, i8(0), i8(1))", "ops.reshape(a, i8(6))",
+                       "ops.split(a, i8(3), axis=i8(1))[2]", "ops.one_hot([1], i8(3))", "ops.max_pool2d(images, i8(2), strides=i8(1))", "ops.upsample2d(images, i8(2))",
+                       "ops.conv2d_transpose(images, np.ones((3, 3, 2, 4)), strides=i8(2), output_padding=i8(1))",
+                       "L.Reshape(i8(3))(a)", "L.Concatenate(i8(1))([a, a])", "L.Dot(i8(1))([a, a])", "L.PReLU(shared_axes=i8(1))(a)", "L.LayerNormalization(i8(1))(a)",
+                       "corten.utils.pad_sequences([[1]], maxlen=np.uint8(i8(3)))", "metrics.TopKCategoricalAccuracy(i8(1))(np.eye(3), np.eye(3))",
+                       "metrics.AUC(np.uint8(i8(3)))([0, 1], [0.2, 0.7])", "metrics.Precision(top_k=i8(1), class_id=i8(1))(np.eye(3), np.eye(3))")],
+        ("corten.utils.set_random_seed(i8(3)); b = corten.random.normal((2,)); corten.utils.set_random_seed(3); same(corten.random.normal((2,)), b)",),
+        ("before = corten.config.num_threads(); corten.config.set_num_threads(i8(1)); assert corten.config.num_threads() == 1; corten.config.set_num_threads(before)",),
+        ("optimizers.SGD(gradient_accumulation_steps=i8(2), use_ema=True, ema_overwrite_frequency=i8(2))",),
+        ("model.compile('sgd', 'mse'); model.fit(a, a[:, :2], validation_data=(a, a[:, :2]), validation_freq=i8(2), epochs=i8(2), verbose=0)",),
+        ("for made in (regularizers.L2(f(0.5)), regularizers.L1L2(f(0.5), i8(1)), corten.constraints.MaxNorm(f(2), i8(0))): made(a); json = __import__('json').dumps(made.get_config())",),
+        ("i = Input((np.uint8(200),)); assert type(i.shape[1]) is int",),
+    ]),
     "22 arguments nested without end": (PLAIN + """
 loop = []; loop.append(loop)
 ring = {}; ring["a"] = ring

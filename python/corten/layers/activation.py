@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten import activations, constraints, initializers, ops, regularizers
 from corten.errors import ShapeError
 from corten.layers.arguments import number, outdated
@@ -117,7 +119,7 @@ class PReLU(Layer):
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
-        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else list(shared_axes or [])
+        self.shared_axes = [shared_axes] if isinstance(shared_axes, (int, np.integer)) else list(shared_axes or [])
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten.layers.layer import Layer
 from corten.tensor import SymbolicTensor
 
@@ -63,9 +65,9 @@ class InputLayer(Layer):
             )
         sizes = (batch_size, *_sizes(shape)) if batch_shape is None else _sizes(batch_shape)
         for size in sizes:
-            if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+            if size is not None and (isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0):
                 raise ValueError(f"Input: sizes must be ints >= 0 or None, got {size!r} in {sizes}")
-        self.batch_shape: tuple[int | None, ...] = sizes
+        self.batch_shape: tuple[int | None, ...] = tuple(None if size is None else int(size) for size in sizes)
         self.kind = kind_of(dtype)
         self.built = True
         if input_tensor is None:
@@ -86,7 +88,7 @@ class InputLayer(Layer):
 
 
 def _sizes(shape: Any) -> tuple[Any, ...]:
-    if isinstance(shape, int) or not hasattr(shape, "__iter__"):
+    if isinstance(shape, (int, np.integer)) or not hasattr(shape, "__iter__"):
         raise ValueError(f"Input: a shape is a tuple, got {shape!r}; write shape=({shape},)")
     return tuple(int(size) if hasattr(size, "__index__") and not isinstance(size, bool) else size for size in shape)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten import ops
 from corten.configured import forwarded
 from corten.layers.arguments import known_axis, number, whole
@@ -23,7 +25,8 @@ def axes(axis: Any, where: str) -> int | list[int]:
 def sizes(input_shape: Any, axis: int | list[int], where: str) -> tuple[int, ...]:
     """The sizes of the axes, in the order of the input's."""
     rank = len(input_shape)
-    found = {a % rank: known_axis(input_shape, a, where) for a in ([axis] if isinstance(axis, int) else axis)}
+    axes = [axis] if isinstance(axis, (int, np.integer)) else axis
+    found = {a % rank: known_axis(input_shape, a, where) for a in axes}
     return tuple(found[a] for a in sorted(found))
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from corten import ops
 from corten.errors import ShapeError
 from corten.layers.layer import Layer
@@ -175,9 +177,9 @@ class Concatenate(Layer):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, bool) or not isinstance(axis, int):
+        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
             raise TypeError(f"Concatenate: axis: expected an int, got {axis!r}")
-        self.axis = axis
+        self.axis = int(axis)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -212,8 +214,8 @@ class Dot(Layer):
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        given = [axes, axes] if isinstance(axes, int) else list(axes) if isinstance(axes, (list, tuple)) else []
-        if len(given) != 2 or not all(isinstance(a, int) and not isinstance(a, bool) for a in given):
+        given: list[Any] = list(axes) if isinstance(axes, (list, tuple)) else [axes, axes]
+        if len(given) != 2 or not all(isinstance(a, (int, np.integer)) and not isinstance(a, bool) for a in given):
             raise ValueError(f"Dot: axes: expected an int or two ints, got {axes!r}")
         self.axes = axes
         self.normalize = bool(normalize)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten import constraints, initializers, ops, regularizers
 from corten.errors import ShapeError
 from corten.layers.arguments import count, number
@@ -220,10 +222,10 @@ class MultiHeadAttention(_Heads):
         value_dim = self.key_dim if value_dim is None else value_dim
         self.value_dim = self.value_depth = count(value_dim, "MultiHeadAttention: value_dim")
         if output_shape is not None:
-            sizes = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+            sizes = (output_shape,) if isinstance(output_shape, (int, np.integer)) else tuple(output_shape)
             self.units = tuple(count(size, "MultiHeadAttention: output_shape") for size in sizes)
         if attention_axes is not None:
-            axes = (attention_axes,) if isinstance(attention_axes, int) else tuple(attention_axes)
+            axes = (attention_axes,) if isinstance(attention_axes, (int, np.integer)) else tuple(attention_axes)
             self.attention_axes = tuple(count(axis, "MultiHeadAttention: attention_axes", -99) for axis in axes)
 
     def _attend(self, heads: tuple[Any, Any, Any], mask: Any, training: bool, causal: bool) -> tuple[Any, Any]:

@@ -7,6 +7,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten import ops
 from corten.errors import ShapeError
 from corten.layers.arguments import channels_last, count, expect_rank, margins, pair
@@ -56,7 +58,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        sizes = [target_shape] if isinstance(target_shape, int) else target_shape
+        sizes = [target_shape] if isinstance(target_shape, (int, np.integer)) else target_shape
         self.target_shape = tuple(operator.index(size) for size in sizes)
         if self.target_shape.count(-1) > 1 or min(self.target_shape, default=0) < -1:
             raise ValueError(f"Reshape: target_shape: expected sizes >= 0 and at most one -1, got {target_shape!r}")

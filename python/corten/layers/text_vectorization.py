@@ -110,7 +110,7 @@ class TextVectorization(Configured):
             raise ValueError("TextVectorization: pad_to_max_tokens: expected max_tokens beside it, got None")
         self.standardize = standardize if callable(standardize) else _STANDARDIZE[standardize]
         self.split = split if callable(split) else _SPLIT[split]
-        sizes = range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams
+        sizes = range(1, ngrams + 1) if isinstance(ngrams, (int, np.integer)) else ngrams
         self.ngrams = None if sizes is None else [count(n, "TextVectorization: ngrams") for n in sizes]
         self.output_mode = output_mode
         self.pad_to_max_tokens = pad_to_max_tokens

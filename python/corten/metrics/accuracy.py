@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from corten import ops
 from corten.errors import ShapeError
 from corten.losses.loss import expect_same, loss_function
@@ -129,7 +131,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 
 def _k(kind: str, k: int) -> int:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise ValueError(f"{kind}: k must be an int >= 1, got {k!r}")
     return k
 

@@ -98,7 +98,7 @@ class _Counter(Metric):
     def __init__(self, thresholds: Any, top_k: int | None, class_id: int | None, name: str | None, dtype: Any) -> None:
         super().__init__(dtype, name)
         kind = type(self).__name__
-        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
+        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
             raise ValueError(f"{kind}: top_k must be an int >= 1, got {top_k!r}")
         self.thresholds = _thresholds(kind, thresholds, 0.5 if top_k is None else -1e10)
         self.top_k = top_k
@@ -299,10 +299,11 @@ class AUC(Metric):
             raise ValueError("AUC: num_labels is for multi_label=True only")
         if thresholds is not None:
             inner = sorted(_thresholds("AUC", list(thresholds), 0.5))
-        elif isinstance(num_thresholds, bool) or not isinstance(num_thresholds, int) or not 1 < num_thresholds <= 2**20:
+        elif not isinstance(num_thresholds, (int, np.integer)) or not 1 < num_thresholds <= 2**20:
             raise ValueError(f"AUC: num_thresholds must be an int from 2 to {2**20}, got {num_thresholds!r}")
         else:
-            inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
+            steps = int(num_thresholds) - 1
+            inner = [i / steps for i in range(1, steps)]
         self.curve = str(curve).upper()
         self.summation_method = str(summation_method).lower()
         self.thresholds = [-EPSILON, *inner, 1.0 + EPSILON]

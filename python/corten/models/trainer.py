@@ -649,7 +649,7 @@ def _expect_rows(data: Batches | Stream, what: str) -> None:
 
 
 def _due(frequency: int | Sequence[int], epoch: int) -> bool:
-    if isinstance(frequency, int):
+    if isinstance(frequency, (int, np.integer)):
         if frequency < 1:
             raise ValueError(f"validation_freq: expected an int >= 1 or a list of epochs, got {frequency}")
         return (epoch + 1) % frequency == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten.errors import ShapeError
 from corten.ops.activation import relu
 from corten.ops.dtypes import cast, floats, shape
@@ -17,10 +19,11 @@ __all__ = ["average_pool2d", "conv2d", "conv2d_transpose", "dense", "dropout", "
 
 def pair(value: int | Sequence[int], name: str) -> list[int]:
     """One int twice, or two ints; each at least 1."""
-    values = [value, value] if isinstance(value, int) else list(value)
-    if len(values) != 2 or not all(isinstance(v, int) and not isinstance(v, bool) and v >= 1 for v in values):
+    values = [value, value] if isinstance(value, (int, np.integer)) else list(value)
+    whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v >= 1 for v in values)
+    if len(values) != 2 or not whole:
         raise ValueError(f"{name}: expected an int >= 1 or two of them, got {value!r}")
-    return values
+    return [int(v) for v in values]
 
 
 @symbolic
@@ -140,7 +143,10 @@ def conv2d_transpose(
         )
     if padding not in ("valid", "same"):
         raise ValueError(f"conv2d_transpose: padding: expected 'valid' or 'same', got {padding!r}")
-    more = [output_padding] * 2 if output_padding is None or isinstance(output_padding, int) else list(output_padding)
+    if output_padding is None or isinstance(output_padding, (int, np.integer)):
+        more: list[int | None] = [output_padding, output_padding]
+    else:
+        more = list(output_padding)
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, gaps)]
     axes = list(zip(x.shape[1:3], reach, steps, more))
     size = [_transposed_size(n, k, s, padding == "same", extra) for n, k, s, extra in axes]

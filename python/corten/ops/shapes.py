@@ -7,6 +7,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten.errors import ShapeError
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.dtypes import cast, integers, shape, untouched
@@ -54,7 +56,7 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
     array([[1., 2.],
            [3., 4.]], dtype=float32)
     """
-    sizes = [newshape] if isinstance(newshape, int) else newshape
+    sizes = [newshape] if isinstance(newshape, (int, np.integer)) else newshape
     return push("reshape", [_given(x)], shape=[operator.index(size) for size in sizes])[0]
 
 
@@ -78,7 +80,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     (2, 1)
     """
     x = _given(x)
-    rank = len(x.shape) + (1 if isinstance(axis, int) else len(axis))
+    rank = len(x.shape) + (1 if isinstance(axis, (int, np.integer)) else len(axis))
     new = axes_of(axis, rank, "expand_dims")
     old = iter(x.shape)
     return reshape(x, [1 if a in new else next(old) for a in range(rank)])
@@ -147,7 +149,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     x = _given(x)
     rank = len(x.shape)
     sources, places = (
-        [axis_of(a, rank, "moveaxis") for a in ([given] if isinstance(given, int) else given)]
+        [axis_of(a, rank, "moveaxis") for a in ([given] if isinstance(given, (int, np.integer)) else given)]
         for given in (source, destination)
     )
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
@@ -258,7 +260,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     x = _given(x)
     axis = axis_of(axis, len(x.shape), "split")
     extent = x.shape[axis]
-    if isinstance(indices_or_sections, int):
+    if isinstance(indices_or_sections, (int, np.integer)):
         if indices_or_sections < 1 or extent % indices_or_sections:
             raise ShapeError(
                 f"split: axis {axis} of size {extent} does not split into {indices_or_sections} equal parts"
@@ -377,11 +379,11 @@ def pad(x: Any, pad_width: int | Sequence[Any], mode: str = "constant", constant
         raise ValueError(f"pad: mode: expected 'constant', got {mode!r}")
     x = _given(x)
     rank = len(x.shape)
-    widths = [pad_width] * 2 if isinstance(pad_width, int) else list(pad_width)
+    widths = [pad_width] * 2 if isinstance(pad_width, (int, np.integer)) else list(pad_width)
     pairs = (
         [widths] * rank
-        if all(isinstance(w, int) for w in widths)
-        else [[w, w] if isinstance(w, int) else w for w in widths]
+        if all(isinstance(w, (int, np.integer)) for w in widths)
+        else [[w, w] if isinstance(w, (int, np.integer)) else w for w in widths]
     )
     if len(pairs) == 1:
         pairs = pairs * rank
@@ -433,7 +435,7 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
     array([1., 2., 1., 2.], dtype=float32)
     """
     x = _given(x)
-    counts = [repeats] if isinstance(repeats, int) else list(repeats)
+    counts = [repeats] if isinstance(repeats, (int, np.integer)) else list(repeats)
     rank = max(len(counts), len(x.shape))
     counts = [1] * (rank - len(counts)) + [operator.index(count) for count in counts]
     sizes = [1] * (rank - len(x.shape)) + list(x.shape)
@@ -460,8 +462,8 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") ->
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
+    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
         raise ValueError(f"one_hot: num_classes: expected an int >= 1, got {num_classes!r}")
-    hot = push("one_hot", [integers(x)], classes=num_classes)[0]
+    hot = push("one_hot", [integers(x)], classes=int(num_classes))[0]
     hot = hot if axis == -1 else moveaxis(hot, -1, axis)
     return hot if dtype == "float32" else cast(hot, dtype)

@@ -31,7 +31,7 @@ def expect(kind: str, name: str, value: Any, fits: Callable[[Any], bool], wanted
 
 def expect_count(kind: str, name: str, value: Any, least: int) -> None:
     """``ValueError`` unless ``value`` is None or an int of at least ``least``."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
         raise ValueError(f"{kind}: {name} must be None or an int >= {least}, got {value!r}")
 
 
