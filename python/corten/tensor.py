@@ -307,11 +307,7 @@ class Variable(Operand):
 
     def assign(self, value: Any) -> None:
         """Gives the variable a new value of the same shape, at once or, inside a graph, when the run ends."""
-        graph = current_graph()
-        if graph is not None:
-            graph.assign(self, value)
-        else:
-            assign([self], [value])
+        assign([self], [value])
 
     def assign_add(self, value: Any) -> None:
         """``assign(self + value)``."""
@@ -334,7 +330,12 @@ class Variable(Operand):
 
 
 def assign(variables: Sequence[Variable], values: Sequence[Any]) -> None:
-    """Gives each variable its value, outside any graph: all of them or, after an error or Ctrl-C, none."""
+    """:meth:`Variable.assign` for each variable: all of them or, after an error or Ctrl-C, none."""
+    graph = current_graph()
+    if graph is not None:
+        for variable, value in zip(variables, values, strict=True):
+            graph.assign(variable, value)
+        return
     arrays = []
     for variable, value in zip(variables, values, strict=True):
         array = _stored(value, variable.name, variable.dtype)

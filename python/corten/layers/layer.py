@@ -225,11 +225,7 @@ class Layer(Configured):
         own = self.weights
         if len(weights) != len(own):
             raise ValueError(f"set_weights of {self.name!r}: expected {len(own)} arrays, got {len(weights)}")
-        if current_graph() is None:
-            assign(own, weights)
-        else:
-            for variable, weight in zip(own, weights, strict=True):
-                variable.assign(weight)
+        assign(own, weights)
 
     def count_params(self) -> int:
         """The number of floats in all weights."""

@@ -10,7 +10,7 @@ from corten.layers.arguments import expect_rank
 from corten.layers.layer import Layer
 from corten.layers.nested import nested_layer
 from corten.layers.stacked_rnn_cells import StackedRNNCells
-from corten.tensor import Variable, flatten, map_nested
+from corten.tensor import Variable, assign, flatten, map_nested
 
 __all__ = ["RNN"]
 
@@ -92,8 +92,8 @@ class RNN(Layer):
 
     def reset_state(self) -> None:
         """Lets the next batch begin with zeros."""
-        for variable in flatten(self.states):
-            variable.assign(ops.zeros(variable.shape))
+        states = flatten(self.states)
+        assign(states, [ops.zeros(variable.shape) for variable in states])
 
     reset_states = reset_state
 

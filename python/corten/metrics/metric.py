@@ -11,7 +11,7 @@ import numpy as np
 
 from corten import initializers
 from corten.configured import Configured
-from corten.tensor import Graph, Tensor, Variable, current_graph
+from corten.tensor import Graph, Tensor, Variable, assign, current_graph
 
 __all__ = ["Metric"]
 
@@ -139,8 +139,7 @@ class Metric(Configured):
 
     def reset_state(self) -> None:
         """Forgets all batches."""
-        for variable in self.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype))
+        assign(self.variables, [np.zeros(variable.shape, variable.dtype) for variable in self.variables])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Takes a batch into account and gives the result over all batches."""
