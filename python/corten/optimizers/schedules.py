@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,14 +27,20 @@ __all__ = [
 ]
 
 
+def _number(kind: str, name: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
+    return value
+
+
 def _positive(kind: str, name: str, value: float) -> float:
-    if isinstance(value, bool) or not 0 < value < math.inf:
+    if not 0 < _number(kind, name, value) < math.inf:
         raise ValueError(f"{kind}: {name} must be above 0, got {value}")
     return value
 
 
 def _rate(kind: str, name: str, value: float) -> float:
-    if isinstance(value, bool) or not 0 <= value < math.inf:
+    if not 0 <= _number(kind, name, value) < math.inf:
         raise ValueError(f"{kind}: {name} must not be negative, got {value}")
     return value
 
@@ -295,7 +302,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate = _rate("CosineDecayRestarts", "initial_learning_rate", initial_learning_rate)
         self.first_decay_steps = _positive("CosineDecayRestarts", "first_decay_steps", first_decay_steps)
-        if not 1 <= t_mul < math.inf:
+        if not 1 <= _number("CosineDecayRestarts", "t_mul", t_mul) < math.inf:
             raise ValueError(f"CosineDecayRestarts: t_mul must be at least 1, got {t_mul}")
         self.t_mul = t_mul
         self.m_mul = _rate("CosineDecayRestarts", "m_mul", m_mul)
