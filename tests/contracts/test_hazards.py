@@ -247,6 +247,15 @@ TABLES: dict[str, tuple[str, list[tuple[str, ...]]]] = {
         ("fit(x, y, steps_per_epoch=0)", "ValueError", "steps_per_epoch", "0"),
         ("fit(x, y, callbacks=[object()])", "TypeError", "object"),
         ("fit(x, y, class_weight={0: 1.0, 1: float('inf'), 2: 1.0})", "ValueError", "finite"),
+        *[(f"fit(x, y, class_weight={given})", "TypeError", "class_weight", "dict", kind)
+          for given, kind in (("[1.0, 0.0, 2.0]", "list"), ("np.ones(3)", "ndarray"), ("5", "int"), ("'balanced'", "str"))],
+        ("fit(x, np.where(y == 2, 0.5, y), class_weight={0: 1.0, 1: 1.0})", "ValueError", "class_weight", "0.5"),
+        ("fit(x, np.where(y == 2, np.nan, y), class_weight={0: 1.0, 1: 1.0})", "ValueError", "class_weight", "nan"),
+        ("fit(x, y, validation_split='a')", "ValueError", "validation_split", "'a'"),
+        ("fit(x, y, validation_data=(x, y), validation_freq=0.5)", "ValueError", "validation_freq", "0.5"),
+        *[(f"optimizers.schedules.{call}", "TypeError", *said.split())
+          for call, said in (("ExponentialDecay('a', 1, 1)", "initial_learning_rate 'a'"), ("CosineDecay(0.1, None)", "decay_steps None"),
+                             ("CosineDecayRestarts(0.1, 5, t_mul=[])", "t_mul []"))],
         ("fit(x, y, class_weight={0: 1.0})", "ValueError", "class 1"),
         ("fit(x, y, class_weight={0: 1.0, 1: 1.0, 2: 1.0}, sample_weight=np.ones(20))", "ValueError", "class_weight", "sample_weight"),
         ("callbacks.EarlyStopping(patience=-1)", "ValueError", "patience", "-1"),

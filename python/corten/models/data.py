@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,16 +234,24 @@ def batches_of(
     return Stream(x, steps)
 
 
-def class_weights(y: Any, class_weight: dict[int, float]) -> Array:
+def class_weights(y: Any, class_weight: Any) -> Array:
     """The weight of each sample: that of its class."""
     if y is None or (isinstance(y, (list, tuple, dict)) and any(hasattr(item, "shape") for item in y)):
         raise ValueError("class_weight needs exactly one array of targets")
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"class_weight: expected a dict, class -> weight, got {type(class_weight).__name__}; "
+            "dict(enumerate(weights)) makes one of a list"
+        )
     labels = column(y, "y")
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(axis=1)
     if labels.size != len(labels):
         raise ShapeError(f"class_weight needs one class for each sample, got targets of shape {labels.shape}")
     classes, inverse = np.unique(labels.reshape(-1), return_inverse=True)
+    broken = [c for c in classes if c != np.floor(c) or not np.isfinite(c)]
+    if broken:
+        raise ValueError(f"class_weight needs classes as targets, whole numbers, got {broken[0]}")
     missing = [int(c) for c in classes if int(c) not in class_weight]
     if missing:
         raise ValueError(f"class_weight: no weight for class {missing[0]}; the targets hold {classes.tolist()[:20]}")

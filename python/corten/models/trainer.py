@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import numbers
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -316,9 +317,7 @@ class Trainer:
             raise RuntimeError(f"{self.name!r} must be compiled before fit; call compile(optimizer, loss)")
         epochs, initial_epoch = _count(epochs, "epochs"), _count(initial_epoch, "initial_epoch")
         if validation_split and validation_data is None:
-            if isinstance(validation_split, bool) or not 0.0 < validation_split < 1.0:
-                raise ValueError(f"validation_split: expected 0 <= fraction < 1, got {validation_split!r}")
-            (x, y, sample_weight), validation_data = split_validation(validation_split, x, y, sample_weight)
+            (x, y, sample_weight), validation_data = split_validation(_fraction(validation_split), x, y, sample_weight)
         _expect_steps(steps_per_epoch, "steps_per_epoch")
         _expect_steps(validation_steps, "validation_steps")
         _due(validation_freq, 0)
@@ -638,6 +637,12 @@ def _count(value: Any, name: str) -> int:
     return int(value)
 
 
+def _fraction(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < 1.0:
+        raise ValueError(f"validation_split: expected 0 <= fraction < 1, got {value!r}")
+    return float(value)
+
+
 def _expect_steps(steps: Any, name: str) -> None:
     if steps is not None and _count(steps, name) == 0:
         raise ValueError(f"{name}: expected an int >= 1 or None, got 0")
@@ -648,9 +653,11 @@ def _expect_rows(data: Batches | Stream, what: str) -> None:
         raise ValueError(f"{what}: expected at least one row, got none (shapes {[c.shape for c in data.columns]})")
 
 
-def _due(frequency: int | Sequence[int], epoch: int) -> bool:
+def _due(frequency: Any, epoch: int) -> bool:
     if isinstance(frequency, (int, np.integer)):
         if frequency < 1:
             raise ValueError(f"validation_freq: expected an int >= 1 or a list of epochs, got {frequency}")
         return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
+    if isinstance(frequency, str) or not hasattr(frequency, "__contains__"):
+        raise ValueError(f"validation_freq: expected an int >= 1 or a list of epochs, got {frequency!r}")
+    return bool(epoch + 1 in frequency)
