@@ -217,6 +217,9 @@ class Tensor(Operand):
     def __float__(self) -> float:
         return float(self.numpy())
 
+    def __int__(self) -> int:
+        return int(self.numpy())
+
     def __repr__(self) -> str:
         return f"<Tensor shape={self.shape} dtype={self.dtype}>"
 
@@ -315,6 +318,9 @@ class Variable(Operand):
 
     def __float__(self) -> float:
         return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self.numpy(), dtype=dtype)

@@ -281,6 +281,7 @@ def test_the_learning_rate_can_be_set_without_compiling_anew() -> None:
     optimizer.learning_rate = 0.25
     program.run([one], None, 0, 1, 1, [], None, 1.0)
     assert w.numpy()[0] == 0.75 and float(optimizer.learning_rate) == 0.25
+    assert int(optimizer.iterations) == 2
     assert optimizer.get_config()["learning_rate"] == 0.25
     for bad, error in [(-1.0, ValueError), (np.nan, ValueError), ("0.1", TypeError), (True, TypeError)]:
         with pytest.raises(error):
