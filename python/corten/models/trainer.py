@@ -399,7 +399,8 @@ class Trainer:
             first = seen
             if each:
                 watchers.on_train_batch_begin(seen)
-            for done, logs in self._run_logged("train", chunk, 0.0 if each else PAUSE):
+            # Where training was stopped before the epoch, one batch is run still, as in Keras.
+            for done, logs in self._run_logged("train", chunk, 0.0 if each or self.stop_training else PAUSE):
                 seen = first + done
                 if not warned and not np.isfinite(logs.get("loss", 0.0)):
                     warned = True
@@ -411,12 +412,13 @@ class Trainer:
                     )
                 if each:
                     watchers.on_train_batch_end(seen - 1, logs)
-                    if done < chunk.steps and not self.stop_training:
-                        watchers.on_train_batch_begin(seen)
                 else:
                     watchers.on_progress(seen, logs)
+                # A batch that was announced is run, whatever was said as it began.
                 if self.stop_training:
                     break
+                if each and done < chunk.steps:
+                    watchers.on_train_batch_begin(seen)
             if self.stop_training:
                 break
         if seen == 0:
