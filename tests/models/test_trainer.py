@@ -70,3 +70,66 @@ def test_training_ends_after_the_batch_that_was_begun(hook: str, at: int, batche
     model.fit(X, Y, batch_size=8, epochs=2, verbose=0, callbacks=[Stop(hook, at), calls])
     assert int(model.optimizer.iterations) == batches
     assert calls.calls == [(what, i % 4) for i in range(batches) for what in ("begin", "end")]
+
+
+class Sums(Sequential):
+    """Logs the sum of each batch, so that one sees which rows an epoch had."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        self.keep.assign_add(corten.ops.sum(data))
+        return {"loss": corten.ops.add(self.keep.value, 0.0)}
+
+
+class Indexed:
+    """Batches of five rows by index, and what was asked of it."""
+
+    def __init__(self, x: Any) -> None:
+        self.x, self.asked = x, []  # type: ignore[var-annotated]
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> Any:
+        self.asked.append(index)
+        return self.x[index * 2 : index * 2 + 2]
+
+    def on_epoch_begin(self) -> None:
+        self.asked.append("begin")
+
+    def on_epoch_end(self) -> None:
+        self.asked.append("end")
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_steps_go_on_where_the_last_epoch_ended(indexed: bool) -> None:
+    # Ten rows in five batches of 1, 10, 100, ... twice each.
+    x = np.repeat(10.0 ** np.arange(5), 2)[:, None].astype("float32")
+    model = Sums([layers.Dense(1, input_shape=(1,))])
+    model.keep = corten.Variable(np.float32(0), trainable=False)
+    model.compile("sgd", "mse")
+    data: Any = {"x": Indexed(x)} if indexed else {"x": x, "batch_size": 2, "shuffle": False}
+    history = model.fit(**data, steps_per_epoch=2, epochs=4, verbose=0)
+    # The third epoch has the one batch that was left, as in Keras.
+    assert history.history["loss"] == [22, 2222, 22222, 22244]
+    if indexed:
+        assert data["x"].asked == ["begin", 0, 1, "end", "begin", 2, 3, "end", "begin", 4, "end", "begin", 0, 1, "end"]
+
+
+def test_shuffled_steps_see_every_row_once_in_a_pass() -> None:
+    x = (2.0 ** np.arange(12))[:, None].astype("float32")
+    model = Sums([layers.Dense(1, input_shape=(1,))])
+    model.keep = corten.Variable(np.float32(0), trainable=False)
+    model.compile("sgd", "mse")
+    sums = model.fit(x, batch_size=2, steps_per_epoch=3, epochs=4, verbose=0).history["loss"]
+    assert sums[1] == 4095 and sums[3] == 2 * 4095
+    assert sums[0] != sums[2] - sums[1]
+
+
+def test_the_steps_say_the_size_of_a_batch_where_nothing_else_does() -> None:
+    model, calls = compiled(), Calls()
+    model.fit(X, Y, steps_per_epoch=5, verbose=0, callbacks=[calls], validation_data=(X, Y), validation_steps=2)
+    assert calls.calls[-1] == ("end", 4)
+    assert model.history.params["steps"] == 5
+    assert model.predict(X, steps=3, verbose=0).shape == (26, 2)
+    assert model.predict(X, steps=3, batch_size=4, verbose=0).shape == (12, 2)
+    assert model.evaluate(X, Y, steps=2, verbose=0) == pytest.approx(model.evaluate(X, Y, batch_size=13, verbose=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +132,7 @@ class Batches:
         class_weight: dict[int, float] | None = None,
         steps: int | None = None,
     ) -> None:
+        given = batch_size
         if batch_size is None:
             batch_size = 32
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
@@ -143,24 +145,45 @@ class Batches:
         if not self.columns:
             raise ValueError("expected at least one array, got none")
         self.rows = len(self.columns[0])
-        self.batch = int(batch_size)
+        # So many steps go once through the data, unless a size was asked for.
+        self.batch = int(batch_size) if given is not None or steps is None else max(1, -(-self.rows // steps))
+        self.batches = -(-self.rows // self.batch)
         self.shuffle, self.seed = bool(shuffle), seed
         self.limit = steps
 
     @property
     def steps(self) -> int | None:
-        steps = -(-self.rows // self.batch)
-        return steps if self.limit is None else min(steps, self.limit)
+        return self.batches if self.limit is None else min(self.batches, self.limit)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether a whole epoch's steps can be had, and had again: a shorter one then is only the end of a pass."""
+        return self.limit is None or self.limit <= self.batches
 
     def epoch(self, epoch: int) -> Iterator[Chunk]:
-        """The chunks of one epoch: the whole batches, then the smaller last one; or as many as ``steps`` allows."""
-        order = _core.permutation(self.rows, self.seed, epoch) if self.shuffle else None
+        """The chunks of one epoch: whole batches, then the smaller last one; a stretch of them under ``steps``."""
+        turn, batches = stretch(epoch, self.batches, self.limit)
+        order = _core.permutation(self.rows, self.seed, turn) if self.shuffle else None
         whole, rest = divmod(self.rows, self.batch)
-        steps = whole if self.limit is None else min(whole, self.limit)
-        if steps:
-            yield Chunk(self.columns, self.structure, order, 0, self.batch, steps)
-        if rest and (self.limit is None or self.limit > whole):
+        if batches.start < whole:
+            steps = min(batches.stop, whole) - batches.start
+            yield Chunk(self.columns, self.structure, order, batches.start * self.batch, self.batch, steps)
+        if batches.stop > whole:
             yield Chunk(self.columns, self.structure, order, whole * self.batch, rest, 1)
+
+
+def stretch(epoch: int, batches: int, limit: int | None) -> tuple[int, range]:
+    """Which pass over the data an epoch is in, and which of their batches it takes, as Keras does.
+
+    An epoch of ``limit`` steps begins where the one before ended, and ends where the data end.
+
+    >>> [stretch(epoch, 5, 2) for epoch in range(4)]
+    [(0, range(0, 2)), (0, range(2, 4)), (0, range(4, 5)), (1, range(0, 2))]
+    """
+    if batches == 0 or limit is None:
+        return epoch, range(batches)
+    turn, part = divmod(epoch, -(-batches // limit))
+    return turn, range(part * limit, min(batches, (part + 1) * limit))
 
 
 class Stream:
@@ -181,30 +204,31 @@ class Stream:
             return len(self.source)
         return self.limit
 
-    def _next(self, index: int) -> Any:
+    @property
+    def lasting(self) -> bool:
+        """Whether a whole epoch's steps can be had, and had again: a shorter one then is only the end of a pass."""
+        return self.indexed and (self.limit is None or self.limit <= len(self.source))
+
+    def _items(self, epoch: int) -> Iterator[Any]:
         if self.indexed:
-            if index >= len(self.source):
-                raise StopIteration
-            return self.source[index]
+            _, batches = stretch(epoch, len(self.source), self.limit)
+            yield from (self.source[index] for index in batches)
+            return
+        if self.limit is None:
+            self._iterator = None if iter(self.source) is not self.source else self._iterator
         if self._iterator is None:
             self._iterator = iter(self.source)
-        return next(self._iterator)
+        yield from itertools.islice(self._iterator, self.limit)
 
     def epoch(self, epoch: int) -> Iterator[Chunk]:
-        """The batches of one epoch; a plain iterator goes on where the last epoch ended if ``steps`` limits it."""
-        if self.limit is None and not self.indexed:
-            self._iterator = None if iter(self.source) is not self.source else self._iterator
-        index = 0
-        while self.limit is None or index < self.limit:
-            try:
-                data = self._next(index)
-            except StopIteration:
-                break
+        """The batches of one epoch; where ``steps`` limits it, it goes on where the last epoch ended."""
+        if self.indexed and hasattr(self.source, "on_epoch_begin"):
+            self.source.on_epoch_begin()
+        for index, data in enumerate(self._items(epoch)):
             if data is None:
                 raise TypeError(f"batch {index}: expected x, (x, y) or (x, y, sample_weight), got None")
             columns, structure = _columns(*unpack_x_y_sample_weight(data))
             yield Chunk(columns, structure, None, 0, len(columns[0]), 1)
-            index += 1
         if self.indexed and hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
 

@@ -297,7 +297,8 @@ class Trainer:
             x: arrays with a row for each sample (nested where there are several inputs), or an iterable of batches
                 x, (x, y) or (x, y, sample_weight).
             y: targets, in the form of the outputs.
-            batch_size: 32 unless given. The last batch of an epoch may be smaller.
+            batch_size: 32 unless given, or what ``steps_per_epoch`` steps need to go once through the arrays. The last
+                batch of an epoch may be smaller.
             verbose: 0 silent; 1 a progress bar in a terminal or notebook, elsewhere one line an epoch; 2 one line.
             callbacks: a list of ``Callback``.
             validation_split: the last fraction of the rows, taken before shuffling, is held out.
@@ -305,7 +306,8 @@ class Trainer:
             shuffle: a new order each epoch, drawn in Rust from the seed.
             class_weight: class -> factor of its samples' losses.
             sample_weight: a factor for each sample.
-            steps_per_epoch, validation_steps: batches to take of an iterable.
+            steps_per_epoch, validation_steps: batches to take. An epoch goes on where the last one ended, and ends at
+                the end of the data; validation on arrays always takes the first.
             validation_freq: validate every so many epochs, or after the epochs listed (counted from 1).
 
         Raises:
@@ -423,7 +425,7 @@ class Trainer:
                 break
         if seen == 0:
             return None
-        if limit is not None and seen < limit and not self.stop_training:
+        if limit is not None and seen < limit and not data.lasting and not self.stop_training:
             warnings.warn(
                 f"fit: the data ended after {seen} of {limit} steps; training stops", RuntimeWarning, stacklevel=4
             )
