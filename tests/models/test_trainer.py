@@ -133,3 +133,20 @@ def test_the_steps_say_the_size_of_a_batch_where_nothing_else_does() -> None:
     assert model.predict(X, steps=3, verbose=0).shape == (26, 2)
     assert model.predict(X, steps=3, batch_size=4, verbose=0).shape == (12, 2)
     assert model.evaluate(X, Y, steps=2, verbose=0) == pytest.approx(model.evaluate(X, Y, batch_size=13, verbose=0))
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_predict_tells_of_every_batch_with_its_outputs(run_eagerly: bool) -> None:
+    seen: list[tuple[int, Any]] = []
+
+    class Outputs(Callback):
+        def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+            seen.append((batch, None))
+
+        def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen.append((batch, logs["outputs"]))
+
+    model = compiled(run_eagerly=run_eagerly)
+    predicted = model.predict(X, batch_size=10, verbose=0, callbacks=[Outputs()])
+    assert [batch for batch, _ in seen] == [0, 0, 1, 1, 2, 2]
+    assert (np.concatenate([outputs for _, outputs in seen[1::2]]) == predicted).all()

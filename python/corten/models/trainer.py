@@ -545,7 +545,12 @@ class Trainer:
     def _predict(self, chunk: Chunk, watchers: CallbackList | None, seen: int) -> Any:
         each = watchers is not None and watchers.wants_predict_batches
         if self.run_eagerly:
-            made = [self._run_eagerly("predict", chunk, index) for index in range(chunk.steps)]
+            made = []
+            for index in range(chunk.steps):
+                if each and watchers is not None:
+                    watchers.on_predict_batch_begin(seen + index)
+                made.append(self._run_eagerly("predict", chunk, index))
+                _tell_predicted(watchers, each, seen + index, made[-1])
             groups = iter([np.concatenate(group) for group in zip(*(flatten(m) for m in made), strict=True)])
             return map_nested(lambda leaf: None if leaf is None else next(groups), made[0])
         step = self._step("predict", chunk)
@@ -566,11 +571,8 @@ class Trainer:
             done += step.program.run(
                 chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, None, budget
             )
-            if watchers is not None:
-                if each:
-                    watchers.on_predict_batch_end(seen + done - 1, {})
-                else:
-                    watchers.on_progress(seen + done, {})
+            latest = [view[: shape[0]] for view, (shape, _) in zip(views, step.specs, strict=True)]
+            _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
         return step.fill(targets)
 
     # --- single batches ------------------------------------------------------------------------------------------
@@ -623,6 +625,16 @@ class Trainer:
         self.reset_metrics()
         _, logs = next(self._run_logged(mode, chunk, 0.0))
         return logs if return_dict else self._in_order(logs)
+
+
+def _tell_predicted(watchers: CallbackList | None, each: bool, batch: int, outputs: Any) -> None:
+    """Tells of a batch that was predicted: with its outputs who wants each, else how far it is."""
+    if watchers is None:
+        return
+    if each:
+        watchers.on_predict_batch_end(batch, {"outputs": outputs})
+    else:
+        watchers.on_progress(batch + 1, {})
 
 
 def _logged(value: Any) -> Any:
