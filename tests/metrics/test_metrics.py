@@ -202,6 +202,13 @@ def test_masks_count_only_what_they_let_through() -> None:
         graph.finish()
 
 
+def test_samples_of_an_ignored_class_have_no_weight() -> None:
+    pred = np.float32([[0.5, 0.5], [0.25, 0.75], [0.5, 0.5]])
+    metric = metrics.SparseCategoricalCrossentropy(ignore_class=1)
+    weighted = metric(np.array([0, 1, 0]), pred, sample_weight=np.float32([1, 5, 3]))
+    assert weighted == pytest.approx(np.log(2), rel=1e-6)
+
+
 def test_state_is_what_variables_hold_and_can_be_reset() -> None:
     metric = metrics.BinaryAccuracy()
     metric.update_state(np.array([1, 0]), np.float32([0.9, 0.9]))

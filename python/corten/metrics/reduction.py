@@ -81,8 +81,12 @@ class Averaged(Metric):
 
     def gather(self, values: Any, sample_weight: Any) -> None:
         """Takes values, a float for each sample, into account."""
+        mask = getattr(values, "mask", None)
         values = _floats(values)
         weights = None if sample_weight is None else _floats(sample_weight)
+        if weights is not None and mask is not None:
+            # Values that a class is ignored in have no weight; without weights Keras counts them as zeros.
+            weights = apply_mask(weights, mask, "sum")
         values, weights = per_sample(values, weights, ops.mean, self.name)
         if weights is not None:
             count = ops.sum(weights) if weights.ndim else weights
