@@ -148,6 +148,9 @@ class CompiledMetrics:
                         metric.name, number = f"{base}_{number}", number + 1
                     taken.add(metric.name)
                     self._slots.append((index, weighted, metric))
+        if count > 1:
+            # Keras's order: evaluate() gives the metrics of several outputs by name.
+            self._slots.sort(key=lambda slot: slot[2].name)
 
     @property
     def variables(self) -> list[Variable]:
