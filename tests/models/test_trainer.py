@@ -150,3 +150,18 @@ def test_predict_tells_of_every_batch_with_its_outputs(run_eagerly: bool) -> Non
     predicted = model.predict(X, batch_size=10, verbose=0, callbacks=[Outputs()])
     assert [batch for batch, _ in seen] == [0, 0, 1, 1, 2, 2]
     assert (np.concatenate([outputs for _, outputs in seen[1::2]]) == predicted).all()
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_an_added_loss_of_each_sample_counts_as_their_sum(run_eagerly: bool) -> None:
+    class Penalty(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            self.add_loss(corten.ops.sum(corten.ops.square(inputs), axis=-1))
+            return inputs
+
+    model = Sequential([layers.Dense(2, kernel_initializer="ones", input_shape=(4,)), Penalty()])
+    model.compile("sgd", run_eagerly=run_eagerly)
+    predicted = model.predict(X, verbose=0)
+    assert model.train_on_batch(X) == pytest.approx(np.square(predicted).sum(), rel=1e-5)
+    step = model.layers[0].get_weights()[1]
+    assert step == pytest.approx(-0.01 * 2 * predicted.sum(axis=0), rel=1e-4)

@@ -451,7 +451,7 @@ class Layer(Configured):
     # --- losses --------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Adds a scalar to what training minimises, in this step.
+        """Adds a scalar, or the sum of several numbers, to what training minimises in this step.
 
         Raises:
             ValueError: no step is being run or traced.

@@ -150,7 +150,8 @@ class Trainer:
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The scalar that training minimises: the compiled loss, added losses and weight regularizers."""
-        parts = list(self.losses)
+        # An added loss with a number for each sample counts as their sum, as in Keras.
+        parts = [ops.sum(loss) if np.ndim(loss) else loss for loss in self.losses]
         if self._compiled_loss is not None:
             if y is None:
                 raise ValueError(f"{self.name!r}: a loss was compiled, but the data have no targets y")
