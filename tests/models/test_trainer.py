@@ -165,3 +165,20 @@ def test_an_added_loss_of_each_sample_counts_as_their_sum(run_eagerly: bool) -> 
     assert model.train_on_batch(X) == pytest.approx(np.square(predicted).sum(), rel=1e-5)
     step = model.layers[0].get_weights()[1]
     assert step == pytest.approx(-0.01 * 2 * predicted.sum(axis=0), rel=1e-4)
+
+
+def test_class_weights_of_batches_are_those_of_arrays() -> None:
+    labels = (X[:, 0] > 0).astype(int)
+    weights: list[Any] = []
+    for batches in (False, True):
+        corten.utils.set_random_seed(0)
+        model = Sequential([layers.Dense(2, activation="softmax", input_shape=(4,))])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        given: Any = {"x": X, "y": labels, "batch_size": 13, "shuffle": False}
+        if batches:
+            given = {"x": iter([(X[:13], labels[:13]), (X[13:], labels[13:])])}
+        model.fit(**given, class_weight={0: 1.0, 1: 5.0}, verbose=0)
+        weights.append(model.get_weights())
+    assert all((a == b).all() for a, b in zip(*weights, strict=True))
+    with pytest.raises(ValueError, match="not both"):
+        model.fit(iter([(X, labels, np.ones(26))]), class_weight={0: 1.0, 1: 5.0}, verbose=0)

@@ -137,11 +137,7 @@ class Batches:
             batch_size = 32
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"batch_size: expected an int >= 1, got {batch_size!r}")
-        if class_weight is not None:
-            if sample_weight is not None:
-                raise ValueError("give either class_weight or sample_weight, not both")
-            sample_weight = class_weights(y, class_weight)
-        self.columns, self.structure = _columns(x, y, sample_weight)
+        self.columns, self.structure = _columns(x, y, _weighted(y, sample_weight, class_weight))
         if not self.columns:
             raise ValueError("expected at least one array, got none")
         self.rows = len(self.columns[0])
@@ -189,9 +185,10 @@ def stretch(epoch: int, batches: int, limit: int | None) -> tuple[int, range]:
 class Stream:
     """An iterable of x, (x, y) or (x, y, sample_weight), one for each batch; or an object with ``len`` and indexing."""
 
-    def __init__(self, source: Any, steps: int | None = None) -> None:
+    def __init__(self, source: Any, steps: int | None = None, class_weight: dict[int, float] | None = None) -> None:
         self.source = source
         self.limit = steps
+        self.class_weight = class_weight
         self._iterator: Iterator[Any] | None = None
 
     @property
@@ -227,7 +224,8 @@ class Stream:
         for index, data in enumerate(self._items(epoch)):
             if data is None:
                 raise TypeError(f"batch {index}: expected x, (x, y) or (x, y, sample_weight), got None")
-            columns, structure = _columns(*unpack_x_y_sample_weight(data))
+            x, y, sample_weight = unpack_x_y_sample_weight(data)
+            columns, structure = _columns(x, y, _weighted(y, sample_weight, self.class_weight))
             yield Chunk(columns, structure, None, 0, len(columns[0]), 1)
         if self.indexed and hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
@@ -253,9 +251,16 @@ def batches_of(
         raise TypeError(f"x: expected arrays or an iterable of batches, got {type(x).__name__}")
     if y is not None or sample_weight is not None:
         raise ValueError("y and sample_weight come with x where x is an iterable of batches; leave them out")
-    if class_weight is not None:
-        raise ValueError("class_weight needs arrays; where x is an iterable of batches, give sample weights in it")
-    return Stream(x, steps)
+    return Stream(x, steps, class_weight)
+
+
+def _weighted(y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> Any:
+    """The sample weights, or those of the samples' classes; ``ValueError`` where both are given."""
+    if class_weight is None:
+        return sample_weight
+    if sample_weight is not None:
+        raise ValueError("give either class_weight or sample_weight, not both")
+    return class_weights(y, class_weight)
 
 
 def class_weights(y: Any, class_weight: Any) -> Array:
