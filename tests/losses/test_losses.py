@@ -266,6 +266,17 @@ def test_masks_leave_steps_out_of_the_mean_as_keras_does() -> None:
         assert float(loss(y_true, nothing)) == 0.0
 
 
+def test_a_mask_and_an_ignored_class_leave_out_together() -> None:
+    labels, y_pred = np.array([[0, 1, 1], [1, 1, 1]]), distribution(2, 3, 2)
+    mask = np.array([[1, 1, 0], [1, 0, 0]], np.uint8)
+    with Graph(eager=True) as graph:
+        tensor = graph.constant(y_pred)
+        tensor.mask = graph.constant(mask)
+        loss = losses.SparseCategoricalCrossentropy(ignore_class=0)(labels, tensor)
+        want = -np.log(y_pred[[0, 1], [1, 0], 1]).mean()
+        assert float(loss) == pytest.approx(float(want), rel=1e-5)
+
+
 def test_nothing_that_counts_is_a_loss_of_zero() -> None:
     y_pred = distribution(3, 4)
     assert float(losses.SparseCategoricalCrossentropy(ignore_class=1)(np.array([1, 1, 1]), y_pred)) == 0.0

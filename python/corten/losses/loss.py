@@ -180,9 +180,10 @@ class Loss(Configured):
         values = self.call(y_true, y_pred)
         if not hasattr(values, "shape"):
             raise TypeError(f"loss {self.name!r}: expected a value for each sample, got {values!r}")
-        for mask in (getattr(y_pred, "mask", None), getattr(values, "mask", None)):
-            if mask is not None:
-                weights = apply_mask(weights, mask, self.reduction)
+        masks = [mask for mask in (getattr(y_pred, "mask", None), getattr(values, "mask", None)) if mask is not None]
+        if masks:
+            # Together, for the mean is over what both let through.
+            weights = apply_mask(weights, functools.reduce(ops.logical_and, masks), self.reduction)
         if weights is not None:
             weights = fit_weights(self.name, weights, values)
             values = ops.multiply(values, weights)
