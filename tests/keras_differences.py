@@ -13,6 +13,7 @@ OPS_DIFFERENCES: dict[str, str] = {
     "arange": "the step is 1 by default, not None",
     "eye": "dtype is float32 by default, not None: there is no floatx to ask for",
     "full": "dtype is float32 by default, not None",
+    "full_like": "dtype is float32 by default, not None",
     "identity": "gives its argument; Keras gives the identity matrix, which here is eye(n)",
     "matmul": "either operand may be taken transposed, without a copy",
     "max": "takes no initial value",

@@ -100,6 +100,22 @@ def stack(*xs: Any, **options: Any) -> Any:
     return ops.stack(list(xs), **options)
 
 
+def moments(x: Any, **options: Any) -> Any:
+    return list(ops.moments(x, **options))
+
+
+def average(x: Any, weights: Any, axis: int) -> Any:
+    return ops.average(x, axis, weights)
+
+
+def largest(x: Any, k: int) -> Any:
+    return ops.top_k(x, k)[0]
+
+
+def einsum(*xs: Any, says: str) -> Any:
+    return ops.einsum(says, *xs)
+
+
 def dropout(x: Any, state: Any, **options: Any) -> Any:
     return ops.dropout(x, state=state, **options)
 
@@ -133,6 +149,16 @@ def erf64(x: Any) -> Any:
     import math
 
     return np.vectorize(math.erf, otypes=[np.float64])(x)
+
+
+def einsum64(*xs: Any, says: str) -> Any:
+    return np.einsum(says, *xs)
+
+
+def updated64(x: Any, updates: Any) -> Any:
+    x = x.copy()
+    x[:1, 2:5] = updates
+    return x
 
 
 def softmax64(x: Any, axis: Any = -1) -> Any:
@@ -367,6 +393,9 @@ OPS = [
     Op(ops.logical_and, np.logical_and, [signs(N, 5), signs(5)], smooth=False),
     Op(ops.logical_or, np.logical_or, [signs(N, 5), signs(5)], smooth=False),
     Op(ops.logical_not, np.logical_not, [signs(N, 5)], smooth=False),
+    Op(ops.logical_xor, np.logical_xor, [signs(N, 5), signs(5)], smooth=False),
+    Op(ops.divide_no_nan, lambda a, b: a * 0 + np.divide(a, b, out=np.zeros_like(a), where=b != 0), [(N, 5), lambda r, s: r.integers(0, 3, s((N, 5))).astype(np.float32)], smooth=False),
+    Op(ops.divide_no_nan, np.divide, [(N, 5), between(0.5, 2, N, 5)]),
     Op(ops.where, lambda c, a, b: np.where(c != 0, a, b), [lambda r, s: r.integers(0, 2, s((N, 1))), (N, 5), (5,)]),
     # functions of one number
     Op(ops.negative, np.negative, [(N, 5)]),
@@ -379,6 +408,8 @@ OPS = [
     Op(ops.exp, np.exp, [(N, 5)]),
     Op(ops.expm1, np.expm1, [(N, 5)]),
     Op(ops.log, np.log, [between(0.1, 9, N, 5)]),
+    Op(ops.log2, np.log2, [between(0.1, 9, N, 5)]),
+    Op(ops.log10, np.log10, [between(0.1, 9, N, 5)]),
     Op(ops.log1p, np.log1p, [between(-0.8, 9, N, 5)]),
     Op(ops.sin, np.sin, [(N, 5)]),
     Op(ops.cos, np.cos, [(N, 5)]),
@@ -388,6 +419,7 @@ OPS = [
     Op(ops.round, np.round, [apart(N, 5)]),
     Op(ops.isnan, np.isnan, [(N, 5)], smooth=False),
     Op(ops.isfinite, np.isfinite, [(N, 5)], smooth=False),
+    Op(ops.isinf, np.isinf, [(N, 5)], smooth=False),
     Op(ops.identity, lambda x: x, [(N, 5)]),
     # activations
     Op(ops.relu, lambda x: np.maximum(x, 0), [apart(N, 5)]),
@@ -440,6 +472,16 @@ OPS = [
     Op(ops.argmax, np.argmax, [apart(N, 5)], {"axis": 1}, smooth=False),
     Op(ops.argmax, np.argmax, [apart(N, 5)], smooth=False),
     Op(ops.argmin, np.argmin, [apart(5, N, 3)], {"axis": 0, "keepdims": True}, smooth=False),
+    Op(ops.amax, np.max, [apart(N, 5)], {"axis": 1}),
+    Op(ops.amin, np.min, [apart(N, 5)], {"axis": 1}),
+    Op(average, lambda x, weights, axis: np.average(x, axis, weights), [(N, 5), between(0.2, 1, 5)], {"axis": 1}, rtol=1e-5),
+    Op(ops.count_nonzero, np.count_nonzero, [signs(N, 5)], {"axis": 1}, smooth=False),
+    Op(moments, lambda x, axes: [x.mean(axes), x.var(axes)], [(N, 5)], {"axes": 1}, rtol=1e-5),
+    Op(ops.cumsum, np.cumsum, [(N, 6, 2)], {"axis": 1}),
+    Op(ops.cumsum, np.cumsum, [(3, 7)]),
+    Op(ops.cumprod, np.cumprod, [between(0.5, 1.5, N, 6)], {"axis": 1}),
+    Op(largest, lambda x, k: np.sort(x)[..., : -k - 1 : -1], [apart(N, 5)], {"k": 3}),
+    Op(ops.top_k, lambda x, k: [np.sort(x)[..., : -k - 1 : -1], np.argsort(-x, kind="stable")[..., :k]], [apart(N, 2, 5)], {"k": 2}),
     # recurrence
     Op(lstm, lstm64, [(N, 3, 20), (N, 5), (N, 5), (5, 20)], rtol=1e-5, atol=1e-5),
     Op(lstm, lstm64, [(N, 3, 20), (N, 5), (N, 5), (5, 20), ints(2, N, 3), ints(3, N, 5)], {"masked": True, "dropped": True, "go_backwards": True}, rtol=1e-5, atol=1e-5),
@@ -470,6 +512,20 @@ OPS = [
     Op(ops.unstack, lambda x, axis: list(np.moveaxis(x, 1, 0)), [(N, 3)], {"axis": 1}),
     Op(ops.take, np.take, [(7, 5), ints(7, N, 2)], {"axis": 0}),
     Op(ops.take, np.take, [(N, 5, 2), ints(5, 4)], {"axis": 1}),
+    Op(ops.take_along_axis, np.take_along_axis, [(N, 5, 2), ints(5, N, 3, 2)], {"axis": 1}),
+    Op(ops.take_along_axis, np.take_along_axis, [(4, N), ints(4, 6, N)], {"axis": 0}),
+    Op(ops.roll, np.roll, [(N, 5)], {"shift": (2, -1), "axis": (1, 0)}),
+    Op(ops.roll, np.roll, [(N, 5)], {"shift": 3}),
+    Op(ops.slice_update, lambda x, start_indices, updates: updated64(x, updates), [(N, 6)], {"start_indices": (0, 2), "updates": np.float32([[7, 8, 9]])}),
+    Op(ops.diagonal, np.diagonal, [(N, 4, 5)], {"offset": 1, "axis1": 1, "axis2": 2}),
+    Op(ops.diag, np.diag, [(7,)], {"k": -2}),
+    Op(ops.diag, np.diag, [(7,)]),
+    Op(ops.diag, np.diag, [(N, 5)], {"k": 1}),
+    Op(ops.tril, np.tril, [(N, 4, 5)], {"k": 1}),
+    Op(ops.triu, np.triu, [(N, 4, 5)]),
+    Op(ops.append, np.append, [(N, 5), (N, 2)], {"axis": 1}),
+    Op(ops.meshgrid, np.meshgrid, [(3,), (N,), (2,)]),
+    Op(ops.meshgrid, np.meshgrid, [(N,), (3,)], {"indexing": "ij"}),
     Op(concatenate, lambda a, b, axis: np.concatenate([a, b], axis), [(N, 5, 2), (N, 3, 2)], {"axis": 1}),
     Op(concatenate, lambda a, b, axis: np.concatenate([a, b], axis), [(N, 5), (2, 5)], {"axis": 0}),
     Op(stack, lambda a, b, axis: np.stack([a, b], axis), [(N, 5), (N, 5)], {"axis": 1}),
@@ -484,6 +540,22 @@ OPS = [
     # products
     Op(ops.matmul, np.matmul, [(N, 5), (5, 7)]),
     Op(ops.matmul, lambda a, b, transpose_a, transpose_b: np.swapaxes(a, -1, -2) @ np.swapaxes(b, -1, -2), [(2, 5, N), (2, 7, 5)], {"transpose_a": True, "transpose_b": True}),
+    Op(ops.dot, np.dot, [(N, 5), (5, 7)]),
+    Op(ops.dot, np.dot, [(N, 5), (5,)]),
+    Op(ops.outer, np.outer, [(N,), (2, 3)]),
+    Op(ops.tensordot, np.tensordot, [(N, 3, 4), (4, 3, 5)], {"axes": [[1, 2], [1, 0]]}, rtol=1e-5),
+    Op(ops.tensordot, np.tensordot, [(N, 4), (4, 5)], {"axes": 1}),
+    Op(einsum, einsum64, [(N, 3, 4), (N, 2, 4)], {"says": "bqd,bkd->bqk"}),
+    Op(einsum, einsum64, [(N, 3, 2, 4), (N, 5, 2, 4)], {"says": "bqhd,bkhd->bhqk"}),
+    Op(einsum, einsum64, [(N, 3, 4), (4, 2)], {"says": "...i,io->...o"}),
+    Op(einsum, einsum64, [(N, 3, 4), (N, 4), (3,)], {"says": "bij,bj,i"}, rtol=1e-5),
+    Op(einsum, einsum64, [(N, 3, 4)], {"says": "bij->jb"}),
+    Op(ops.norm, lambda x, axis: np.linalg.norm(x, axis=axis), [(N, 5)], {"axis": 1}),
+    Op(ops.norm, np.linalg.norm, [apart(N, 5)], {"ord": 1, "axis": 1, "keepdims": True}),
+    Op(ops.norm, np.linalg.norm, [apart(N, 5)], {"ord": 3, "axis": 1}, rtol=1e-5),
+    Op(ops.norm, np.linalg.norm, [apart(N, 5)], {"ord": -np.inf, "axis": 1}),
+    Op(ops.norm, np.linalg.norm, [(N, 4, 5)], {"ord": "fro", "axis": (1, 2)}),
+    Op(ops.norm, np.linalg.norm, [apart(N, 4, 5)], {"ord": np.inf, "axis": (1, 2), "keepdims": True}),
     Op(ops.dense, lambda x, k, b: x @ k + b, [(N, 5), (5, 7), (7,)]),
     Op(ops.dense, lambda x, k, b, activation: np.maximum(x @ k + b, 0), [(N, 3, 5), (5, 7), (7,)], {"activation": "relu"}),
     Op(ops.conv2d, conv2d64, [(N, 6, 5, 3), (3, 2, 3, 4), (4,)], atol=1e-5),
@@ -495,6 +567,9 @@ OPS = [
     Op(ops.conv2d_transpose, lambda x, k, strides, padding, output_padding: conv2d_transpose64(x, k, 0, 2, 2, 4), [(N, 3, 3, 3), (4, 4, 4, 3)], {"strides": 2, "padding": "same", "output_padding": 0}, atol=1e-5),
     Op(ops.upsample2d, lambda x, size: x.repeat(2, 1).repeat(3, 2), [(N, 4, 5, 2)], {"size": (2, 3)}),
     Op(ops.upsample2d, lambda x, size, interpolation: bilinear64(x), [(N, 4, 5, 2)], {"size": (1, 2), "interpolation": "bilinear"}),
+    Op(ops.image.resize, lambda x, size, interpolation: x[:, [1, 3]][:, :, [0, 1, 1, 2, 3, 3]], [(N, 4, 4, 2)], {"size": (2, 6), "interpolation": "nearest"}),
+    Op(ops.image.resize, lambda x, size: (x[:, ::2] + x[:, 1::2]) / 2, [(N, 4, 5, 2)], {"size": (2, 5)}),
+    Op(ops.image.extract_patches, lambda x, size: x.reshape(-1, 2, 2, 2, 3, 2).swapaxes(2, 3).reshape(-1, 2, 2, 12), [(N, 4, 6, 2)], {"size": (2, 3)}),
     Op(ops.conv2d, lambda x, k, groups, dilation: conv2d64(x, k, dilation=2, groups=4), [(N, 6, 7, 4), (2, 3, 1, 4)], {"groups": 4, "dilation": 2}, atol=1e-5),
     Op(ops.conv2d, lambda x, k, b, groups, strides, padding: conv2d64(x, k, b, 2, True, groups=3), [(N, 6, 5, 3), (3, 3, 1, 6), (6,)], {"groups": 3, "strides": 2, "padding": "same"}, atol=1e-5),
     # pooling
@@ -530,6 +605,9 @@ OPS = [
     Op(ops.mean_squared_error, lambda t, y: ((y - t) ** 2).mean(-1), [(N, 5), (N, 5)], targets=1),
     Op(ops.mean_absolute_error, lambda t, y: np.abs(y - t).mean(-1), [apart(N, 5), normal(N, 5, scale=9)], targets=1),
     Op(ops.huber, lambda t, y, delta: np.where(np.abs(y - t) <= delta, (y - t) ** 2 / 2, delta * (np.abs(y - t) - delta / 2)).mean(-1), [(N, 5), (N, 5)], {"delta": 0.8}, targets=1),
+    Op(ops.binary_crossentropy, lambda t, p: -(t * np.log(p) + (1 - t) * np.log(1 - p)), [between(0, 1, N, 5), between(0.1, 0.9, N, 5)], targets=1),
+    Op(ops.categorical_crossentropy, lambda t, x, from_logits, axis: -(t * np.log(softmax64(x, 0))).sum(0), [lambda r, s: chances(N, 7)(r, s).T.copy(), (7, N)], {"from_logits": True, "axis": 0}, targets=1),
+    Op(ops.sparse_categorical_crossentropy, lambda t, p: xent64(t[:, 0], p), [ints(7, N, 1), chances(N, 7)]),
     # random: of no width, where the numbers are known; their laws are tested in tests/test_random.py
     Op(noise, lambda x, **_: np.full(x.shape, 1.5), [(N, 5)], {"law": random.normal, "low": 1.5, "high": 0.0}, smooth=False),
     Op(noise, lambda x, **_: np.full(x.shape, 1.5), [(N, 5)], {"law": random.uniform, "low": 1.5, "high": 1.5000001}, smooth=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ import corten
 from corten import ops
 from corten.errors import ShapeError
 from corten.tensor import Graph
+
+os.environ.setdefault("KERAS_BACKEND", "numpy")
 
 X = np.arange(24, dtype=np.float32).reshape(4, 6)
 
@@ -227,3 +230,62 @@ def test_ops_on_symbolic_tensors_know_their_shapes() -> None:
     assert ops.concatenate([x, x], axis=1).shape == (None, 8, 6)
     assert [part.shape for part in ops.split(x, 2, axis=2)] == [(None, 4, 3)] * 2
     assert ops.zeros_like(x).shape == (None, 4, 6)
+
+
+def test_a_place_in_another_line_is_no_place() -> None:
+    """The lines are picked from as one; what is outside its own line must not be found in the next."""
+    for wrong in (-1, 6):
+        with pytest.raises(IndexError, match=f"index {wrong}"):
+            ops.take_along_axis(X, np.full((4, 1), wrong), axis=1)
+    with pytest.raises(ShapeError, match=r"\(3, 1\)"):
+        ops.take_along_axis(X, np.zeros((3, 1), np.int32), axis=1)
+
+
+def test_running_sums_keep_infinities_and_nan_from_what_is_before_them() -> None:
+    x = np.float32([1, np.inf, 2, np.nan, 3])
+    np.testing.assert_array_equal(ops.cumsum(x), np.cumsum(x))
+
+
+def test_top_k_of_equal_and_infinite_ones() -> None:
+    values, places = ops.top_k([-np.inf, 2, -np.inf, 2], 4)
+    np.testing.assert_array_equal(values, np.float32([2, 2, -np.inf, -np.inf]))
+    assert places.tolist() == [1, 3, 0, 2]
+    for wrong in (0, 5, True):
+        with pytest.raises(ValueError, match="k: expected"):
+            ops.top_k(np.ones(4), wrong)
+
+
+def test_products_by_letters_refuse_what_does_not_fit() -> None:
+    for says, values, error in [
+        ("ij,jk->ik", (X,), ValueError),
+        ("ij,jk->ik", (X, X), ShapeError),
+        ("ii->i", (X,), ValueError),
+        ("ij->k", (X,), ValueError),
+        ("i", (X,), ValueError),
+    ]:
+        with pytest.raises(error, match="einsum"):
+            ops.einsum(says, *values)
+    with pytest.raises(ShapeError, match="tensordot"):
+        ops.tensordot(X, X, 1)
+    with pytest.raises(ValueError, match="norm: ord"):
+        ops.norm(X, "nuc", axis=(0, 1))
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_patches_are_those_of_keras(padding: str) -> None:
+    keras = pytest.importorskip("keras")
+    x = np.random.default_rng(3).standard_normal((2, 9, 8, 3)).astype(np.float32)
+    for size, strides, dilation in [(2, None, 1), ((3, 2), 2, 1), (3, 1, 1), (2, 1, 2)]:
+        wanted = keras.ops.image.extract_patches(x, size, strides, dilation, padding)
+        np.testing.assert_allclose(ops.image.extract_patches(x, size, strides, dilation, padding), wanted, atol=1e-6)
+    assert ops.image.extract_patches(x[0], 2).shape == (4, 4, 12)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos3"])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_images_of_other_sizes_are_those_of_keras(interpolation: str, antialias: bool) -> None:
+    keras = pytest.importorskip("keras")
+    x = np.random.default_rng(3).standard_normal((2, 9, 8, 3)).astype(np.float32)
+    for size in [(5, 7), (18, 16), (9, 20), (4, 3)]:
+        wanted = keras.ops.image.resize(x, size, interpolation, antialias)
+        np.testing.assert_allclose(ops.image.resize(x, size, interpolation, antialias), wanted, atol=2e-6)

@@ -45,3 +45,19 @@ def test_symbolic() -> None:
         ops.convert_to_numpy(x)
     with pytest.raises(ValueError, match="sparse"):
         ops.convert_to_tensor(x, sparse=True)
+
+
+def test_what_keras_calls_sizes_and_tensors() -> None:
+    x = corten.Input((3, 4))
+    assert (ops.ndim(x), ops.size(x), ops.size(np.ones((2, 3)))) == (3, None, 6)
+    assert ops.is_tensor(x) and ops.is_tensor(np.ones(2)) and not ops.is_tensor([1.0])
+    assert not ops.is_tensor(corten.Variable([1.0]))
+    np.testing.assert_array_equal(ops.full_like(np.ones((2, 3)), 7), np.full((2, 3), 7, np.float32))
+    np.testing.assert_array_equal(ops.array([1, 2], "float32"), np.float32([1, 2]))
+
+
+def test_linspace_is_numpys() -> None:
+    found, step = ops.linspace(0, 3, 4, endpoint=False, retstep=True)
+    assert found.dtype == np.float32 and step == 0.75
+    np.testing.assert_array_equal(found, np.float32([0, 0.75, 1.5, 2.25]))
+    np.testing.assert_array_equal(ops.linspace([0, 1], [1, 3], 3, axis=-1), np.float32([[0, 0.5, 1], [1, 2, 3]]))

@@ -9,17 +9,23 @@ import numpy as np
 
 from corten.ops.dtypes import cast, kind, untouched
 from corten.ops.dtypes import shape as shape_of
-from corten.tensor import Array, Operand, SymbolicTensor, as_array, current_graph, symbolic
+from corten.tensor import Array, Operand, SymbolicTensor, Tensor, as_array, current_graph, symbolic
 
 __all__ = [
     "arange",
+    "array",
     "constant",
     "convert_to_numpy",
     "convert_to_tensor",
     "eye",
     "full",
+    "full_like",
+    "is_tensor",
+    "linspace",
+    "ndim",
     "ones",
     "ones_like",
+    "size",
     "zeros",
     "zeros_like",
 ]
@@ -66,6 +72,47 @@ def convert_to_numpy(x: Any) -> Array:
     if isinstance(x, SymbolicTensor):
         raise TypeError(f"convert_to_numpy: {x!r} is symbolic and never has numbers; predict with a model")
     return np.asarray(x)
+
+
+def array(x: Any, dtype: Any = None) -> Any:
+    """As :func:`convert_to_tensor`.
+
+    >>> from corten import ops
+    >>> ops.array([1.5, 2.5])
+    array([1.5, 2.5], dtype=float32)
+    """
+    return convert_to_tensor(x, dtype)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether ``x`` is what ops give: an array, a tensor, a symbolic tensor; a variable is none.
+
+    >>> from corten import ops
+    >>> ops.is_tensor(ops.ones(2)), ops.is_tensor([1.0, 1.0])
+    (True, False)
+    """
+    return isinstance(x, (np.ndarray, np.generic, Tensor, SymbolicTensor))
+
+
+def ndim(x: Any) -> int:
+    """The number of axes.
+
+    >>> from corten import ops
+    >>> ops.ndim([[1, 2, 3]])
+    2
+    """
+    return len(shape_of(x))
+
+
+def size(x: Any) -> int | None:
+    """The number of elements; None where a size is known only when data come.
+
+    >>> from corten import ops
+    >>> ops.size([[1, 2, 3]])
+    3
+    """
+    sizes: tuple[int | None, ...] = shape_of(x)
+    return None if None in sizes else int(np.prod(np.array(sizes, np.int64)))
 
 
 def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32") -> Any:
@@ -118,6 +165,38 @@ def ones_like(x: Any, dtype: Any = "float32") -> Any:
     array([1., 1.], dtype=float32)
     """
     return full(shape_of(x), 1, dtype)
+
+
+@symbolic
+def full_like(x: Any, fill_value: float, dtype: Any = "float32") -> Any:
+    """A constant of one number in the shape of ``x``.
+
+    >>> from corten import ops
+    >>> ops.full_like([3, 4], 7)
+    array([7., 7.], dtype=float32)
+    """
+    return full(shape_of(x), fill_value, dtype)
+
+
+def linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
+    """``num`` numbers, equally far apart, from ``start`` to ``stop`` (without ``endpoint``: up to one before it).
+
+    Args:
+        start, stop: numbers or arrays; between arrays the new axis is ``axis``.
+        num: at least 0.
+        endpoint: whether ``stop`` is the last.
+        retstep: whether to give the distance too.
+        dtype: float32 by default.
+
+    >>> from corten import ops
+    >>> ops.linspace(0, 1, 5)
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
+    """
+    values, step = np.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
+    made = constant(values.astype(kind(dtype or "float32")))
+    return (made, step) if retstep else made
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Any:

@@ -1,4 +1,7 @@
-"""Images in other sizes."""
+"""Images in other sizes, and their parts.
+
+``ops.image.resize`` and ``ops.image.extract_patches`` are Keras's; neither has a name in ``ops`` itself.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,18 @@ from corten.errors import ShapeError
 from corten.ops.dtypes import floats
 from corten.ops.linear import matmul
 from corten.ops.nn import pair
-from corten.ops.shapes import broadcast_to, reshape, swapaxes
+from corten.ops.shapes import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    getitem,
+    moveaxis,
+    pad,
+    reshape,
+    squeeze,
+    swapaxes,
+    take,
+)
 from corten.tensor import symbolic
 
 __all__ = ["upsample2d"]
@@ -52,15 +66,19 @@ NARROW = 16
 
 
 @functools.lru_cache(maxsize=64)
-def _interpolation(size: int, factor: int, name: str) -> NDArray[np.float32]:
-    """The matrix (size * factor, size) that interpolates along one axis; pixels are measured at their centres."""
+def _interpolation(size: int, wanted: int, name: str, antialias: bool = False) -> NDArray[np.float32]:
+    """The matrix (wanted, size) that interpolates along one axis; pixels are measured at their centres."""
     weight = INTERPOLATIONS[name]
     assert weight is not None
-    matrix: NDArray[np.float64] = np.zeros((size * factor, size))
-    for row in range(size * factor):
+    matrix: NDArray[np.float64] = np.zeros((wanted, size))
+    factor = wanted / size
+    # Where pixels become fewer, each may look as far as it is wide.
+    width = max(1.0, 1 / factor) if antialias else 1.0
+    reach = math.ceil(5 * width)
+    for row in range(wanted):
         centre = (row + 0.5) / factor - 0.5
-        for column in range(max(0, math.floor(centre) - 5), min(size, math.ceil(centre) + 6)):
-            matrix[row, column] = weight(abs(centre - column))
+        for column in range(max(0, math.floor(centre) - reach), min(size, math.ceil(centre) + reach + 1)):
+            matrix[row, column] = weight(abs(centre - column) / width)
     matrix /= matrix.sum(axis=1, keepdims=True)
     return matrix.astype(np.float32)
 
@@ -101,14 +119,127 @@ def upsample2d(x: Any, size: int | Sequence[int] = 2, interpolation: str = "near
         return reshape(wide, (n, height * down, width * across, channels))
     if down > 1:
         rows = reshape(x, (n, height, width * channels))
-        x = matmul(_interpolation(height, down, interpolation), rows)
+        x = matmul(_interpolation(height, height * down, interpolation), rows)
     if across > 1:
         columns, weights = (
             reshape(x, (n * height * down, width, channels)),
-            _interpolation(width, across, interpolation),
+            _interpolation(width, width * across, interpolation),
         )
         if channels < NARROW:
             x = swapaxes(matmul(swapaxes(columns, 1, 2), weights, transpose_b=True), 1, 2)
         else:
             x = matmul(weights, columns)
     return reshape(x, (n, height * down, width * across, channels))
+
+
+def _last_channels(data_format: str | None, what: str) -> None:
+    if data_format not in (None, "channels_last"):
+        raise ValueError(f"{what}: data_format: expected 'channels_last', got {data_format!r}")
+
+
+@symbolic
+def resize(
+    images: Any,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Any:
+    """Images of another height and width.
+
+    Args:
+        images: (batch, height, width, channels), or one image without the batch.
+        size: (height, width) wanted.
+        interpolation: as in :func:`upsample2d`.
+        antialias: whether to look farther for a pixel where images become smaller.
+        crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, fill_value: accepted, the first two must be False.
+        data_format: ``"channels_last"``.
+
+    Raises:
+        ShapeError: not three or four axes.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.image.resize(np.float32([[[0], [1]]]), (1, 4)).ravel()
+    array([0.  , 0.25, 0.75, 1.  ], dtype=float32)
+    """
+    _last_channels(data_format, "resize")
+    if crop_to_aspect_ratio or pad_to_aspect_ratio:
+        raise ValueError("resize: crop_to_aspect_ratio, pad_to_aspect_ratio: expected False; crop or pad before")
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"resize: interpolation: expected one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
+    x = floats(images)
+    if len(x.shape) not in (3, 4):
+        raise ShapeError(f"resize: expected (batch, height, width, channels) or one image, got {tuple(x.shape)}")
+    for axis, wanted in zip((-3, -2), pair(size, "size"), strict=True):
+        extent = x.shape[axis]
+        if wanted == extent:
+            continue
+        if interpolation == "nearest":
+            centres = (np.arange(wanted) + 0.5) * (extent / wanted)
+            x = take(x, np.floor(centres).astype(np.int32), axis)
+        else:
+            last = moveaxis(x, axis, -1)
+            x = moveaxis(matmul(last, _interpolation(extent, wanted, interpolation, antialias).T), -1, axis)
+    return x
+
+
+@symbolic
+def extract_patches(
+    images: Any,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Any:
+    """The windows of images, the pixels of each one after the other.
+
+    Args:
+        images: (batch, height, width, channels), or one image without the batch.
+        size: of a window, one int or (vertical, horizontal).
+        strides: from window to window; ``size`` by default.
+        dilation_rate: the distance of pixels within a window.
+        padding: ``"valid"``, or ``"same"``: with zeros around the image.
+        data_format: ``"channels_last"``.
+
+    Returns:
+        (batch, windows down, windows across, height of a window * width * channels).
+
+    Raises:
+        ShapeError: not three or four axes, or a window is larger than the image.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.image.extract_patches(np.arange(16).reshape(1, 4, 4, 1), 2)[0, 0]
+    array([[0., 1., 4., 5.],
+           [2., 3., 6., 7.]], dtype=float32)
+    """
+    _last_channels(data_format, "extract_patches")
+    if padding not in ("valid", "same"):
+        raise ValueError(f"extract_patches: padding: expected 'valid' or 'same', got {padding!r}")
+    x = floats(images)
+    if len(x.shape) not in (3, 4):
+        raise ShapeError(
+            f"extract_patches: expected (batch, height, width, channels) or one image, got {tuple(x.shape)}"
+        )
+    if len(x.shape) == 3:
+        return squeeze(extract_patches(expand_dims(x, 0), size, strides, dilation_rate, padding), 0)
+    window, gaps = pair(size, "size"), pair(dilation_rate, "dilation_rate")
+    steps = window if strides is None else pair(strides, "strides")
+    reach = [(k - 1) * d + 1 for k, d in zip(window, gaps)]
+    if padding == "same":
+        more = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(x.shape[1:3], reach, steps)]
+        x = pad(x, [(0, 0), *((m // 2, m - m // 2) for m in more), (0, 0)])
+    counts = [(n - k) // s + 1 for n, k, s in zip(x.shape[1:3], reach, steps)]
+    if min(counts) < 1:
+        raise ShapeError(f"extract_patches: windows of {reach} pixels do not fit into images of {x.shape[1:3]}")
+    rows, columns = (
+        [slice(i * d, i * d + (count - 1) * s + 1, s) for i in range(k)]
+        for k, d, s, count in zip(window, gaps, steps, counts)
+    )
+    return concatenate([getitem(x, (slice(None), row, column)) for row in rows for column in columns], axis=-1)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten.errors import ShapeError
 from corten.ops.dtypes import dtype_of, floats, integers, shape
+from corten.ops.shapes import moveaxis, squeeze
 from corten.tensor import push, symbolic
 
 __all__ = [
     "binary_cross_entropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
     "cross_entropy",
     "huber",
     "mean_absolute_error",
     "mean_squared_error",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
+    "sparse_categorical_crossentropy",
 ]
 
 
@@ -138,3 +143,47 @@ def huber(target: Any, output: Any, delta: float = 1.0) -> Any:
     array([1.5], dtype=float32)
     """
     return push("huber", [floats(target), floats(output)], delta=float(delta))[0]
+
+
+# --- by Keras's names ------------------------------------------------------------------------------------------------
+
+
+@symbolic
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """:func:`binary_cross_entropy` of each element, or :func:`sigmoid_cross_entropy` where ``from_logits``.
+
+    >>> from corten import ops
+    >>> ops.binary_crossentropy([1.0, 0.0], [0.5, 0.5]).round(4)
+    array([0.6931, 0.6931], dtype=float32)
+    """
+    if shape(target) != shape(output):
+        raise ShapeError(f"binary_crossentropy: expected targets of shape {shape(output)}, got {shape(target)}")
+    return (sigmoid_cross_entropy if from_logits else binary_cross_entropy)(target, output)
+
+
+@symbolic
+def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """:func:`cross_entropy` of distributions over an axis, or :func:`softmax_cross_entropy` where ``from_logits``.
+
+    >>> from corten import ops
+    >>> ops.categorical_crossentropy([[0, 1]], [[0.5, 0.5]]).round(4)
+    array([0.6931], dtype=float32)
+    """
+    if shape(target) != shape(output):
+        raise ShapeError(f"categorical_crossentropy: expected targets of shape {shape(output)}, got {shape(target)}")
+    loss = softmax_cross_entropy if from_logits else cross_entropy
+    return loss(moveaxis(floats(target), axis, -1), moveaxis(output, axis, -1))
+
+
+@symbolic
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """As :func:`categorical_crossentropy`, of integer labels, whose last axis may be one of size 1 more.
+
+    >>> from corten import ops
+    >>> ops.sparse_categorical_crossentropy([1], [[0.5, 0.5]]).round(4)
+    array([0.6931], dtype=float32)
+    """
+    labels = integers(target)
+    if len(shape(labels)) == len(shape(output)) and shape(labels)[-1] == 1:
+        labels = squeeze(labels, -1)
+    return (softmax_cross_entropy if from_logits else cross_entropy)(labels, moveaxis(output, axis, -1))

@@ -21,6 +21,7 @@ __all__ = [
     "clip",
     "cos",
     "divide",
+    "divide_no_nan",
     "equal",
     "erf",
     "exp",
@@ -30,14 +31,18 @@ __all__ = [
     "greater_equal",
     "identity",
     "isfinite",
+    "isinf",
     "isnan",
     "less",
     "less_equal",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
     "maximum",
     "minimum",
     "multiply",
@@ -239,6 +244,29 @@ def logical_or(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
+def logical_xor(x1: Any, x2: Any) -> Any:
+    """1 where one of the two is zero and the other is not, else 0.
+
+    >>> from corten import ops
+    >>> ops.logical_xor([0, 1, 1], [1, 1, 0])
+    array([1., 0., 1.], dtype=float32)
+    """
+    return not_equal(not_equal(x1, 0), not_equal(x2, 0))
+
+
+@symbolic
+def divide_no_nan(x1: Any, x2: Any) -> Any:
+    """``x1 / x2``; 0 where ``x2`` is zero, and no gradient there.
+
+    >>> from corten import ops
+    >>> ops.divide_no_nan([3, 4], [2, 0])
+    array([1.5, 0. ], dtype=float32)
+    """
+    none = equal(x2, 0)
+    return where(none, 0.0, divide(x1, where(none, 1.0, x2)))
+
+
+@symbolic
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     """``x1`` where ``condition`` is not zero, else ``x2``; the three are broadcast together.
 
@@ -374,6 +402,28 @@ def log(x: Any) -> Any:
 
 
 @symbolic
+def log2(x: Any) -> Any:
+    """The logarithm to the base 2.
+
+    >>> from corten import ops
+    >>> ops.log2([1, 2])
+    array([0., 1.], dtype=float32)
+    """
+    return divide(log(x), np.float32(np.log(2)))
+
+
+@symbolic
+def log10(x: Any) -> Any:
+    """The logarithm to the base 10.
+
+    >>> from corten import ops
+    >>> ops.log10([1, 10])
+    array([0., 1.], dtype=float32)
+    """
+    return divide(log(x), np.float32(np.log(10)))
+
+
+@symbolic
 def log1p(x: Any) -> Any:
     """``log(1 + x)``, exact near 0.
 
@@ -484,6 +534,18 @@ def isfinite(x: Any) -> Any:
     array([1., 0., 0.], dtype=float32)
     """
     return less(abs(x), np.inf)
+
+
+@symbolic
+def isinf(x: Any) -> Any:
+    """1 where ``x`` is infinite, else 0.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> ops.isinf([1, np.nan, -np.inf])
+    array([0., 0., 1.], dtype=float32)
+    """
+    return equal(abs(x), np.inf)
 
 
 @symbolic

@@ -6,16 +6,39 @@ stays, with size 1. Sums are formed in a fixed order: the result does not depend
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from corten.ops import math
 from corten.ops.axes import axes_of, axis_of
-from corten.ops.dtypes import floats, shape
-from corten.ops.shapes import expand_dims, moveaxis, reshape, squeeze
+from corten.ops.dtypes import cast, floats, shape
+from corten.ops.shapes import broadcast_to, expand_dims, getitem, moveaxis, one_hot, pad, reshape, squeeze, stack
 from corten.tensor import push, symbolic
 
-__all__ = ["all", "any", "argmax", "argmin", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var"]
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "average",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "moments",
+    "prod",
+    "std",
+    "sum",
+    "top_k",
+    "var",
+]
 
 Axis = int | Sequence[int] | None
 
@@ -171,3 +194,150 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     array([0, 1], dtype=int32)
     """
     return _position("argmin", x, axis, keepdims)
+
+
+@symbolic
+def amax(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """As :func:`max`.
+
+    >>> from corten import ops
+    >>> ops.amax([[1, 2], [4, 3]], axis=1)
+    array([2., 4.], dtype=float32)
+    """
+    return max(x, axis, keepdims)
+
+
+@symbolic
+def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """As :func:`min`.
+
+    >>> from corten import ops
+    >>> ops.amin([[1, 2], [4, 3]], axis=1)
+    array([1., 3.], dtype=float32)
+    """
+    return min(x, axis, keepdims)
+
+
+@symbolic
+def average(x: Any, axis: Axis = None, weights: Any = None) -> Any:
+    """The mean over axes, in which elements count as much as their weights say.
+
+    Args:
+        x: any shape.
+        axis: what the mean is over.
+        weights: the shape of ``x``, or one weight for each place along one ``axis``.
+
+    >>> from corten import ops
+    >>> float(ops.average([1, 2, 5], weights=[1, 1, 2]))
+    3.25
+    """
+    if weights is None:
+        return mean(x, axis)
+    x, weights = floats(x), floats(weights)
+    rank = len(shape(x))
+    if len(shape(weights)) == 1 and rank > 1:
+        place = axis_of(axis, rank, "average")
+        weights = reshape(weights, [-1 if a == place else 1 for a in range(rank)])
+    total = sum(broadcast_to(weights, shape(x)), axis)
+    return math.divide(sum(math.multiply(x, weights), axis), total)
+
+
+@symbolic
+def count_nonzero(x: Any, axis: Axis = None) -> Any:
+    """How many elements over axes are not zero.
+
+    >>> from corten import ops
+    >>> ops.count_nonzero([[0, 1], [2, 3]], axis=1)
+    array([1., 2.], dtype=float32)
+    """
+    return sum(math.not_equal(x, 0), axis)
+
+
+@symbolic
+def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
+    """Mean and variance over axes.
+
+    Raises:
+        ValueError: ``synchronized``: there is one process.
+
+    >>> from corten import ops
+    >>> mean, variance = ops.moments([[1, 3], [5, 5]], axes=1)
+    >>> mean, variance
+    (array([2., 5.], dtype=float32), array([1., 0.], dtype=float32))
+    """
+    if synchronized:
+        raise ValueError("moments: synchronized: there is one process, expected False")
+    return mean(x, axes, keepdims), var(x, axes, keepdims)
+
+
+def _running(name: str, x: Any, axis: int | None, dtype: Any, combine: Callable[[Any, Any], Any], start: float) -> Any:
+    """Each element combined with all before it, in a number of steps that grows as the logarithm of their number."""
+    x = floats(x)
+    if axis is None:
+        x, axis = reshape(x, [-1]), 0
+    axis = axis_of(axis, len(shape(x)), name)
+    extent, step = shape(x)[axis], 1
+    while step < extent:
+        before = [(step, 0) if a == axis else (0, 0) for a in range(len(shape(x)))]
+        earlier = getitem(x, (*[slice(None)] * axis, slice(0, extent - step)))
+        x = combine(x, pad(earlier, before, constant_values=start))
+        step *= 2
+    return x if dtype is None else cast(x, dtype)
+
+
+@symbolic
+def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """The sum of each element and those before it along an axis; without one, of the flattened value.
+
+    >>> from corten import ops
+    >>> ops.cumsum([[1, 2, 3], [4, 5, 6]], axis=1)
+    array([[ 1.,  3.,  6.],
+           [ 4.,  9., 15.]], dtype=float32)
+    """
+    return _running("cumsum", x, axis, dtype, math.add, 0.0)
+
+
+@symbolic
+def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """The product of each element and those before it along an axis; without one, of the flattened value.
+
+    >>> from corten import ops
+    >>> ops.cumprod([1, 2, 3, 4])
+    array([ 1.,  2.,  6., 24.], dtype=float32)
+    """
+    return _running("cumprod", x, axis, dtype, math.multiply, 1.0)
+
+
+@symbolic
+def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
+    """The ``k`` largest along the last axis and where they are, the largest first; of equal ones the first.
+
+    Meant for few: each is looked for among all.
+
+    Args:
+        x: (..., n).
+        k: from 1 to n.
+        sorted: accepted for Keras's sake; they always are.
+
+    Returns:
+        (..., k) twice: the numbers, and their places as int32.
+
+    >>> from corten import ops
+    >>> ops.top_k([1, 5, 3], 2)
+    (array([5., 3.], dtype=float32), array([1, 2], dtype=int32))
+    """
+    x = floats(x)
+    if not shape(x) or isinstance(k, bool) or not 1 <= k <= shape(x)[-1]:
+        raise ValueError(
+            f"top_k: k: expected an int from 1 to the size of the last axis of shape {shape(x)}, got {k!r}"
+        )
+    # Below every number there is what was found already.
+    left = math.maximum(math.stop_gradient(x), np.finfo(np.float32).min)
+    values, places = [], []
+    for _ in range(k):
+        place = argmax(left, axis=-1)
+        found = one_hot(place, shape(x)[-1])
+        values.append(sum(math.where(found, x, 0.0), axis=-1))
+        places.append(place)
+        left = math.where(found, -np.inf, left)
+    return stack(values, axis=-1), stack(places, axis=-1)

@@ -15,26 +15,37 @@ from corten.ops.dtypes import cast, integers, shape, untouched
 from corten.tensor import Operand, as_array, push, symbolic
 
 __all__ = [
+    "append",
     "broadcast_to",
     "concatenate",
+    "diag",
+    "diagonal",
     "expand_dims",
     "flip",
     "getitem",
+    "hstack",
+    "meshgrid",
     "moveaxis",
     "one_hot",
     "pad",
     "ravel",
     "repeat",
     "reshape",
+    "roll",
     "slice",
+    "slice_update",
     "split",
     "squeeze",
     "stack",
     "swapaxes",
     "take",
+    "take_along_axis",
     "tile",
     "transpose",
+    "tril",
+    "triu",
     "unstack",
+    "vstack",
 ]
 
 _slice = slice
@@ -171,6 +182,29 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     x = _given(x)
     flipped = axes_of(axis, len(x.shape), "flip")
     return getitem(x, tuple(_slice(None, None, -1 if a in flipped else None) for a in range(len(x.shape))))
+
+
+@symbolic
+def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
+    """Elements moved on by ``shift`` along axes, those that leave at the end coming in at the beginning.
+
+    >>> from corten import ops
+    >>> ops.roll([1., 2., 3.], 1)
+    array([3., 1., 2.], dtype=float32)
+    """
+    x = _given(x)
+    if axis is None:
+        return reshape(roll(reshape(x, [-1]), shift, 0), list(x.shape))
+    axes = [axis_of(a, len(x.shape), "roll") for a in ([axis] if isinstance(axis, int) else axis)]
+    shifts = [shift] * len(axes) if isinstance(shift, int) else list(shift)
+    if len(shifts) != len(axes):
+        raise ValueError(f"roll: expected a shift for each axis, got {shift!r} for {axis!r}")
+    for place, by in zip(axes, shifts):
+        cut = -by % max(1, x.shape[place])
+        if cut:
+            before: tuple[Any, ...] = (_slice(None),) * place
+            x = concatenate([x[(*before, _slice(cut, None))], x[(*before, _slice(None, cut))]], place)
+    return untouched(x)
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
@@ -323,6 +357,152 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return moveaxis(found, list(range(count)), list(range(axis, axis + count)))
 
 
+@symbolic
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Of each line of ``x`` along an axis the elements at that line's own ``indices``.
+
+    Args:
+        x: any shape.
+        indices: integers from 0; the sizes of ``x`` (or 1) but along ``axis``. Without an axis, places in all of ``x``.
+        axis: where to pick.
+
+    Returns:
+        The shape of ``indices``.
+
+    Raises:
+        IndexError: an index is negative or not smaller than the size of the axis.
+        ShapeError: the other sizes differ.
+
+    >>> from corten import ops
+    >>> ops.take_along_axis([[1., 2.], [3., 4.]], [[1], [0]], axis=1)
+    array([[2.],
+           [3.]], dtype=float32)
+    """
+    x, indices = _given(x), integers(indices)
+    if axis is None:
+        return take(x, reshape(indices, [-1]))
+    axis = axis_of(axis, len(x.shape), "take_along_axis")
+    x, indices = moveaxis(x, axis, -1), moveaxis(indices, axis, -1)
+    lines = list(x.shape[:-1])
+    if len(indices.shape) != len(x.shape) or any(m not in (1, n) for n, m in zip(lines, indices.shape)):
+        raise ShapeError(
+            f"take_along_axis: indices of shape {tuple(indices.shape)} do not fit shape {tuple(x.shape)}, "
+            "the axis of which is the last here"
+        )
+    extent, count = x.shape[-1], indices.shape[-1]
+    # An index outside its line is found here: in the whole it would be another line's.
+    indices = push("gather", [np.arange(extent, dtype=np.int32), indices])[0]
+    indices = reshape(broadcast_to(indices, [*lines, count]), [-1, count])
+    found = _picked(reshape(x, [-1, extent]), indices)
+    return moveaxis(reshape(found, [*lines, count]), -1, axis)
+
+
+def _picked(x: Any, indices: Any) -> Any:
+    """``x[i, indices[i, j]]``."""
+    rows, extent = x.shape
+    # Places are added as floats, which count exactly to 2^24.
+    if rows > 1 and rows * extent > 1 << 24:
+        halves = [_slice(None, rows // 2), _slice(rows // 2, None)]
+        return concatenate([_picked(x[half], indices[half]) for half in halves])
+    first = np.arange(rows, dtype=np.float32)[:, None] * extent
+    places = push("add", [cast(indices, "float32"), first])[0] if rows > 1 else indices
+    return push("gather", [reshape(x, [-1]), cast(places, "int32")])[0]
+
+
+@symbolic
+def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Any:
+    """``inputs`` with ``updates`` in the place that begins at ``start_indices``.
+
+    >>> from corten import ops
+    >>> ops.slice_update([1., 2., 3., 4.], [1], [8., 9.])
+    array([1., 8., 9., 4.], dtype=float32)
+    """
+    inputs, updates = _given(inputs), _given(updates)
+    begin = [operator.index(b) for b in start_indices]
+    sizes = list(updates.shape)
+    fits = len(begin) == len(sizes) == len(inputs.shape)
+    if not fits or any(b < 0 or b + s > n for b, s, n in zip(begin, sizes, inputs.shape)):
+        raise ShapeError(f"slice_update: size {sizes} from {begin} does not fit into shape {tuple(inputs.shape)}")
+    return _framed(inputs, begin, cast(updates, inputs.dtype))
+
+
+def _framed(inputs: Any, begin: list[int], inner: Any) -> Any:
+    """``inner`` with what of ``inputs`` is before and behind it, one axis after the other."""
+    for axis in reversed(range(len(begin))):
+        # Along the axes before, only as far as ``inner`` reaches; along those behind, the whole is there already.
+        own = [_slice(b, b + n) for b, n in zip(begin[:axis], inner.shape)]
+        end = begin[axis] + inner.shape[axis]
+        before, behind = (inputs[(*own, part)] for part in (_slice(0, begin[axis]), _slice(end, None)))
+        inner = concatenate([before, inner, behind], axis)
+    return inner
+
+
+@symbolic
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The ``offset``-th diagonals of the matrices that two axes make, along a new last axis.
+
+    >>> from corten import ops
+    >>> ops.diagonal([[1., 2.], [3., 4.]])
+    array([1., 4.], dtype=float32)
+    """
+    x = moveaxis(x, [axis1, axis2], [-2, -1])
+    *lines, rows, columns = x.shape
+    places = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns).diagonal(offset)
+    return take(reshape(x, [*lines, rows * columns]), places, axis=-1)
+
+
+@symbolic
+def diag(x: Any, k: int = 0) -> Any:
+    """A vector as the ``k``-th diagonal of a matrix of zeros; of a matrix, that diagonal.
+
+    >>> from corten import ops
+    >>> ops.diag([1., 2.])
+    array([[1., 0.],
+           [0., 2.]], dtype=float32)
+    """
+    x = _given(x)
+    if len(x.shape) not in (1, 2):
+        raise ShapeError(f"diag: expected one or two axes, got shape {tuple(x.shape)}")
+    if len(x.shape) == 2:
+        return diagonal(x, k)
+    n = x.shape[0]
+    # With n zeros behind each element, the next row begins one place further on.
+    square = reshape(getitem(reshape(pad(reshape(x, [n, 1]), [(0, 0), (0, n)]), [-1]), _slice(0, n * n)), [n, n])
+    return pad(square, [(max(-k, 0), max(k, 0)), (max(k, 0), max(-k, 0))]) if k else square
+
+
+def _triangle(x: Any, keep: Any) -> Any:
+    x = _given(x)
+    if len(x.shape) < 2:
+        raise ShapeError(f"tril, triu: expected at least two axes, got shape {tuple(x.shape)}")
+    kept = push("where", [keep(*x.shape[-2:]).astype(np.float32), cast(x, "float32"), np.float32(0)])[0]
+    return cast(kept, x.dtype)
+
+
+@symbolic
+def tril(x: Any, k: int = 0) -> Any:
+    """Matrices with zeros above the ``k``-th diagonal.
+
+    >>> from corten import ops
+    >>> ops.tril([[1., 2.], [3., 4.]])
+    array([[1., 0.],
+           [3., 4.]], dtype=float32)
+    """
+    return _triangle(x, lambda rows, columns: np.tri(rows, columns, k))
+
+
+@symbolic
+def triu(x: Any, k: int = 0) -> Any:
+    """Matrices with zeros below the ``k``-th diagonal.
+
+    >>> from corten import ops
+    >>> ops.triu([[1., 2.], [3., 4.]])
+    array([[1., 2.],
+           [0., 4.]], dtype=float32)
+    """
+    return _triangle(x, lambda rows, columns: 1 - np.tri(rows, columns, k - 1))
+
+
 # --- joins and copies ------------------------------------------------------------------------------------------------
 
 
@@ -359,6 +539,64 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
         raise ShapeError(f"stack: expected values of one shape, got {sorted(shapes)}")
     axis = axis_of(axis, len(shape(x[0])) + 1, "stack")
     return concatenate([expand_dims(value, axis) for value in x], axis)
+
+
+@symbolic
+def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+    """``x2`` behind ``x1`` along an axis; without one, both flattened.
+
+    >>> from corten import ops
+    >>> ops.append([1., 2.], [3.])
+    array([1., 2., 3.], dtype=float32)
+    """
+    return concatenate([ravel(x1), ravel(x2)]) if axis is None else concatenate([x1, x2], axis)
+
+
+@symbolic
+def hstack(xs: Sequence[Any]) -> Any:
+    """Values side by side: along the second axis, vectors along their only one.
+
+    >>> from corten import ops
+    >>> ops.hstack([[1., 2.], [3.]])
+    array([1., 2., 3.], dtype=float32)
+    """
+    given = [_given(x) for x in xs]
+    return concatenate(given, 1 if given and len(given[0].shape) > 1 else 0)
+
+
+@symbolic
+def vstack(xs: Sequence[Any]) -> Any:
+    """Values one above the other: along the first axis, vectors as rows.
+
+    >>> from corten import ops
+    >>> ops.vstack([[1., 2.], [3., 4.]])
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
+    return concatenate([reshape(x, [1, -1]) if len(shape(x)) < 2 else x for x in xs])
+
+
+@symbolic
+def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
+    """The coordinates of all points of a grid: for each vector a value with as many axes as there are vectors.
+
+    Args:
+        x: the coordinates along each side, one axis each.
+        indexing: ``"xy"``: the first two change places, so that rows go down; ``"ij"``: they do not.
+
+    >>> from corten import ops
+    >>> ops.meshgrid([1., 2.], [3.])
+    [array([[1., 2.]], dtype=float32), array([[3., 3.]], dtype=float32)]
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing: expected 'xy' or 'ij', got {indexing!r}")
+    vectors = [ravel(value) for value in x]
+    sizes = [vector.shape[0] for vector in vectors]
+    made = [
+        broadcast_to(reshape(vector, [-1 if a == place else 1 for a in range(len(sizes))]), sizes)
+        for place, vector in enumerate(vectors)
+    ]
+    return [swapaxes(value, 0, 1) for value in made] if indexing == "xy" and len(made) > 1 else made
 
 
 @symbolic
