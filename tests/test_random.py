@@ -79,3 +79,30 @@ def test_arguments() -> None:
         random.uniform((1,), 2, 1)
     with pytest.raises(ValueError, match="dtype"):
         corten.random.normal((1,), dtype="float64")
+
+
+def test_whole_numbers_and_classes_have_their_laws_and_are_drawn_within_steps() -> None:
+    x = random.randint((40_000,), -1, 3, seed=2)
+    assert x.dtype == np.int32
+    np.testing.assert_allclose(np.bincount(x + 1) / x.size, np.full(4, 0.25), atol=0.01)
+    for wrong in ((3, 3), (0, 2**24 + 1)):
+        with pytest.raises(ValueError, match="randint"):
+            random.randint((1,), *wrong)
+
+    chances = np.float32([[0.1, 0.0, 0.9], [0.5, 0.3, 0.2]])
+    with np.errstate(divide="ignore"):
+        drawn = random.categorical(np.log(chances), 40_000, seed=2)
+    found = [np.bincount(row, minlength=3) / row.size for row in drawn]
+    np.testing.assert_allclose(found, chances, atol=0.01)
+
+    class Drawing(corten.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.generator = random.SeedGenerator(5)
+
+        def call(self, inputs: Any) -> Any:
+            return random.dropout(random.categorical(inputs, 7, seed=self.generator), 0.5, seed=self.generator)
+
+    model = corten.Sequential([corten.Input((3,)), Drawing()])
+    first, second = (model.predict(chances, verbose=0) for _ in range(2))
+    assert first.shape == (2, 7) and first.tobytes() != second.tobytes()

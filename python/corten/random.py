@@ -7,14 +7,28 @@ by default. Steps that draw without naming a seed share one state, which belongs
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from corten import ops
+from corten.errors import ShapeError
 from corten.tensor import Variable, current_graph, push
 
-__all__ = ["SeedGenerator", "draw_seed", "get_state", "normal", "set_seed", "set_state", "uniform"]
+__all__ = [
+    "SeedGenerator",
+    "categorical",
+    "draw_seed",
+    "dropout",
+    "get_state",
+    "normal",
+    "randint",
+    "set_seed",
+    "set_state",
+    "uniform",
+]
 
 _state = {"seed": 0, "drawn": 0}
 #: The state that steps draw from where they name no seed, once one has.
@@ -149,10 +163,79 @@ def uniform(
 def _draw(op: str, shape: Sequence[int], dtype: str | None, seed: Any, **options: float) -> Any:
     if dtype not in (None, "float32"):
         raise ValueError(f"{op}: dtype must be 'float32', got {dtype!r}")
+    return push(op, [_state_for(seed)], shape=[int(size) for size in shape], **options)[0]
+
+
+def _state_for(seed: Any) -> Any:
+    """The state to draw from: that of a generator, of a step, of an int, or a new one."""
     if seed is None and current_graph() is not None:
         seed = _shared_generator()
     if isinstance(seed, SeedGenerator):
-        state = seed.next()
-    else:
-        state = np.array([draw_seed() if seed is None else int(seed) & 0x7FFFFFFF, 0], np.int32)
-    return push(op, [state], shape=[int(size) for size in shape], **options)[0]
+        return seed.next()
+    return np.array([draw_seed() if seed is None else int(seed) & 0x7FFFFFFF, 0], np.int32)
+
+
+def randint(shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: Any = None) -> Any:
+    """Whole numbers from ``minval`` to ``maxval - 1``, each as likely as the other.
+
+    Args:
+        shape: ints.
+        minval: the least.
+        maxval: what all are below; at most 2^24 more than ``minval``.
+        dtype: of the result.
+        seed: as in :func:`normal`.
+
+    Raises:
+        ValueError: ``maxval`` is not above ``minval``, or too far.
+
+    >>> import corten
+    >>> x = corten.random.randint((1000,), 2, 5, seed=1)
+    >>> sorted(set(x.tolist()))
+    [2, 3, 4]
+    """
+    low, high = operator.index(minval), operator.index(maxval)
+    if not 0 < high - low <= 1 << 24:
+        raise ValueError(f"randint: expected minval < maxval <= minval + 2**24, got {minval!r} and {maxval!r}")
+    # Of a product that was rounded up to maxval the floor would be that.
+    steps = ops.minimum(ops.floor(ops.multiply(uniform(shape, seed=seed), high - low)), high - low - 1)
+    return ops.cast(ops.add(steps, low), dtype)
+
+
+def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Any = None) -> Any:
+    """Classes drawn from distributions, by Gumbel's law: the largest of ``logits - log(-log(u))`` is drawn.
+
+    Args:
+        logits: (batch, classes): logarithms of probabilities, or these plus any number for each row.
+        num_samples: how many to draw from each row.
+        dtype: of the result.
+        seed: as in :func:`normal`.
+
+    Returns:
+        (batch, num_samples).
+
+    >>> import numpy as np, corten
+    >>> corten.random.categorical(np.float32([[-np.inf, 0, -np.inf]]), 3, seed=1)
+    array([[1, 1, 1]], dtype=int32)
+    """
+    if len(ops.shape(logits)) != 2:
+        raise ShapeError(f"categorical: logits: expected (batch, classes), got shape {ops.shape(logits)}")
+    rows, classes = ops.shape(logits)
+    u = uniform((rows, num_samples, classes), seed=seed)
+    scores = ops.subtract(ops.expand_dims(logits, 1), ops.log(ops.negative(ops.log(u))))
+    return ops.cast(ops.argmax(scores, axis=-1), dtype)
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Any = None) -> Any:
+    """Zeroes each element with probability ``rate`` and divides the others by ``1 - rate``.
+
+    Args:
+        inputs: any shape.
+        rate: from 0 to below 1.
+        noise_shape: as in ``corten.ops.dropout``.
+        seed: as in :func:`normal`.
+
+    >>> import numpy as np, corten
+    >>> sorted(set(corten.random.dropout(np.ones(100, np.float32), 0.5, seed=1).tolist()))
+    [0.0, 2.0]
+    """
+    return ops.dropout(inputs, rate, state=_state_for(seed), noise_shape=noise_shape)
