@@ -7,6 +7,7 @@ each one at once. Ops called on plain NumPy arrays, outside any graph, run direc
 from __future__ import annotations
 
 import functools
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -421,6 +422,26 @@ class Graph(_core.Entered):
         if dtype is not None:
             value = _stored(value, "constant", dtype)
         return self.constant(value)
+
+    def known(self, tensor: Tensor) -> Array:
+        """The numbers of a tensor that depends on constants alone, such as sizes that were put together by ops.
+
+        Raises:
+            ValueError: it depends on data or on variables.
+        """
+        if self.eager:
+            return tensor.numpy()
+        left, variables = [tensor.id], {variable.id for variable in self._variables.values()}
+        while left:
+            value = left.pop()
+            producer = self.core.producer(value)
+            if value in variables:
+                raise ValueError("it depends on a variable")
+            left.extend([] if producer is None else producer[1])
+        program = self.core.compile([], [tensor.id])
+        found = [np.zeros(shape, dtype) for shape, dtype in program.outputs]
+        program.run([], None, 0, 1, 1, found, None, math.inf)
+        return found[0]
 
     def push(self, op: str, inputs: Sequence[Any], attributes: dict[str, Any]) -> list[Tensor]:
         ids = [self.tensor(value).id for value in inputs]

@@ -289,3 +289,23 @@ def test_images_of_other_sizes_are_those_of_keras(interpolation: str, antialias:
     for size in [(5, 7), (18, 16), (9, 20), (4, 3)]:
         wanted = keras.ops.image.resize(x, size, interpolation, antialias)
         np.testing.assert_allclose(ops.image.resize(x, size, interpolation, antialias), wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_sizes_may_be_put_together_by_ops(eager: bool) -> None:
+    """As Keras's examples of language models make their masks."""
+
+    class Repeated(corten.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            batch, length = ops.shape(inputs)
+            times = ops.concatenate([ops.expand_dims(batch, -1), ops.convert_to_tensor([1, 1])], 0)
+            mask = ops.tile(ops.ones((1, 2, length)), times)
+            return ops.reshape(mask, [ops.cast(ops.constant(batch), "int32"), 2 * length]) * 1.0
+
+    model = corten.Sequential([Repeated()])
+    model.compile(run_eagerly=eager)
+    assert model.predict(X[:3], verbose=0).shape == (3, 12)
+    with Graph() as graph, pytest.raises(ValueError, match="tile: sizes must be known"):
+        ops.tile(graph.input((2, 3)), ops.cast(graph.input((2,)), "int32"))
+    with Graph() as graph, pytest.raises(ValueError, match="variable"):
+        ops.tile(graph.input((2, 3)), graph.variable(corten.Variable([2, 2], dtype="int32")))

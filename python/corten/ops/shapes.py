@@ -12,7 +12,7 @@ import numpy as np
 from corten.errors import ShapeError
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.dtypes import cast, integers, shape, untouched
-from corten.tensor import Operand, as_array, push, symbolic
+from corten.tensor import Operand, Tensor, as_array, push, symbolic
 
 __all__ = [
     "append",
@@ -55,6 +55,20 @@ def _given(x: Any) -> Any:
     return x if isinstance(x, Operand) else as_array(x)
 
 
+def _sizes(value: Any, what: str) -> list[int]:
+    """Sizes as ints: one or several, among which may be tensors that were made of constants."""
+    if isinstance(value, (list, tuple)):
+        return [size for given in value for size in _sizes(given, what)]
+    if isinstance(value, Tensor):
+        try:
+            value = value.graph.known(value)
+        except ValueError as error:
+            raise ValueError(f"{what}: sizes must be known when a model is traced, but {value!r}: {error}") from None
+    return (
+        [operator.index(size) for size in np.ravel(value)] if isinstance(value, np.ndarray) else [operator.index(value)]
+    )
+
+
 # --- the same elements in the same order -----------------------------------------------------------------------------
 
 
@@ -67,8 +81,7 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
     array([[1., 2.],
            [3., 4.]], dtype=float32)
     """
-    sizes = [newshape] if isinstance(newshape, (int, np.integer)) else newshape
-    return push("reshape", [_given(x)], shape=[operator.index(size) for size in sizes])[0]
+    return push("reshape", [_given(x)], shape=_sizes(newshape, "reshape"))[0]
 
 
 @symbolic
@@ -641,7 +654,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
            [1., 2.]], dtype=float32)
     """
     x = _given(x)
-    sizes = [operator.index(size) for size in shape]
+    sizes = _sizes(shape, "broadcast_to")
     return untouched(x) if sizes == list(x.shape) else push("broadcast_to", [x], shape=sizes)[0]
 
 
@@ -673,9 +686,9 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
     array([1., 2., 1., 2.], dtype=float32)
     """
     x = _given(x)
-    counts = [repeats] if isinstance(repeats, (int, np.integer)) else list(repeats)
+    counts = _sizes(repeats, "tile")
     rank = max(len(counts), len(x.shape))
-    counts = [1] * (rank - len(counts)) + [operator.index(count) for count in counts]
+    counts = [1] * (rank - len(counts)) + counts
     sizes = [1] * (rank - len(x.shape)) + list(x.shape)
     narrow = reshape(x, [n for size in sizes for n in (1, size)])
     wide = broadcast_to(narrow, [n for pair in zip(counts, sizes) for n in pair])
