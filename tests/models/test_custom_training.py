@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,47 @@ def test_walking_over_the_compiled_metrics() -> None:
         histories.append(model.fit(X, {"a": Y, "b": 2 * Y}, batch_size=40, verbose=0).history)
     assert set(histories[0]) == {"loss", "a_loss", "b_loss", "a_mae", "b_mse"} == set(histories[1])
     assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_targets_go_one_by_one_to_the_outputs_with_a_loss(eager: bool) -> None:
+    """As Keras's language model returns its features beside its logits, and trains the logits alone."""
+    rng = np.random.default_rng(4)
+    x, labels = rng.standard_normal((12, 4)).astype(np.float32), rng.integers(0, 3, 12)
+    features = np.zeros((12, 5), np.float32)
+
+    def history(loss: Any, y: Any, **options: Any) -> dict[str, Any]:
+        corten.utils.set_random_seed(2)
+        inputs = Input((4,))
+        hidden = layers.Dense(5, name="features")(inputs)
+        scores = layers.Dense(3, activation="softmax", name="scores")(hidden)
+        more = layers.Dense(5, name="more")(hidden)
+        model = Model(inputs, [scores, hidden, more])
+        model.compile("sgd", loss=loss, run_eagerly=eager, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return model.fit(x, y, epochs=2, shuffle=False, verbose=0).history
+
+    one = "sparse_categorical_crossentropy"
+    wanted = history({"scores": one}, {"scores": labels})
+    for y in (labels, [labels], [labels, None, None]):
+        assert history([one, None, None], y) == wanted
+    wanted = history([one, None, "mse"], [labels, features, features])
+    for y in ([labels, features], [labels, None, features]):
+        found = history([one, None, "mse"], y, metrics=[["accuracy"], None, ["mae"]])
+        assert {name: found[name] for name in wanted} == wanted
+        assert set(found) - set(wanted) == {"scores_accuracy", "more_mae"}
+    with pytest.raises(ValueError, match="no target for output 'features', which has a metric"):
+        history([one, None, "mse"], [labels, features], metrics=[None, ["mae"], None])
+    with pytest.raises(ValueError, match="3 outputs, got 2"):
+        history([one, "mse", "mse"], [labels, features])
+    half = np.full(12, 0.5, np.float32)
+    inputs = Input((4,))
+    hidden = layers.Dense(5)(inputs)
+    model = Model(inputs, [layers.Dense(3)(hidden), hidden])
+    model.compile("sgd", loss=["mse", None], run_eagerly=eager)
+    whole = model.evaluate(x, np.zeros((12, 3), np.float32), verbose=0)
+    assert model.evaluate(x, [np.zeros((12, 3), np.float32)], sample_weight=[half], verbose=0) == whole / 2
 
 
 def test_names_of_metrics_and_outputs_without_a_loss() -> None:

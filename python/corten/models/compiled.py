@@ -25,17 +25,28 @@ def _by_output(given: Any, names: list[str], count: int, what: str) -> list[Any]
     return [given] * count
 
 
-def _leaves(value: Any, names: list[str], count: int, what: str) -> list[Any]:
-    """Targets in the order of the outputs; those of an output that is not trained may be missing from a dict."""
+def _leaves(value: Any, names: list[str], trained: list[bool], what: str) -> list[Any]:
+    """Targets in the order of the outputs; those of an output that is not trained may be missing."""
+    count = len(names)
     if isinstance(value, dict):
         unknown = [name for name in value if name not in names]
         if unknown:
             raise ValueError(f"{what}: there is no output {unknown[0]!r}; the outputs are {names}")
         return [value.get(name) for name in names]
-    found = flatten(value)
+    found = list(value) if isinstance(value, (list, tuple)) and len(value) == count else flatten(value)
+    if len(found) == sum(trained) < count:
+        given = iter(found)
+        return [next(given) if one else None for one in trained]
     if len(found) != count:
         raise ValueError(f"{what}: the model has {count} outputs, got {len(found)} arrays")
     return found
+
+
+def _weights(value: Any, names: list[str], trained: list[bool]) -> list[Any]:
+    """Sample weights in the order of the outputs; a list has one for each target."""
+    if isinstance(value, (list, tuple)) and len(value) == sum(trained) < len(names):
+        return _leaves(value, names, trained, "sample_weight")
+    return _by_output(value, names, len(names), "sample_weight")
 
 
 def _names(names: list[str], count: int) -> list[str]:
@@ -68,6 +79,10 @@ class CompiledLoss:
         """The mean loss of each output that has one, where there are several."""
         return [tracker for tracker in self._trackers if tracker is not None]
 
+    def trained(self, names: list[str]) -> list[bool]:
+        """Of each output, whether it has a loss."""
+        return [one is not None for one in _by_output(self.given, names, len(names), "loss")]
+
     def _start(self, names: list[str], count: int) -> None:
         self._functions = [
             None if one is None else losses.get(one) for one in _by_output(self.given, names, count, "loss")
@@ -84,10 +99,11 @@ class CompiledLoss:
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any, output_names: list[str]) -> Any:
         predictions = flatten(y_pred)
         names = list(y_pred) if isinstance(y_pred, dict) else _names(output_names, len(predictions))
-        targets = _leaves(y, names, len(predictions), "y")
+        trained = self.trained(names)
+        targets = _leaves(y, names, trained, "y")
         if self._functions is None:
             self._start(names, len(predictions))
-        weights = _by_output(sample_weight, names, len(predictions), "sample_weight")
+        weights = _weights(sample_weight, names, trained)
         total: Any = None
         for index, (function, target, prediction) in enumerate(
             zip(self._functions or [], targets, predictions, strict=True)
@@ -115,15 +131,21 @@ class CompiledMetrics:
 
     Args:
         output_names: gives the layer behind each output, where it is known.
+        loss: says which outputs are trained: of others targets may be missing.
     """
 
     name = "compile_metrics"
 
     def __init__(
-        self, unweighted: Any = None, weighted: Any = None, output_names: Callable[[], list[str]] = list
+        self,
+        unweighted: Any = None,
+        weighted: Any = None,
+        output_names: Callable[[], list[str]] = list,
+        loss: CompiledLoss | None = None,
     ) -> None:
         self.given = (unweighted, weighted)
         self._output_names = output_names
+        self._loss = loss
         self._slots: list[tuple[int, bool, metrics.Metric]] | None = None
         for item in [*flatten(unweighted), *flatten(weighted)]:
             metrics.check(item)
@@ -138,6 +160,8 @@ class CompiledMetrics:
         count = len(predictions)
         for weighted, given in zip((False, True), self.given, strict=True):
             for index, items in enumerate(_spread(given, names, count)):
+                if items and targets[index] is None:
+                    raise ValueError(f"y: no target for output {names[index]!r}, which has a metric")
                 for item in items:
                     metric = metrics.for_shapes(item, targets[index].shape, predictions[index].shape)
                     place = "" if count == 1 else f"{names[index]}_"
@@ -162,10 +186,11 @@ class CompiledMetrics:
         names = list(y_pred) if isinstance(y_pred, dict) else _names(self._output_names(), len(predictions))
         if all(given is None for given in self.given):
             return
-        targets = _leaves(y, names, len(predictions), "y")
+        trained = [True] * len(names) if self._loss is None else self._loss.trained(names)
+        targets = _leaves(y, names, trained, "y")
         if self._slots is None:
             self._start(names, targets, predictions)
-        weights = _by_output(sample_weight, names, len(predictions), "sample_weight")
+        weights = _weights(sample_weight, names, trained)
         for index, weighted, metric in self._slots or []:
             metric.update_state(targets[index], predictions[index], weights[index] if weighted else None)
 

@@ -105,7 +105,7 @@ class Trainer:
         self._expect_started()
         made = optimizers.get(optimizer)
         compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
-        compiled_metrics = CompiledMetrics(metrics, weighted_metrics, lambda: self.output_names)
+        compiled_metrics = CompiledMetrics(metrics, weighted_metrics, lambda: self.output_names, compiled_loss)
         object.__setattr__(self, "optimizer", made)
         object.__setattr__(self, "_compiled_loss", compiled_loss)
         object.__setattr__(self, "_compiled_metrics", compiled_metrics)
@@ -297,7 +297,7 @@ class Trainer:
         Args:
             x: arrays with a row for each sample (nested where there are several inputs), or an iterable of batches
                 x, (x, y) or (x, y, sample_weight).
-            y: targets, in the form of the outputs.
+            y: targets, in the form of the outputs; those of outputs without a loss may be left out.
             batch_size: 32 unless given, or what ``steps_per_epoch`` steps need to go once through the arrays. The last
                 batch of an epoch may be smaller.
             verbose: 0 silent; 1 a progress bar in a terminal or notebook, elsewhere one line an epoch; 2 one line.
