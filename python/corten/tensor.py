@@ -127,6 +127,11 @@ class Operand:
     def ndim(self) -> int:
         return len(self.shape)
 
+    @property
+    def _keras_mask(self) -> Any:
+        """The mask that came with the tensor, by the name under which Keras's guide to masking looks at it."""
+        return getattr(self, "mask", None)
+
     def __add__(self, other: Any) -> Any:
         return self.operators["add"](self, other)
 

@@ -121,3 +121,30 @@ def test_a_mean_over_steps_is_of_those_that_count() -> None:
         y = layers.GlobalAveragePooling1D()(x)
         np.testing.assert_allclose(y.numpy(), [X[0, [0, 2]].mean(0), X[1, 1]], rtol=1e-6)
         assert y.mask is None
+
+
+def test_masks_as_keras_guide_to_masking_looks_at_them() -> None:
+    """compute_mask without a mask before, and the mask of what a layer gave."""
+    seen = []
+
+    class Own(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = layers.Embedding(5, 4, mask_zero=True)
+            self.lstm = layers.LSTM(3)
+
+        def call(self, inputs: object) -> object:
+            x = self.embedding(inputs)
+            mask = self.embedding.compute_mask(inputs)
+            seen.append((x._keras_mask, mask))
+            return self.lstm(x, mask=mask)
+
+    layer = Own()
+    x = np.array([[3, 1, 0, 0]])
+    padded = layer(x)
+    carried, mask = seen[-1]
+    assert carried.shape == mask.shape == (1, 4)
+    np.testing.assert_allclose(padded, layer(x[:, :2]), rtol=1e-6)
+    steps = corten.Input((None,), dtype="int32")
+    assert layer.embedding(steps)._keras_mask.shape == (None, None)
+    assert steps._keras_mask is None

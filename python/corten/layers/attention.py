@@ -93,7 +93,7 @@ class Attention(Layer):
             outputs = ops.where(ops.expand_dims(query_mask, -1), outputs, 0.0)
         return (outputs, scores) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The query's mask, for the outputs; there is none for the scores."""
         return [previous_mask[0] if previous_mask else None, None]
 

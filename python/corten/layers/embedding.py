@@ -89,6 +89,6 @@ class Embedding(Layer):
     def call(self, inputs: Any) -> Any:
         return ops.take(self.embeddings, inputs, axis=0)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """1 where the index is not 0, if ``mask_zero``."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None

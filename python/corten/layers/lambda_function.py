@@ -55,5 +55,5 @@ class Lambda(Layer):
         given = {"mask": mask, "training": training}
         return self.function(inputs, **{name: given[name] for name in self._takes}, **self.arguments)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

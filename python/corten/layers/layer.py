@@ -434,7 +434,7 @@ class Layer(Configured):
             if isinstance(tensor, Tensor) and own is not None and tensor.mask is None:
                 tensor.mask = own
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the output: that of the input where the layer passes masks on."""
         return previous_mask if self.supports_masking and not isinstance(previous_mask, (list, tuple, dict)) else None
 

@@ -44,6 +44,6 @@ class Masking(Layer):
         outputs.mask = counts
         return outputs
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """1 where any feature of the step differs from ``mask_value``."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

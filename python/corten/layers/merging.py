@@ -81,7 +81,7 @@ class _Merge(Layer):
                 values[i] = ops.expand_dims(value, list(range(1, 1 + missing)))
         return self.merge(values)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Where any input counts; nothing is masked unless all inputs are."""
         if not isinstance(previous_mask, (list, tuple)) or any(mask is None for mask in previous_mask):
             return None
@@ -185,7 +185,7 @@ class Concatenate(Layer):
     def call(self, inputs: Any) -> Any:
         return ops.concatenate(_several(inputs, f'Concatenate "{self.name}"'), self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The masks one after the other; an input without one counts as a whole, a step where any part of it does."""
         if not isinstance(previous_mask, (list, tuple)) or all(mask is None for mask in previous_mask):
             return None

@@ -109,7 +109,7 @@ class _Heads(Layer):
         outputs = self.output_dense(outputs if gate is None else outputs * gate)
         return (outputs, scores) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The query's mask, for the outputs; there is none for the scores."""
         return [previous_mask, None]
 

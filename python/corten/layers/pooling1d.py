@@ -109,5 +109,5 @@ class GlobalAveragePooling1D(GlobalPooling):
         total = ops.sum(ops.where(counted, inputs, 0.0), axis=1, keepdims=self.keepdims)
         return ops.divide(total, ops.sum(counted, axis=1, keepdims=self.keepdims))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return None

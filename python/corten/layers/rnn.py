@@ -187,7 +187,7 @@ class RNN(Layer):
         whole = ops.stack(outputs, axis=1) if self.return_sequences or self.zero_output_for_mask else None
         return whole, outputs[-1], states
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the steps in the order in which they were taken; states have none."""
         mask = previous_mask if self.return_sequences else None
         if mask is not None and self.go_backwards:

@@ -57,6 +57,6 @@ class TimeDistributed(Layer):
         outputs = self.layer(steps, training=training)
         return ops.reshape(outputs, (batch, time, *outputs.shape[1:]))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the input: which steps count."""
         return previous_mask
