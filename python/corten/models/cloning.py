@@ -1,0 +1,98 @@
+"""Models made anew: the same layers, with weights of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from corten.layers.input_layer import Input
+from corten.layers.layer import Layer
+from corten.models.functional import Functional
+from corten.models.sequential import Sequential
+from corten.tensor import SymbolicTensor, flatten, map_nested, record
+
+__all__ = ["clone_model"]
+
+
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """A model of new layers, made as those of ``model`` were, and connected as they are; the weights begin anew.
+
+    Args:
+        model: a ``Sequential`` or functional model. Models inside it are cloned likewise.
+        input_tensors: symbolic tensors that the clone is built on, in the form of its inputs; new ones by default.
+        clone_function: ``layer -> layer``, in place of ``type(layer).from_config(layer.get_config())``; it may return
+            the layer itself, which is then shared.
+        call_function: ``call_function(layer, *args, **kwargs)`` in place of ``layer(*args, **kwargs)``.
+        recursive: whether the two functions are used within models inside ``model``.
+
+    Raises:
+        ValueError: another kind of model; make it by its class.
+        TypeError: an unknown argument.
+
+    >>> import corten
+    >>> model = corten.Sequential([corten.layers.Dense(2, input_shape=(3,))])
+    >>> clone = corten.models.clone_model(model)
+    >>> clone.set_weights(model.get_weights()); clone.output_shape
+    (None, 2)
+    """
+    if kwargs:
+        raise TypeError(f"clone_model: there is no argument {next(iter(kwargs))!r}")
+    if not isinstance(model, (Sequential, Functional)):
+        raise ValueError(
+            f"clone_model: expected a Sequential or functional model, got {type(model).__name__}; make another by its "
+            "class, and copy the weights by set_weights(get_weights())"
+        )
+    made: dict[int, Layer] = {}
+
+    def cloned(layer: Layer) -> Layer:
+        if id(layer) not in made:
+            if isinstance(layer, (Sequential, Functional)):
+                inner = (clone_function, call_function, True) if recursive else (None, None, False)
+                made[id(layer)] = clone_model(layer, None, *inner)
+            elif clone_function is not None:
+                made[id(layer)] = clone_function(layer)
+            else:
+                made[id(layer)] = type(layer).from_config(layer.get_config())
+        return made[id(layer)]
+
+    if isinstance(model, Sequential) and input_tensors is None and call_function is None:
+        symbol = model.inputs[0] if model.inputs and model._promised else None
+        first = [] if symbol is None else [_like(symbol)]
+        return Sequential([*first, *map(cloned, model.layers)], name=model.name, trainable=model.trainable)
+
+    whole = model._whole() if isinstance(model, Sequential) else model
+    inputs = map_nested(_like, whole._inputs) if input_tensors is None else input_tensors
+    given = flatten(inputs)
+    if len(given) != len(whole.inputs):
+        raise ValueError(f"clone_model: input_tensors: expected {len(whole.inputs)}, got {len(given)}")
+    values = {id(old): new for old, new in zip(whole.inputs, given, strict=True)}
+
+    def known(leaf: Any) -> Any:
+        return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf
+
+    for call in whole._calls:
+        args, options = map_nested(known, call.args), map_nested(known, call.kwargs)
+        if not isinstance(call.function, Layer):
+            outputs = record(call.function, args, options)
+        elif call_function is None:
+            outputs = cloned(call.function)(*args, **options)
+        else:
+            outputs = call_function(cloned(call.function), *args, **options)
+        for old, new in zip(flatten(call.outputs), flatten(outputs), strict=True):
+            values[id(old)] = new
+            if isinstance(old.mask, SymbolicTensor):
+                values[id(old.mask)] = new.mask
+    kind = Functional if isinstance(model, Sequential) else type(model)
+    return kind(inputs, map_nested(known, whole._outputs), name=model.name, trainable=model.trainable)
+
+
+def _like(symbol: SymbolicTensor) -> SymbolicTensor:
+    made: SymbolicTensor = Input(batch_shape=symbol.shape, dtype=symbol.dtype, name=symbol.name)
+    return made
