@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+import corten
 from corten.utils import pad_sequences
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
@@ -33,3 +34,44 @@ def test_pad_sequences_of_nothing_and_of_wrong_things() -> None:
         pad_sequences([np.zeros((1, 2)), np.zeros((1, 3))])
     with pytest.raises(ValueError, match="'pre' or 'post', got 'left'"):
         pad_sequences([[1]], padding="left")
+
+
+def test_batches_by_their_index_and_what_is_called_around_an_epoch() -> None:
+    seen: list[str] = []
+
+    class Batches(corten.utils.PyDataset):
+        def __init__(self, x: np.ndarray, y: np.ndarray, **kwargs: int) -> None:
+            super().__init__(**kwargs)
+            self.x, self.y = x, y
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            rows = slice(4 * index, 4 * index + 4)
+            return self.x[rows], self.y[rows]
+
+        def on_epoch_begin(self) -> None:
+            seen.append("begin")
+
+        def on_epoch_end(self) -> None:
+            seen.append("end")
+
+    x = np.random.default_rng(0).standard_normal((12, 2)).astype(np.float32)
+    data = Batches(x, x[:, :1], workers=2)
+    assert data.num_batches == 3 and data.workers == 2
+    model = corten.Sequential([corten.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    model.fit(data, epochs=2, verbose=0)
+    assert seen == ["begin", "end"] * 2
+    np.testing.assert_allclose(
+        model.evaluate(data, verbose=0), model.evaluate(x, x[:, :1], batch_size=4, verbose=0), rtol=1e-6
+    )
+    with pytest.raises(NotImplementedError, match="__getitem__"):
+        corten.utils.PyDataset()[0]
+
+
+def test_bases_are_found_at_the_top_as_in_keras() -> None:
+    for name in ("Initializer", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer"):
+        assert isinstance(getattr(corten, name), type)
+    assert isinstance(corten.Input((2,)), corten.KerasTensor)

@@ -30,16 +30,28 @@ from corten import (
     utils,
 )
 from corten._core import __version__
+from corten.initializers import Initializer
 from corten.layers.input_layer import Input
 from corten.layers.layer import Layer
+from corten.losses import Loss
+from corten.metrics import Metric
 from corten.models import Model, Sequential
 from corten.models.function import function
+from corten.optimizers import Optimizer
+from corten.regularizers import Regularizer
+from corten.tensor import SymbolicTensor as KerasTensor
 from corten.tensor import Variable, gradients
 
 __all__ = [
+    "Initializer",
     "Input",
+    "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "__version__",

@@ -11,7 +11,7 @@ import numpy as np
 from corten import random as corten_random
 from corten.tensor import Array
 
-__all__ = ["normalize", "pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
 
 
 def set_random_seed(seed: int) -> None:
@@ -111,3 +111,44 @@ def pad_sequences(
         else:
             row[: len(kept)] = kept
     return padded
+
+
+class PyDataset:
+    """The base of data sets that give a batch by its index: subclasses have ``__len__`` and ``__getitem__``.
+
+    A batch is x, (x, y) or (x, y, sample_weight). After each epoch ``on_epoch_end`` is called, to shuffle, for example.
+    An object of any class with these methods will do; this one is for Keras's sake.
+
+    Args:
+        workers, use_multiprocessing, max_queue_size: kept, and without effect: batches are asked for one by one.
+
+    >>> import numpy as np, corten
+    >>> class Ones(corten.utils.PyDataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, index):
+    ...         return np.ones((4, 2)), np.zeros((4, 1))
+    >>> model = corten.Sequential([corten.layers.Dense(1, input_shape=(2,))])
+    >>> model.compile("sgd", "mse")
+    >>> model.fit(Ones(), verbose=0).params["steps"]
+    3
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers = workers
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches there are; None where the subclass does not say."""
+        return len(self) if hasattr(self, "__len__") else None
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not define __getitem__(index)")
+
+    def on_epoch_begin(self) -> None:
+        """Called before each epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Called after each epoch."""
