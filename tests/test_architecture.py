@@ -31,6 +31,7 @@ FLOORS = [
     {"models"},
     {"explain"},
     {"utils"},
+    {"backend"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -75,3 +75,15 @@ def test_bases_are_found_at_the_top_as_in_keras() -> None:
     for name in ("Initializer", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer"):
         assert isinstance(getattr(corten, name), type)
     assert isinstance(corten.Input((2,)), corten.KerasTensor)
+
+
+def test_what_scripts_ask_keras_for_beside_layers() -> None:
+    assert corten.backend.epsilon() == corten.config.epsilon() == 1e-7
+    assert corten.backend.floatx() == "float32" and corten.backend.image_data_format() == "channels_last"
+    corten.backend.clear_session()
+    assert [corten.layers.Dense(1).name for _ in range(2)] == ["dense", "dense_1"]
+
+
+def test_keras_names_of_ops_in_nn_are_the_same_functions() -> None:
+    for name in ("sigmoid", "softmax", "relu", "one_hot", "normalize", "moments", "sparse_categorical_crossentropy"):
+        assert getattr(corten.ops.nn, name) is getattr(corten.ops, name)

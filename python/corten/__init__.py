@@ -11,6 +11,7 @@
 
 from corten import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -56,6 +57,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",

@@ -6,7 +6,7 @@ import numpy as np
 
 from corten import _core
 
-__all__ = ["cpu_info", "num_threads", "set_num_threads"]
+__all__ = ["cpu_info", "epsilon", "floatx", "image_data_format", "num_threads", "set_num_threads"]
 
 
 def num_threads() -> int:
@@ -39,3 +39,33 @@ def cpu_info() -> dict[str, object]:
     ['available', 'isa', 'threads']
     """
     return {"isa": _core.isa(), "available": _core.isas(), "threads": _core.threads()}
+
+
+def epsilon() -> float:
+    """The small number that Keras keeps divisors and logarithms away from zero with.
+
+    >>> import corten
+    >>> corten.config.epsilon()
+    1e-07
+    """
+    return 1e-7
+
+
+def floatx() -> str:
+    """The type of floats: there is one.
+
+    >>> import corten
+    >>> corten.config.floatx()
+    'float32'
+    """
+    return "float32"
+
+
+def image_data_format() -> str:
+    """Where the channels of images are: always last.
+
+    >>> import corten
+    >>> corten.config.image_data_format()
+    'channels_last'
+    """
+    return "channels_last"

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from corten import random as corten_random
+from corten.layers.layer import reset_names
 from corten.tensor import Array
 
-__all__ = ["PyDataset", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "clear_session", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
 
 
 def set_random_seed(seed: int) -> None:
@@ -23,6 +24,19 @@ def set_random_seed(seed: int) -> None:
     corten_random.set_seed(seed)
     python_random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)  # noqa: NPY002 - what Keras's function of this name seeds
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Lets automatic names begin anew: ``dense``, ``dense_1``, ... Models that are there stay as they are.
+
+    Args:
+        free_memory: accepted for Keras's sake; what nobody holds is freed anyway.
+
+    >>> import corten
+    >>> corten.utils.clear_session(); corten.layers.Dense(1).name
+    'dense'
+    """
+    reset_names()
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Array:
