@@ -10,9 +10,20 @@ import numpy as np
 
 from corten import random as corten_random
 from corten.layers.layer import reset_names
+from corten.saving import get_registered_name, get_registered_object, register_keras_serializable
 from corten.tensor import Array
 
-__all__ = ["PyDataset", "clear_session", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = [
+    "PyDataset",
+    "clear_session",
+    "get_registered_name",
+    "get_registered_object",
+    "normalize",
+    "pad_sequences",
+    "register_keras_serializable",
+    "set_random_seed",
+    "to_categorical",
+]
 
 
 def set_random_seed(seed: int) -> None:
