@@ -55,3 +55,19 @@ def test_an_output_without_the_signs_of_a_table_gets_plain_ones(monkeypatch: pyt
         out.flush()
         shown = out.buffer.getvalue().decode("ascii").splitlines()
     assert set(shown[1]) == {"+", "-"} and shown[2].startswith("| Layer (type)") and "aaa~ | (None, 2)" in shown[4]
+
+
+@pytest.mark.parametrize(("optimizer", "slots"), [("adam", 34), ("sgd", 2)])
+def test_what_the_optimizer_holds_counts_once_training_has_begun(optimizer: str, slots: int) -> None:
+    def counts() -> dict[str, str]:
+        shown: list[str] = []
+        model.summary(print_fn=shown.append)
+        lines = [line.split(":") for line in "\n".join(shown).splitlines() if "params:" in line]
+        return {name.strip(): count.split()[0] for name, count in lines}
+
+    model = Sequential([layers.Dense(4, input_shape=(3,))])
+    model.compile(optimizer, "mse")
+    assert counts() == {"Total params": "16", "Trainable params": "16", "Non-trainable params": "0"}
+    model.fit(np.ones((4, 3)), np.ones((4, 4)), verbose=0)
+    after = counts()
+    assert after["Total params"] == str(16 + slots) and after["Optimizer params"] == str(slots)

@@ -57,8 +57,10 @@ def print_summary(
     lines.append(rule("└", "┴", "┘"))
     trained = sum(weight.size for weight in model.trainable_weights)
     frozen = sum(weight.size for weight in model.weights) - trained
-    slots = 0 if model.optimizer is None else sum(variable.size for variable in model.optimizer.variables)
-    lines.append(f" Total params: {_count(trained + frozen)}")
+    # What training needs beside the weights is there, and counts, once it has begun.
+    optimizer = model.optimizer
+    slots = 0 if optimizer is None or not optimizer.built else sum(variable.size for variable in optimizer.variables)
+    lines.append(f" Total params: {_count(trained + frozen + slots)}")
     lines.append(f" Trainable params: {_count(trained)}")
     lines.append(f" Non-trainable params: {_count(frozen)}")
     if slots:
