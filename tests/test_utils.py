@@ -82,8 +82,3 @@ def test_what_scripts_ask_keras_for_beside_layers() -> None:
     assert corten.backend.floatx() == "float32" and corten.backend.image_data_format() == "channels_last"
     corten.backend.clear_session()
     assert [corten.layers.Dense(1).name for _ in range(2)] == ["dense", "dense_1"]
-
-
-def test_keras_names_of_ops_in_nn_are_the_same_functions() -> None:
-    for name in ("sigmoid", "softmax", "relu", "one_hot", "normalize", "moments", "sparse_categorical_crossentropy"):
-        assert getattr(corten.ops.nn, name) is getattr(corten.ops, name)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import corten
 from corten.callbacks import (
     Callback,
     CallbackList,
@@ -346,3 +347,27 @@ def test_a_resumed_training_ends_as_an_unbroken_one() -> None:
         CallbackList([History()]).set_state(one.get_state())
     with pytest.raises(ValueError, match="EarlyStopping.set_state"):
         EarlyStopping().set_state({"wait": 1})
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_predictions_reach_callbacks_batch_by_batch(eager: bool) -> None:
+    seen: list[Any] = []
+
+    class Watch(Callback):
+        def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+            seen.append(batch)
+
+        def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+            assert logs is not None and set(logs) == {"outputs"}
+            seen.append(logs["outputs"])
+
+    inputs = corten.Input((3,))
+    hidden = corten.layers.Dense(2)(inputs)
+    model = corten.Model(inputs, {"hidden": hidden, "out": corten.layers.Dense(1)(hidden)})
+    model.compile(run_eagerly=eager)
+    x = np.random.default_rng(0).standard_normal((10, 3)).astype(np.float32)
+    found = model.predict(x, batch_size=4, callbacks=[Watch()], verbose=0)
+    assert seen[::2] == [0, 1, 2]
+    for name in ("hidden", "out"):
+        assert [len(part[name]) for part in seen[1::2]] == [4, 4, 2]
+        np.testing.assert_array_equal(np.concatenate([part[name] for part in seen[1::2]]), found[name])
