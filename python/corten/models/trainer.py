@@ -551,7 +551,8 @@ class Trainer:
                 if each and watchers is not None:
                     watchers.on_predict_batch_begin(seen + index)
                 made.append(self._run_eagerly("predict", chunk, index))
-                _tell_predicted(watchers, each, seen + index, made[-1])
+                if watchers is not None:
+                    _tell_predicted(watchers, each, seen + index, made[-1])
             groups = iter([np.concatenate(group) for group in zip(*(flatten(m) for m in made), strict=True)])
             return map_nested(lambda leaf: None if leaf is None else next(groups), made[0])
         step = self._step("predict", chunk)
@@ -572,8 +573,9 @@ class Trainer:
             done += step.program.run(
                 chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, None, budget
             )
-            latest = [view[: shape[0]] for view, (shape, _) in zip(views, step.specs, strict=True)]
-            _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
+            if watchers is not None:
+                latest = [view[: shape[0]] for view, (shape, _) in zip(views, step.specs, strict=True)]
+                _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
         return step.fill(targets)
 
     # --- single batches ------------------------------------------------------------------------------------------
@@ -628,10 +630,8 @@ class Trainer:
         return logs if return_dict else self._in_order(logs)
 
 
-def _tell_predicted(watchers: CallbackList | None, each: bool, batch: int, outputs: Any) -> None:
+def _tell_predicted(watchers: CallbackList, each: bool, batch: int, outputs: Any) -> None:
     """Tells of a batch that was predicted: with its outputs who wants each, else how far it is."""
-    if watchers is None:
-        return
     if each:
         watchers.on_predict_batch_end(batch, {"outputs": outputs})
     else:
