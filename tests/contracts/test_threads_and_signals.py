@@ -139,6 +139,46 @@ def test_ctrl_c_comes_back_at_once_with_the_weights_of_whole_batches(kind: str, 
     assert max(late) < 0.5, f"came back {late} s after the signal (seed {seed})"
 
 
+# A product, and a training step, of seconds each: Ctrl-C comes in the midst of an op.
+LONG = (
+    PRELUDE
+    + """
+a = np.ones((5000, 5000), np.float32)
+corten.utils.set_random_seed(3)
+model = Sequential([L.Conv2D(64, 3, input_shape=(28, 28, 1)), L.Conv2D(64, 3), L.GlobalAveragePooling2D(), L.Dense(2)])
+model.compile("adam", "mse")
+x, y = np.ones((1024, 28, 28, 1), np.float32), np.zeros((1024, 2), np.float32)
+model.train_on_batch(x[:2], y[:2])
+variables, late = [*model.variables, *model.optimizer.variables], []
+before, begun = [v.numpy() for v in variables], int(model.optimizer.iterations)
+train = lambda: model.fit(x, y, batch_size=1024, epochs=1000, verbose=0)
+for delay, action in [(0.2, lambda: [corten.ops.matmul(a, a) for _ in range(99)]), (0.1, train), (0.4, train)]:
+    sent = []
+    def interrupt():
+        time.sleep(delay)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        action()
+    except KeyboardInterrupt:
+        late.append(time.perf_counter() - sent[0])
+    thread.join()
+found, steps = state(model), int(model.optimizer.iterations) - begun
+for variable, value in zip(variables, before): variable.assign(value)
+for _ in range(steps): model.train_on_batch(x, y)
+assert state(model) == found, f"the weights are not those of {steps} whole steps"
+print(json.dumps(late))
+"""
+)
+
+
+def test_ctrl_c_in_the_midst_of_a_long_op() -> None:
+    late = json.loads(output(LONG, 60))
+    assert len(late) == 3 and max(late) < 0.5, f"came back {late} s after the signal"
+
+
 def test_ctrl_c_from_outside_ends_a_script_as_it_should() -> None:
     program = (
         PRELUDE

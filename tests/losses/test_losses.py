@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import corten
 from corten import losses, ops
 from corten.errors import ShapeError
 from corten.tensor import Graph, Tensor, gradients
@@ -397,3 +398,10 @@ def test_a_tensor_of_this_step_is_a_tensor() -> None:
 def test_one_class_is_warned_of() -> None:
     with pytest.warns(SyntaxWarning, match="binary_crossentropy"):
         losses.categorical_crossentropy(np.ones((2, 1)), np.ones((2, 1)))
+
+
+def test_training_wants_one_number() -> None:
+    model = corten.Sequential([corten.layers.Dense(2, input_shape=(3,))])
+    model.compile("sgd", corten.losses.MeanSquaredError(reduction="none"))
+    with pytest.raises(ShapeError, match=r"expected one number for the batch, got shape \(4,\).*reduction='none'"):
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)

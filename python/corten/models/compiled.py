@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from corten import losses, metrics
+from corten.errors import ShapeError
 from corten.tensor import Variable, flatten
 
 __all__ = ["CompiledLoss", "CompiledMetrics"]
@@ -113,6 +116,11 @@ class CompiledLoss:
             if target is None:
                 raise ValueError(f"y: no target for output {names[index]!r}, which has a loss")
             value = function(target, prediction, weights[index])
+            if np.ndim(value):
+                raise ShapeError(
+                    f"loss of output {names[index]!r}: expected one number for the batch, got shape {value.shape}; "
+                    "reduction='none' is for steps of your own"
+                )
             tracker = self._trackers[index] if self._trackers else None
             if tracker is not None:
                 tracker.update_state(value, sample_weight=int(prediction.shape[0]))

@@ -81,6 +81,16 @@ impl Call {
         self.work
     }
 
+    /// [`Call::run`], given up with [`Error::Interrupted`] once `cancelled`, which is asked now and then, says so.
+    pub fn run_until(
+        &self,
+        cancelled: &mut dyn FnMut() -> bool,
+        arguments: &[Slice<'_>],
+        results: &mut [SliceMut<'_>],
+    ) -> Result<()> {
+        threads::interruptible(cancelled, || self.run(arguments, results)).unwrap_or(Err(Error::Interrupted))
+    }
+
     /// Fills `results`, one of each of [`Call::results`].
     pub fn run(&self, arguments: &[Slice<'_>], results: &mut [SliceMut<'_>]) -> Result<()> {
         let data = |input: usize| match &self.places[input] {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::spec::{DType, Spec};
+use corten_kernels::pages;
 
 /// Owned elements of one type.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,13 +28,8 @@ pub enum SliceMut<'a> {
     U8(&'a mut [u8]),
 }
 
-fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>> {
-    let mut data = Vec::new();
-    data.try_reserve_exact(len)
-        .map_err(|_| Error::Memory(format!("{} bytes could not be allocated", len * size_of::<T>())))?;
-    corten_kernels::pages::prefer_large(&data);
-    data.resize(len, T::default());
-    Ok(data)
+fn zeros<T: pages::Zero>(len: usize) -> Result<Vec<T>> {
+    pages::zeros(len).ok_or_else(|| Error::Memory(format!("{} bytes could not be allocated", len * size_of::<T>())))
 }
 
 fn copied<T: Copy>(data: &[T]) -> Result<Vec<T>> {

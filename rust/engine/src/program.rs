@@ -9,6 +9,7 @@ use crate::plan::{Place, Plan, Region, Step, arena_of};
 use crate::spec::{DType, Spec};
 use corten_kernels::threads;
 use smallvec::SmallVec;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
@@ -189,22 +190,6 @@ enum Lock<'v> {
     Write(RwLockWriteGuard<'v, Data>),
 }
 
-/// Asks the caller now and then whether the run is still wanted.
-struct Patience<'a> {
-    cancelled: &'a mut dyn FnMut() -> bool,
-    asked: Instant,
-}
-
-impl Patience<'_> {
-    fn ended(&mut self) -> bool {
-        if self.asked.elapsed() < Duration::from_millis(50) {
-            return false;
-        }
-        self.asked = Instant::now();
-        (self.cancelled)()
-    }
-}
-
 impl Program {
     /// Compiles what `outputs` and the graph's updates need, fed by `inputs`.
     pub fn compile(graph: &Graph, inputs: &[Value], outputs: &[Value]) -> Result<Program> {
@@ -270,10 +255,12 @@ impl Program {
             })
             .collect();
         let batches = Batches { dataset, order, watch, budget };
+        let mut run = || threads::with_flush(|| self.steps_of(&mut arena, &mut slots, &batches, outputs));
         // A small step is done before anybody would ask whether it is still wanted.
-        let mut patience = Patience { cancelled, asked: Instant::now() };
-        let patience = (self.plan.work >= 4 * threads::GRAIN).then_some(&mut patience);
-        let result = threads::with_flush(|| self.steps_of(&mut arena, &mut slots, &batches, outputs, patience));
+        let result = match self.plan.work < 4 * threads::GRAIN {
+            true => run(),
+            false => threads::interruptible(cancelled, run).unwrap_or(Err(Error::Interrupted)),
+        };
         idle().push(arena);
         result
     }
@@ -300,7 +287,6 @@ impl Program {
         slots: &mut [Slot<'_>],
         batches: &Batches<'_>,
         outputs: &mut [SliceMut<'_>],
-        mut patience: Option<&mut Patience<'_>>,
     ) -> Result<usize> {
         let began = Instant::now();
         let Batches { dataset, order, watch, budget } = *batches;
@@ -331,7 +317,7 @@ impl Program {
                         self.direct(dataset, index, rows).or(ours).unwrap_or(Slice::F32(&[]))
                     })
                     .collect();
-                self.step(arena, slots, &feeds, outputs, done, patience.as_deref_mut())?;
+                self.step(arena, slots, &feeds, outputs, done)?;
                 done += 1;
                 let bad = watch.is_some_and(|index| match &outputs[index] {
                     SliceMut::F32(values) => !values[done - 1].is_finite(),
@@ -361,20 +347,22 @@ impl Program {
         feeds: &[Slice<'_>],
         outputs: &mut [SliceMut<'_>],
         index: usize,
-        mut patience: Option<&mut Patience<'_>>,
     ) -> Result<()> {
-        for (position, step) in self.plan.steps.iter().enumerate() {
-            if position < self.plan.commit && patience.as_mut().is_some_and(|patience| patience.ended()) {
-                return Err(Error::Interrupted);
+        let mut run = |range: Range<usize>, ready: fn() -> Result<()>| -> Result<()> {
+            for position in range {
+                ready()?;
+                let began = self.spent.get().map(|spent| (spent, Instant::now()));
+                self.plan.steps[position].run(&self.plan, arena, slots, feeds)?;
+                if let Some((spent, began)) = began {
+                    spent[position].fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                }
             }
-            let Some(spent) = self.spent.get() else {
-                step.run(&self.plan, arena, slots, feeds)?;
-                continue;
-            };
-            let began = Instant::now();
-            step.run(&self.plan, arena, slots, feeds)?;
-            spent[position].fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        }
+            ready()
+        };
+        let wanted = || if threads::cancelled() { Err(Error::Interrupted) } else { Ok(()) };
+        run(0..self.plan.commit, wanted)?;
+        // From here on variables change.
+        threads::whole(|| run(self.plan.commit..self.plan.steps.len(), || Ok(())))?;
         for (output, (spec, place)) in outputs.iter_mut().zip(&self.plan.outputs) {
             let (len, from) = (spec.len(), self.read(arena, slots, feeds, spec, *place)?);
             let whole = Error::Internal("an output array is too short".into());

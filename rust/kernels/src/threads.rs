@@ -4,6 +4,7 @@
 //! cut by the size of the problem alone; which thread runs which piece never shows in the result.
 
 use std::cell::Cell;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -85,6 +86,75 @@ pub fn alone<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Who asks whether the work of this thread is still wanted.
+struct Watch<'a> {
+    ask: &'a mut dyn FnMut() -> bool,
+    asked: Instant,
+    ended: bool,
+}
+
+thread_local! {
+    static WATCH: Cell<Option<NonNull<Watch<'static>>>> = const { Cell::new(None) };
+}
+
+/// Sets who is asked until the end of a scope.
+struct Watched(Option<NonNull<Watch<'static>>>);
+
+impl Watched {
+    fn by(watch: Option<NonNull<Watch<'static>>>) -> Watched {
+        Watched(WATCH.replace(watch))
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        WATCH.set(self.0);
+    }
+}
+
+/// Runs `f`, whose loops ask `cancelled` every 50 ms, on this thread. Once it says yes they end where they are, what they
+/// were to write half written; then the result is None.
+pub fn interruptible<R>(cancelled: &mut dyn FnMut() -> bool, f: impl FnOnce() -> R) -> Option<R> {
+    let mut watch = Watch { ask: cancelled, asked: Instant::now(), ended: false };
+    // Only the lifetime changes: it is this thread's watch until `f` has returned, and no longer.
+    let watched = Watched::by(Some(NonNull::from(&mut watch).cast()));
+    let result = f();
+    drop(watched);
+    (!watch.ended).then_some(result)
+}
+
+/// Runs `f`, whose loops go to their end whoever may be asked.
+pub fn whole<R>(f: impl FnOnce() -> R) -> R {
+    let _watched = Watched::by(None);
+    f()
+}
+
+/// Whether the work of this thread is no longer wanted.
+pub fn cancelled() -> bool {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let Some(watch) = WATCH.get() else { return false };
+    // SAFETY: it lies on the stack of `interruptible`, which waits for what asks here; and nobody else has a reference,
+    // for while the question is asked there is no watch.
+    let watch = unsafe { &mut *watch.as_ptr() };
+    if !watch.ended && watch.asked.elapsed() >= PAUSE {
+        watch.ended = whole(|| (watch.ask)());
+        watch.asked = Instant::now();
+    }
+    watch.ended
+}
+
+/// [`for_each`] on this thread alone.
+fn one_by_one(tasks: usize, work: usize, f: impl Fn(usize)) {
+    // Few questions, for they take their time too.
+    let step = (GRAIN / work.max(1)).max(1);
+    for from in (0..tasks).step_by(step) {
+        if tasks > step && cancelled() {
+            return;
+        }
+        (from..tasks.min(from + step)).for_each(&f);
+    }
+}
+
 /// Calls `f(task)` for every task in `0..tasks`, each about `work` multiply-adds.
 ///
 /// The calling thread works itself and never waits for a helper to wake: a helper that comes too late finds the loop
@@ -93,12 +163,12 @@ pub fn alone<R>(f: impl FnOnce() -> R) -> R {
 pub fn for_each(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
     let most = (tasks.saturating_mul(work) / GRAIN).min(tasks);
     if most < 2 || ALONE.get() {
-        return (0..tasks).for_each(f);
+        return one_by_one(tasks, work, f);
     }
     let count = count();
     let threads = count.min(most);
     let pool = if threads > 1 { pool(count) } else { None };
-    let Some(pool) = pool else { return (0..tasks).for_each(f) };
+    let Some(pool) = pool else { return one_by_one(tasks, work, f) };
     // Tasks taken at once: few enough that all end together.
     let leaf = (GRAIN / 4 / work.max(1)).clamp(1, tasks.div_ceil(threads));
     let job = Arc::new(Job::new(tasks, threads, leaf, &f));
@@ -168,6 +238,13 @@ impl Job {
                 let from = next.fetch_add(self.leaf, Ordering::Relaxed);
                 if from >= *end {
                     break;
+                }
+                // Asked on the caller's thread; helpers have nobody to ask.
+                if cancelled() {
+                    return self
+                        .stretches
+                        .iter()
+                        .for_each(|stretch| stretch.next.store(stretch.end, Ordering::Relaxed));
                 }
                 (from..*end.min(&(from + self.leaf))).for_each(f);
             }
@@ -464,6 +541,26 @@ fn set_flush(_on: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loops_end_early_once_nobody_wants_them() {
+        for count in [1, 3] {
+            set_count(count);
+            let done = AtomicUsize::new(0);
+            let task = |_| {
+                done.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(5));
+            };
+            assert_eq!(interruptible(&mut || true, || for_each(10_000, GRAIN, task)), None);
+            assert!(done.load(Ordering::Relaxed) < 1000);
+            assert!(!cancelled());
+            done.store(0, Ordering::Relaxed);
+            assert_eq!(interruptible(&mut || true, || whole(|| for_each(30, GRAIN, task))), Some(()));
+            assert_eq!(interruptible(&mut || false, || for_each(30, GRAIN, task)), Some(()));
+            assert_eq!(done.load(Ordering::Relaxed), 60);
+        }
+        set_count(0);
+    }
 
     #[test]
     fn every_task_runs_once_and_chunks_do_not_overlap() {

@@ -1,7 +1,7 @@
 //! One op on NumPy arrays, without a graph.
 
 use crate::arrays::{Fresh, Source};
-use crate::errors::{caught, guarded};
+use crate::errors::{caught, until_signal};
 use crate::graph::attributes;
 use corten_engine as engine;
 use engine::{Slice, SliceMut, Spec};
@@ -38,7 +38,7 @@ pub fn run_call<'py>(
     let mut results = fresh.iter_mut().map(Fresh::slice_mut).collect::<PyResult<SmallVec<[SliceMut<'_>; 4]>>>()?;
     match call.work() < LITTLE {
         true => caught(py, || call.run(arguments, &mut results))?,
-        false => guarded(py, || call.run(arguments, &mut results))?,
+        false => until_signal(py, |cancelled| call.run_until(cancelled, arguments, &mut results))?,
     }
     drop(results);
     Ok(fresh.into_iter().map(Fresh::into_array).collect())

@@ -16,6 +16,24 @@ pub fn guarded<R: Send>(py: Python<'_>, f: impl FnOnce() -> Result<R> + Send) ->
     outcome.unwrap_or_else(|panic| Err(of_panic(&*panic))).map_err(|error| raise(py, error))
 }
 
+/// Runs `f` without the GIL; what it is given asks Python whether a signal has come, whose exception then is raised.
+pub fn until_signal<R: Send>(
+    py: Python<'_>,
+    f: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<R> + Send,
+) -> PyResult<R> {
+    let mut signal = None;
+    let done = guarded(py, || {
+        f(&mut || match Python::attach(|py| py.check_signals()) {
+            Ok(()) => false,
+            Err(error) => {
+                signal = Some(error);
+                true
+            }
+        })
+    });
+    signal.map_or(done, Err)
+}
+
 /// Runs `f`, which takes no time worth releasing the GIL for.
 pub fn caught<R>(py: Python<'_>, f: impl FnOnce() -> Result<R>) -> PyResult<R> {
     let outcome = catch_unwind(AssertUnwindSafe(f));

@@ -1,7 +1,7 @@
 //! `Program`: a compiled graph; one call runs many batches.
 
 use crate::arrays::{Source, Target};
-use crate::errors::guarded;
+use crate::errors::until_signal;
 use corten_engine as engine;
 use engine::{Column, Dataset, Order, SliceMut};
 use numpy::{PyArray1, PyArrayMethods};
@@ -68,20 +68,6 @@ impl Program {
         let order = Order { rows: rows.as_ref().map(|rows| rows.as_slice()).transpose()?, start, batch, steps };
         let mut slices = targets.iter_mut().map(Target::slice_mut).collect::<PyResult<Vec<SliceMut<'_>>>>()?;
         let budget = Duration::try_from_secs_f64(budget).unwrap_or(Duration::MAX);
-        let mut signal = None;
-        let done = guarded(py, || {
-            let mut cancelled = || match Python::attach(|py| py.check_signals()) {
-                Ok(()) => false,
-                Err(error) => {
-                    signal = Some(error);
-                    true
-                }
-            };
-            self.0.run_many(&dataset, &order, &mut slices, watch, budget, &mut cancelled)
-        });
-        match (done, signal) {
-            (_, Some(error)) => Err(error),
-            (done, None) => done,
-        }
+        until_signal(py, |cancelled| self.0.run_many(&dataset, &order, &mut slices, watch, budget, cancelled))
     }
 }
