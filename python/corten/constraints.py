@@ -153,7 +153,7 @@ def get(identifier: Any) -> Any:
 
     >>> from corten import constraints
     >>> constraints.get("max_norm").max_value
-    2
+    2.0
     """
     return None if identifier is None else find(identifier, _KNOWN, "constraint")
 
