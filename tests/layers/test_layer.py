@@ -67,6 +67,13 @@ def test_a_layer_that_does_not_fit_is_not_added() -> None:
         model.predict(np.ones((1, 5)), verbose=0)
 
 
+def test_an_unknown_argument_is_named_with_the_layer() -> None:
+    with pytest.raises(TypeError, match="^LSTM: there is no argument 'implementation'$"):
+        layers.LSTM(3, implementation=2)
+    with pytest.raises(TypeError, match="^Dense: there is no argument 'activaton'$"):
+        layers.Dense(3, activaton="relu")
+
+
 def test_what_is_forgotten_most() -> None:
     class Unbegun(layers.Layer):
         def __init__(self) -> None:

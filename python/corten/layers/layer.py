@@ -110,7 +110,10 @@ class Layer(Configured):
         batch_input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
         batch_size: int | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(f"{type(self).__name__}: there is no argument {next(iter(unknown))!r}")
         if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
             raise ValueError(
                 f"{type(self).__name__}: name must be 1 to 128 letters, digits, '_', '.' or '-', got {name!r}"
