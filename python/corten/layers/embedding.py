@@ -24,7 +24,8 @@ class Embedding(Layer):
         embeddings_initializer: of the vectors (input_dim, output_dim).
         embeddings_regularizer: their penalty in the loss.
         embeddings_constraint: applied to them after each step.
-        mask_zero: whether index 0 stands for padding: later layers leave out steps where it is.
+        mask_zero: whether index 0 stands for padding: later layers of a model leave out steps where it is. Called on
+            arrays by itself a layer gives a plain array: hand the mask on, ``lstm(y, mask=embedding.compute_mask(x))``.
         weights: the vectors to begin with, an array or a list of one.
         lora_rank: not supported, nor ``lora_alpha`` and ``quantization_config``.
 
