@@ -18,7 +18,8 @@ class Masking(Layer):
         mask_value: what padded steps are filled with.
 
     Input and output (batch, time, ..., features). The mask goes from layer to layer within a model and within a layer's
-    ``call``; called on arrays by itself a layer gives a plain array, so hand it on: ``lstm(y, mask=masking.compute_mask(x))``.
+    ``call``; called on arrays by itself a layer gives a plain array: hand the mask on,
+    ``lstm(y, mask=masking.compute_mask(x))``.
 
     Raises:
         ShapeError: fewer than two axes.
