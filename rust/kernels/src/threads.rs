@@ -4,10 +4,14 @@
 //! cut by the size of the problem alone; which thread runs which piece never shows in the result.
 
 use std::cell::Cell;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+mod cores;
+mod watch;
+
+pub use watch::{cancelled, interruptible, whole};
 
 /// Multiply-adds (or an equal amount of other work) below which a piece is not worth handing to another thread.
 pub const GRAIN: usize = 100_000;
@@ -84,63 +88,6 @@ pub fn alone<R>(f: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore(ALONE.replace(true));
     f()
-}
-
-/// Who asks whether the work of this thread is still wanted.
-struct Watch<'a> {
-    ask: &'a mut dyn FnMut() -> bool,
-    asked: Instant,
-    ended: bool,
-}
-
-thread_local! {
-    static WATCH: Cell<Option<NonNull<Watch<'static>>>> = const { Cell::new(None) };
-}
-
-/// Sets who is asked until the end of a scope.
-struct Watched(Option<NonNull<Watch<'static>>>);
-
-impl Watched {
-    fn by(watch: Option<NonNull<Watch<'static>>>) -> Watched {
-        Watched(WATCH.replace(watch))
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        WATCH.set(self.0);
-    }
-}
-
-/// Runs `f`, whose loops ask `cancelled` every 50 ms, on this thread. Once it says yes they end where they are, what they
-/// were to write half written; then the result is None.
-pub fn interruptible<R>(cancelled: &mut dyn FnMut() -> bool, f: impl FnOnce() -> R) -> Option<R> {
-    let mut watch = Watch { ask: cancelled, asked: Instant::now(), ended: false };
-    // Only the lifetime changes: it is this thread's watch until `f` has returned, and no longer.
-    let watched = Watched::by(Some(NonNull::from(&mut watch).cast()));
-    let result = f();
-    drop(watched);
-    (!watch.ended).then_some(result)
-}
-
-/// Runs `f`, whose loops go to their end whoever may be asked.
-pub fn whole<R>(f: impl FnOnce() -> R) -> R {
-    let _watched = Watched::by(None);
-    f()
-}
-
-/// Whether the work of this thread is no longer wanted.
-pub fn cancelled() -> bool {
-    const PAUSE: Duration = Duration::from_millis(50);
-    let Some(watch) = WATCH.get() else { return false };
-    // SAFETY: it lies on the stack of `interruptible`, which waits for what asks here; and nobody else has a reference,
-    // for while the question is asked there is no watch.
-    let watch = unsafe { &mut *watch.as_ptr() };
-    if !watch.ended && watch.asked.elapsed() >= PAUSE {
-        watch.ended = whole(|| (watch.ask)());
-        watch.asked = Instant::now();
-    }
-    watch.ended
 }
 
 /// [`for_each`] on this thread alone.
@@ -313,71 +260,6 @@ fn linger() {
         }
     }
     LINGERS.set(false);
-}
-
-/// On which core a thread runs.
-#[cfg(target_os = "linux")]
-mod cores {
-    use std::cell::Cell;
-    use std::time::{Duration, Instant};
-
-    /// Bits for the cores, as many as the C library's own `cpu_set_t` has.
-    type Mask = [u64; 16];
-
-    unsafe extern "C" {
-        fn sched_getcpu() -> i32;
-        fn sched_getaffinity(thread: i32, size: usize, mask: *mut u64) -> i32;
-        fn sched_setaffinity(thread: i32, size: usize, mask: *const u64) -> i32;
-    }
-
-    pub fn current() -> Option<usize> {
-        // SAFETY: no arguments, no state.
-        usize::try_from(unsafe { sched_getcpu() }).ok()
-    }
-
-    /// Goes to another core if this thread is on `core`. After a busy spell Linux may wake a helper on its caller's
-    /// core though others are idle, and leave it there for as long as both are busy: it would then never help.
-    pub fn leave(core: Option<usize>) {
-        thread_local! {
-            static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
-        }
-        let Some(core) = core.filter(|&core| current() == Some(core) && core < Mask::default().len() * 64) else {
-            return;
-        };
-        // Where the other cores are busy it may come back at once; then let it.
-        if LAST.get().is_some_and(|last| last.elapsed() < Duration::from_millis(10)) {
-            return;
-        }
-        LAST.set(Some(Instant::now()));
-        let Some(mask) = allowed() else { return };
-        let mut others = mask;
-        others[core / 64] &= !(1 << (core % 64));
-        if others != Mask::default() && allow(&others) {
-            allow(&mask);
-        }
-    }
-
-    /// The cores that this thread may use.
-    pub fn allowed() -> Option<Mask> {
-        let mut mask = Mask::default();
-        // SAFETY: the size is that of the mask; thread 0 is the calling one.
-        let read = unsafe { sched_getaffinity(0, size_of::<Mask>(), mask.as_mut_ptr()) };
-        (read >= 0).then_some(mask)
-    }
-
-    fn allow(mask: &Mask) -> bool {
-        // SAFETY: as above.
-        unsafe { sched_setaffinity(0, size_of::<Mask>(), mask.as_ptr()) == 0 }
-    }
-}
-
-/// On which core a thread runs: only Linux is asked.
-#[cfg(not(target_os = "linux"))]
-mod cores {
-    pub fn current() -> Option<usize> {
-        None
-    }
-    pub fn leave(_core: Option<usize>) {}
 }
 
 /// A pointer that tasks share to write disjoint parts of one slice.
