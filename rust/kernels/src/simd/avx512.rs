@@ -27,6 +27,7 @@ fn head(count: usize) -> __mmask16 {
 impl Simd for Avx512 {
     const LANES: usize = 16;
     const FUSED: bool = true;
+    const LOOKUP: bool = true;
     const TILE_ROWS: usize = 14;
     const TILE_VECTORS: usize = 2;
     type F = __m512;
@@ -144,6 +145,13 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn split_exponent(self, a: __m512) -> (__m512, __m512) {
         unsafe { (_mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC>(a), _mm512_getexp_ps(a)) }
+    }
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 32], a: __m512) -> __m512 {
+        unsafe {
+            let (low, high) = (_mm512_loadu_ps(table.as_ptr()), _mm512_loadu_ps(table.as_ptr().add(16)));
+            _mm512_permutex2var_ps(low, _mm512_srli_epi32::<18>(_mm512_castps_si512(a)), high)
+        }
     }
     #[inline(always)]
     fn head(self, count: usize) -> __mmask16 {

@@ -13,6 +13,28 @@ const LN2_LOW: f32 = -2.121_944_4e-4;
 const EXP_LOW: f32 = -87.336_54;
 const EXP_HIGH: f32 = 88.722_84;
 
+/// Near `1 / m` for mantissas `m` in 32 equal parts of [1, 2); exact at both ends, so that logarithms near zero are.
+const INVERSE: [f32; 32] = [
+    1.000000000e+00, 9.552238584e-01, 9.275362492e-01, 9.014084339e-01, 8.767123222e-01, 8.533333540e-01, 8.311688304e-01, 8.101266026e-01,
+    7.901234627e-01, 7.710843086e-01, 7.529411912e-01, 7.356321812e-01, 7.191011310e-01, 7.032967210e-01, 6.881720424e-01, 6.736842394e-01,
+    6.597937942e-01, 6.464646459e-01, 6.336633563e-01, 6.213592291e-01, 6.095238328e-01, 5.981308222e-01, 5.871559381e-01, 5.765765905e-01,
+    5.663716793e-01, 5.565217137e-01, 5.470085740e-01, 5.378151536e-01, 5.289255977e-01, 5.203251839e-01, 5.120000243e-01, 5.000000000e-01,
+];
+/// `-ln(INVERSE)` to a multiple of 2^-16; the last is `LN2_HIGH`.
+const LN_HIGH: [f32; 32] = [
+    0.000000000e+00, 4.580688477e-02, 7.522583008e-02, 1.037902832e-01, 1.315765381e-01, 1.585998535e-01, 1.849212646e-01, 2.105712891e-01,
+    2.355651855e-01, 2.599639893e-01, 2.837677002e-01, 3.070220947e-01, 3.297576904e-01, 3.519744873e-01, 3.737182617e-01, 3.949890137e-01,
+    4.158325195e-01, 4.362335205e-01, 4.562377930e-01, 4.758453369e-01, 4.950714111e-01, 5.139465332e-01, 5.324707031e-01, 5.506439209e-01,
+    5.685119629e-01, 5.860443115e-01, 6.032867432e-01, 6.202392578e-01, 6.369018555e-01, 6.533050537e-01, 6.694335938e-01, 6.933593750e-01,
+];
+/// What `LN_HIGH` lacks.
+const LN_LOW: [f32; 32] = [
+    0.000000000e+00, 2.674548796e-06, -2.427467052e-06, 6.529105121e-06, -1.728466401e-07, 5.152446647e-06, 1.074776947e-06, -6.545100860e-06,
+    8.783152907e-07, -6.427567769e-06, 4.533775666e-07, 2.944293556e-06, -4.414301657e-06, 1.910706715e-06, -1.850993840e-06, 4.751728284e-06,
+    -4.593654012e-06, 3.247198492e-06, -3.436546763e-07, 5.586426823e-07, 5.817480996e-06, -7.504359019e-07, -5.861414593e-06, 3.172839797e-06,
+    -7.223812645e-06, 4.779114988e-06, 4.058913873e-06, 1.100716645e-06, 5.648677870e-06, -3.744445394e-06, -2.987304924e-06, -2.121944417e-04,
+];
+
 /// `c[0] + c[1] x + c[2] x^2 + ...`
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize>(s: S, x: S::F, c: [f32; N]) -> S::F {
@@ -34,9 +56,14 @@ fn clamp<S: Simd>(s: S, x: S::F, low: f32, high: f32) -> S::F {
 fn exp_parts<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     let n = s.round(s.mul(x, s.splat(std::f32::consts::LOG2_E)));
     let r = s.mul_add(n, s.splat(-LN2_HIGH), x);
-    let r = s.mul_add(n, s.splat(-LN2_LOW), r);
+    (exp_near_zero(s, s.mul_add(n, s.splat(-LN2_LOW), r)), n)
+}
+
+/// `e^r - 1` for `|r| <= ln(2) / 2`.
+#[inline(always)]
+fn exp_near_zero<S: Simd>(s: S, r: S::F) -> S::F {
     let q = polynomial(s, r, [4.999999702e-01, 1.666654646e-01, 4.166743532e-02, 8.366276510e-03, 1.387071330e-03]);
-    (s.mul_add(s.mul(r, r), q, r), n)
+    s.mul_add(s.mul(r, r), q, r)
 }
 
 /// `exp(x)` for `x` in `EXP_LOW..=EXP_HIGH` (or NaN).
@@ -122,15 +149,40 @@ pub fn ln<S: Simd>(s: S, x: S::F) -> S::F {
     s.select(s.lt(x, s.splat(0.0)), s.splat(f32::NAN), y)
 }
 
-/// The logarithm of a positive normal `x` as a sum of two floats, good to about 2^-30: what `x^y` must have, for its
-/// exponent multiplies the error. Needs fused multiply-adds.
+/// The logarithm of a positive normal `x` as a sum of two floats, the second a small part of the first, good to about
+/// 2^-30: what `x^y` must have, for its exponent multiplies the error. Needs fused multiply-adds.
 #[inline(always)]
 fn ln_double<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+    if S::LOOKUP { ln_double_by_table(s, x) } else { ln_double_by_quotient(s, x) }
+}
+
+/// ln x = e ln 2 - ln c + ln(1 + r), where `c` is near 1 / m: one of 32 by the mantissa's first bits.
+#[inline(always)]
+fn ln_double_by_table<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+    let (m, e) = s.split_exponent(x);
+    let c = s.lookup(&INVERSE, m);
+    // r = m c - 1 in two floats without an error: below two, the difference to one is exact.
+    let product = s.mul(m, c);
+    let product_low = s.mul_add(m, c, s.neg(product));
+    let r = s.sub(product, s.splat(1.0));
+    // Exact: both are multiples of 2^-16 and below 2^7. It is zero where x is near one, else larger than r.
+    let whole = s.mul_add(e, s.splat(LN2_HIGH), s.lookup(&LN_HIGH, m));
+    let high = s.add(whole, r);
+    let lost = s.sub(r, s.sub(high, whole));
+    let low = s.add(s.mul_add(e, s.splat(LN2_LOW), s.lookup(&LN_LOW, m)), product_low);
+    // (ln(1 + r) - r) / r^2 for r in [-1/64, 1/32].
+    let q = polynomial(s, r, [-5.000000000e-01, 3.333348036e-01, -2.500156462e-01, 1.940495819e-01]);
+    (high, s.mul_add(s.mul(r, r), q, s.add(low, lost)))
+}
+
+/// ln x = e ln 2 + 2 atanh(f / (2 + f)) with 1 + f the mantissa.
+#[inline(always)]
+fn ln_double_by_quotient<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     let (m, e) = s.split_exponent(x);
     let upper = s.lt(s.splat(std::f32::consts::SQRT_2), m);
     let m = s.select(upper, s.mul(m, s.splat(0.5)), m);
     let e = s.select(upper, s.add(e, s.splat(1.0)), e);
-    // ln(1 + f) = 2 atanh(a), a = f / (2 + f); the remainder of the quotient is exact.
+    // The remainder of the quotient is exact.
     let f = s.sub(m, s.splat(1.0));
     let d = s.add(s.splat(2.0), f);
     let d_low = s.sub(f, s.sub(d, s.splat(2.0)));
@@ -144,63 +196,59 @@ fn ln_double<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     // e * LN2_HIGH is exact, and zero or larger than what is added.
     let whole = s.mul(e, s.splat(LN2_HIGH));
     let high = s.add(whole, twice);
-    let low = s.add(s.sub(twice, s.sub(high, whole)), s.mul_add(e, s.splat(LN2_LOW), low));
-    let sum = s.add(high, low);
-    (sum, s.sub(low, s.sub(sum, high)))
+    (high, s.add(s.sub(twice, s.sub(high, whole)), s.mul_add(e, s.splat(LN2_LOW), low)))
 }
 
-/// `x^y` for positive normal `x` and `|y| <= 1e9`.
+/// For positive normal `x`: `x^y` where the exponent `y ln x` is within -87..=87, and that exponent.
 #[inline(always)]
-fn power_positive<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
+fn power_moderate<S: Simd>(s: S, x: S::F, y: S::F) -> (S::F, S::F) {
     let one = s.splat(1.0);
     let (high, low) = ln_double(s, x);
     let p = s.mul(y, high);
     let p_low = s.mul_add(y, low, s.mul_add(y, high, s.neg(p)));
-    let (t, n) = exp_parts(s, clamp(s, p, EXP_LOW, EXP_HIGH));
-    // e^p_low is 1 + p_low.
-    let size = s.scale_pow2(s.add(s.mul_add(p_low, s.add(t, one), t), one), n);
-    let size = s.select(s.lt(p, s.splat(EXP_LOW)), s.splat(0.0), size);
-    s.select(s.lt(s.splat(EXP_HIGH), p), s.splat(f32::INFINITY), size)
+    let exponent = s.add(p, p_low);
+    let n = s.round(s.mul(exponent, s.splat(std::f32::consts::LOG2_E)));
+    // The first step is exact, so that what the second float adds is not lost.
+    let r = s.add(s.mul_add(n, s.splat(-LN2_HIGH), p), p_low);
+    let t = exp_near_zero(s, s.mul_add(n, s.splat(-LN2_LOW), r));
+    (s.scale_pow2(s.add(t, one), n), exponent)
 }
 
-/// [`power_positive`] for negative `x` too, and for zero with `y >= 0`.
+/// `x^y`, as the standard library's `powf`, but that results below the smallest normal float may be zero.
 #[inline(always)]
-fn power_signed<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
+pub fn power<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
     let (zero, one) = (s.splat(0.0), s.splat(1.0));
-    let size = power_positive(s, s.abs(x), y);
+    let (least, infinity) = (s.splat(f32::MIN_POSITIVE), s.splat(f32::INFINITY));
+    let absolute = s.abs(x);
+    let (size, exponent) = power_moderate(s, absolute, y);
+    // Nearly always: a positive number, and its power far from the ends of the range.
+    let simple = s.and(s.le(least, x), s.le(s.abs(exponent), s.splat(87.0)));
+    if S::FUSED && s.first(s.not(simple)) == S::LANES {
+        return size;
+    }
+    let size = s.select(s.lt(exponent, s.splat(EXP_LOW)), zero, size);
+    let size = s.select(s.lt(s.splat(EXP_HIGH), exponent), infinity, size);
+    // Negative numbers have whole powers only.
     let whole = s.eq(s.round(y), y);
     let half = s.mul(y, s.splat(0.5));
     let odd = s.and(whole, s.not(s.eq(s.round(half), half)));
     let below = s.select(odd, s.neg(size), s.select(whole, size, s.splat(f32::NAN)));
     let result = s.select(s.lt(x, zero), below, size);
     let at_zero = s.select(s.eq(y, zero), one, s.select(odd, x, zero));
-    s.select(s.eq(x, zero), at_zero, result)
-}
-
-/// `x^y`, as the standard library's `powf`, but that results below the smallest normal float may be zero.
-#[inline(always)]
-pub fn power<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
-    let size = s.abs(x);
-    let (least, infinity) = (s.splat(f32::MIN_POSITIVE), s.splat(f32::INFINITY));
-    // Nearly always: positive, and neither number large.
-    let moderate = s.le(s.max_raw(x, s.abs(y)), s.splat(1e9));
-    if S::FUSED && s.first(s.not(s.and(s.le(least, x), moderate))) == S::LANES {
-        return power_positive(s, x, y);
-    }
-    let moderate = s.le(s.abs(y), s.splat(1e9));
-    let normal = s.and(s.le(least, size), s.lt(size, infinity));
-    let zero = s.and(s.eq(x, s.splat(0.0)), s.le(s.splat(0.0), y));
-    let usual = s.and(s.or(normal, zero), moderate);
+    let result = s.select(s.eq(x, zero), at_zero, result);
+    // A lane's result must not depend on its neighbours.
+    let normal = s.and(s.le(least, absolute), s.lt(absolute, infinity));
+    let usual = s.or(normal, s.and(s.eq(x, zero), s.le(zero, y)));
+    let usual = s.and(usual, s.le(s.abs(y), s.splat(1e9)));
     if S::FUSED && s.first(s.not(usual)) == S::LANES {
-        return power_signed(s, x, y);
+        return result;
     }
     let (mut lanes, exponents) = (s.to_array(x), s.to_array(y));
     for i in 0..S::LANES {
         lanes[i] = lanes[i].powf(exponents[i]);
     }
     let exact = s.load(&lanes);
-    // A lane's result must not depend on its neighbours.
-    if S::FUSED { s.select(usual, power_signed(s, x, y), exact) } else { exact }
+    if S::FUSED { s.select(usual, result, exact) } else { exact }
 }
 
 /// `ln(1 + x)`, exact to the last places near zero.

@@ -127,6 +127,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     const LANES: usize;
     /// Whether [`Simd::mul_add`] rounds once.
     const FUSED: bool;
+    /// Whether [`Simd::lookup`] is as cheap as arithmetic.
+    const LOOKUP: bool = false;
     /// Rows and vector columns of the matrix tile that fits this set's registers.
     const TILE_ROWS: usize;
     const TILE_VECTORS: usize;
@@ -164,6 +166,15 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn scale_pow2(self, a: Self::F, n: Self::F) -> Self::F;
     /// For positive normal `a`: (mantissa in [1, 2), exponent) with `a = mantissa * 2^exponent`.
     fn split_exponent(self, a: Self::F) -> (Self::F, Self::F);
+    /// In each lane the entry that the five highest bits of `a`'s mantissa choose.
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 32], a: Self::F) -> Self::F {
+        let mut lanes = self.to_array(a);
+        for lane in &mut lanes[..Self::LANES] {
+            *lane = table[(lane.to_bits() >> 18 & 31) as usize];
+        }
+        self.load(&lanes)
+    }
 
     /// The first `count <= LANES` lanes.
     fn head(self, count: usize) -> Self::M;
