@@ -528,7 +528,10 @@ def _one_op(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
             result = function(*map_nested(leaf, args), **map_nested(leaf, kwargs or {}))
         except Exception:  # Called on the arrays themselves, it will say what is wrong.
             return None
-    return graph.core.call(result.id) if isinstance(result, Tensor) and result.graph is graph else None
+    leaves = result if type(result) in (list, tuple) else [result]
+    if not leaves or not all(isinstance(leaf, Tensor) and leaf.graph is graph for leaf in leaves):
+        return None
+    return graph.core.call(map_nested(lambda leaf: leaf.id, result))
 
 
 Nested = Union[Any, "list[Any]", "tuple[Any, ...]", "dict[str, Any]"]

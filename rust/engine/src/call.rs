@@ -23,8 +23,8 @@ pub struct Call {
     places: Vec<Place>,
     inputs: Vec<Spec>,
     outputs: Vec<Spec>,
-    /// The first output as the caller sees it: the same elements, perhaps in another shape.
-    result: Spec,
+    /// The outputs as the caller sees them: the same elements, perhaps in other shapes.
+    results: Vec<Spec>,
     work: usize,
 }
 
@@ -38,26 +38,26 @@ impl Call {
         };
         let (op, outputs) = make().map_err(|error: Error| error.at(name))?;
         let places = (0..inputs.len()).map(Place::Argument).collect();
-        let result = outputs[0].clone();
-        Ok(Call::of_op(op, places, inputs, outputs, result))
+        let results = outputs.clone();
+        Ok(Call::of_op(op, places, inputs, outputs, results))
     }
 
-    fn of_op(op: Arc<dyn Op>, places: Vec<Place>, inputs: Vec<Spec>, outputs: Vec<Spec>, result: Spec) -> Call {
+    fn of_op(op: Arc<dyn Op>, places: Vec<Place>, inputs: Vec<Spec>, outputs: Vec<Spec>, results: Vec<Spec>) -> Call {
         let work = op.work(&inputs.iter().collect::<Vec<_>>(), &outputs);
-        Call { op, places, inputs, outputs, result, work }
+        Call { op, places, inputs, outputs, results, work }
     }
 
-    /// What `graph` comes to, if that is one op, applied to the graph's inputs and to constants, whose first output is
-    /// `output`. The arguments are the graph's inputs. Reshapes before and after the op count for nothing.
-    pub fn of_graph(graph: &Graph, output: Value) -> Option<Call> {
+    /// What `graph` comes to, if that is one op, applied to the graph's inputs and to constants, whose first outputs are
+    /// `outputs`, in that order. The arguments are the graph's inputs. Reshapes before and after the op count for nothing.
+    pub fn of_graph(graph: &Graph, outputs: &[Value]) -> Option<Call> {
         let mut computing = graph.nodes().iter().filter(|node| !node.op.alias());
-        let (node, result) = match (computing.next(), computing.next()) {
-            (Some(node), None) => (node, graph.root(output)),
+        let (node, found) = match (computing.next(), computing.next()) {
+            (Some(node), None) => (node, outputs.iter().map(|&output| graph.root(output)).collect()),
             // Nothing but reshapes: the last of them copies.
-            (None, None) => (graph.producer(output)?, output),
+            (None, None) => (graph.producer(*outputs.first()?)?, outputs.to_vec()),
             _ => return None,
         };
-        if node.outputs.first() != Some(&result) || !graph.updates().is_empty() {
+        if found.is_empty() || !node.outputs.starts_with(&found) || !graph.updates().is_empty() {
             return None;
         }
         let place = |&value: &Value| match graph.source(graph.root(value)) {
@@ -67,13 +67,14 @@ impl Call {
         };
         let specs = |values: &[Value]| values.iter().map(|&value| graph.spec(value).clone()).collect();
         let places = node.inputs.iter().map(place).collect::<Option<_>>()?;
-        let result = graph.spec(output).clone();
-        Some(Call::of_op(node.op.clone(), places, specs(&node.inputs), specs(&node.outputs), result))
+        let unseen = node.outputs.get(outputs.len()..).unwrap_or(&[]);
+        let results = specs(&[outputs, unseen].concat());
+        Some(Call::of_op(node.op.clone(), places, specs(&node.inputs), specs(&node.outputs), results))
     }
 
     /// The shapes and types of the results.
-    pub fn results(&self) -> impl Iterator<Item = &Spec> {
-        std::iter::once(&self.result).chain(self.outputs.iter().skip(1))
+    pub fn results(&self) -> &[Spec] {
+        &self.results
     }
 
     /// Multiply-adds, or elements read and written.

@@ -6,7 +6,7 @@ use crate::graph::attributes;
 use corten_engine as engine;
 use engine::{Slice, SliceMut, Spec};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList, PyTuple};
 use smallvec::SmallVec;
 
 /// Runs the op `name` on arrays and returns its outputs as new arrays.
@@ -22,7 +22,7 @@ pub fn run<'py>(
     let inputs = sources.iter().map(Source::slice).collect::<PyResult<Vec<Slice<'_>>>>()?;
     let specs = sources.iter().zip(&inputs).map(|(source, data)| Spec::new(data.dtype(), source.shape()));
     let call = caught(py, || engine::Call::new(name, &given, specs.collect::<engine::Result<Vec<_>>>()?))?;
-    run_call(py, &call, &inputs)
+    Ok(run_call(py, &call, &inputs)?.into_vec())
 }
 
 /// Elements and multiply-adds so few that the GIL is kept: to give it up and to get it back takes as long.
@@ -33,8 +33,8 @@ pub fn run_call<'py>(
     py: Python<'py>,
     call: &engine::Call,
     arguments: &[Slice<'_>],
-) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let mut fresh = call.results().map(|spec| Fresh::new(py, spec)).collect::<PyResult<SmallVec<[Fresh<'_>; 4]>>>()?;
+) -> PyResult<SmallVec<[Bound<'py, PyAny>; 4]>> {
+    let mut fresh = call.results().iter().map(|spec| Fresh::new(py, spec)).collect::<PyResult<SmallVec<[Fresh<'_>; 4]>>>()?;
     let mut results = fresh.iter_mut().map(Fresh::slice_mut).collect::<PyResult<SmallVec<[SliceMut<'_>; 4]>>>()?;
     match call.work() < LITTLE {
         true => caught(py, || call.run(arguments, &mut results))?,
@@ -46,4 +46,28 @@ pub fn run_call<'py>(
 
 /// A call that a `Function` keeps for arguments of the same shapes.
 #[pyclass(frozen, module = "corten._core")]
-pub struct Call(pub engine::Call);
+pub struct Call {
+    pub call: engine::Call,
+    /// How the function gives its results: alone, in a list, or in a tuple.
+    pub form: Form,
+}
+
+/// One result, or so many in a list or a tuple.
+#[derive(Clone, Copy)]
+pub enum Form {
+    One,
+    List(usize),
+    Tuple(usize),
+}
+
+impl Call {
+    /// The function's results.
+    pub fn results<'py>(&self, py: Python<'py>, arguments: &[Slice<'_>]) -> PyResult<Bound<'py, PyAny>> {
+        let mut outputs = run_call(py, &self.call, arguments)?;
+        match self.form {
+            Form::One => Ok(outputs.swap_remove(0)),
+            Form::List(count) => PyList::new(py, outputs.drain(..count)).map(Bound::into_any),
+            Form::Tuple(count) => PyTuple::new(py, outputs.drain(..count)).map(Bound::into_any),
+        }
+    }
+}

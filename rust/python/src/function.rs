@@ -2,7 +2,7 @@
 //! it knows the op that it comes to, and runs it without going through Python.
 
 use crate::arrays::elements;
-use crate::call::{Call, run_call};
+use crate::call::Call;
 use corten_engine::Slice;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
@@ -10,8 +10,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard};
 
 thread_local! {
@@ -89,34 +91,28 @@ const WORDS: usize = 48;
 const WAYS: usize = 1024;
 
 /// How a function is called: types and shapes of the arrays, and everything else by value.
+#[derive(Default)]
 struct Way<'py> {
-    words: [u64; WORDS],
-    used: usize,
-    arrays: Vec<Bound<'py, PyUntypedArray>>,
+    words: SmallVec<[u64; 32]>,
+    arrays: SmallVec<[Bound<'py, PyUntypedArray>; 4]>,
 }
 
 impl<'py> Way<'py> {
-    /// None where an argument is something else than plain arrays, numbers, text and lists of them.
-    fn new(args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> Option<Way<'py>> {
-        let mut way = Way { words: [0; WORDS], used: 0, arrays: Vec::with_capacity(4) };
+    /// Filled where it lies, for it is large. None where an argument is something else than plain arrays, numbers, text
+    /// and lists of them.
+    fn fill(&mut self, args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> Option<()> {
         for value in args.iter_borrowed() {
-            way.value(&value)?;
+            self.value(&value)?;
         }
         for (name, value) in kwargs.into_iter().flatten() {
-            way.text(11, &name)?;
-            way.value(&value)?;
+            self.text(11, &name)?;
+            self.value(&value)?;
         }
-        (!way.arrays.is_empty()).then_some(way)
-    }
-
-    fn words(&self) -> &[u64] {
-        self.words.get(..self.used).unwrap_or(&[])
+        (!self.arrays.is_empty()).then_some(())
     }
 
     fn add(&mut self, word: u64) -> Option<()> {
-        *self.words.get_mut(self.used)? = word;
-        self.used += 1;
-        Some(())
+        (self.words.len() < WORDS).then(|| self.words.push(word))
     }
 
     /// A kind of value, which every kind's words begin with, and how many words or bytes of it follow.
@@ -169,6 +165,26 @@ impl<'py> Way<'py> {
     }
 }
 
+/// Mixes words. The keys are the caller's own shapes, which nobody chooses to make them collide.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(part).for_each(|(to, &byte)| *to = byte);
+            let mixed = u128::from(self.0 ^ u64::from_le_bytes(word)) * 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+            self.0 = (mixed >> 64) as u64 ^ mixed as u64;
+        }
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Ways = HashMap<Box<[u64]>, Known, BuildHasherDefault<Mix>>;
+
 /// What is known of a way of calling.
 enum Known {
     /// It was seen once.
@@ -186,11 +202,11 @@ pub struct Function {
     function: Py<PyAny>,
     record: Py<PyAny>,
     trace: Py<PyAny>,
-    known: Mutex<HashMap<Box<[u64]>, Known>>,
+    known: Mutex<Ways>,
 }
 
 impl Function {
-    fn known(&self) -> MutexGuard<'_, HashMap<Box<[u64]>, Known>> {
+    fn known(&self) -> MutexGuard<'_, Ways> {
         self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -204,7 +220,7 @@ impl Function {
         let py = args.py();
         {
             let mut known = self.known();
-            match known.get(way.words()) {
+            match known.get(&way.words[..]) {
                 Some(Known::Call(call)) => return Ok(Some(call.clone_ref(py))),
                 Some(Known::Other) => return Ok(None),
                 Some(Known::Seen) => {}
@@ -212,14 +228,14 @@ impl Function {
                     if known.len() >= WAYS {
                         known.clear();
                     }
-                    known.insert(way.words().into(), Known::Seen);
+                    known.insert(way.words[..].into(), Known::Seen);
                     return Ok(None);
                 }
             }
         }
         let traced: Option<Py<Call>> = self.trace.bind(py).call1((&self.function, args, kwargs))?.extract()?;
         let found = traced.as_ref().map_or(Known::Other, |call| Known::Call(call.clone_ref(py)));
-        self.known().insert(way.words().into(), found);
+        self.known().insert(way.words[..].into(), found);
         Ok(traced)
     }
 
@@ -232,11 +248,14 @@ impl Function {
         if GRAPHS.with_borrow(|graphs| !graphs.is_empty()) {
             return Ok(None);
         }
-        let Some(way) = Way::new(args, kwargs) else { return Ok(None) };
+        let mut way = Way::default();
+        if way.fill(args, kwargs).is_none() {
+            return Ok(None);
+        }
         let Some(call) = self.call(&way, args, kwargs)? else { return Ok(None) };
-        let Some(arguments) = way.arrays.iter().map(elements).collect::<Option<Vec<_>>>() else { return Ok(None) };
-        let outputs = run_call(args.py(), &call.get().0, &arguments)?;
-        Ok(outputs.into_iter().next())
+        let arguments: Option<SmallVec<[Slice<'_>; 4]>> = way.arrays.iter().map(elements).collect();
+        let Some(arguments) = arguments else { return Ok(None) };
+        call.get().results(args.py(), &arguments).map(Some)
     }
 }
 

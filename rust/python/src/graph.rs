@@ -1,7 +1,7 @@
 //! `Graph`: generic pushes; it does not grow with ops. Values are plain ints.
 
 use crate::arrays::{Source, dtype, to_numpy};
-use crate::call::Call;
+use crate::call::{Call, Form};
 use crate::errors::{guarded, raise};
 use crate::program::Program;
 use crate::variable::Variable;
@@ -9,7 +9,7 @@ use corten_engine as engine;
 use engine::{Attribute, Attributes, Value};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[pyclass(frozen, module = "corten._core")]
@@ -164,11 +164,19 @@ impl Graph {
     fn nodes<'py>(&self, py: Python<'py>) -> PyResult<Vec<NodeParts<'py>>> {
         self.lock().nodes().iter().map(|node| parts(py, node)).collect()
     }
-    /// The one op that the graph comes to, with `output` for its result and the graph's inputs for its arguments; None
-    /// if the graph is anything else.
-    fn call(&self, output: usize) -> PyResult<Option<Call>> {
-        let (graph, output) = self.known(output)?;
-        Ok(engine::Call::of_graph(&graph, output).map(Call))
+    /// The one op that the graph comes to, with `outputs` (one value, or a list or tuple of them) for its results and
+    /// the graph's inputs for its arguments; None if the graph is anything else.
+    fn call(&self, outputs: &Bound<'_, PyAny>) -> PyResult<Option<Call>> {
+        let (values, form) = if let Ok(list) = outputs.cast::<PyList>() {
+            (list.extract::<Vec<usize>>()?, Form::List(list.len()))
+        } else if let Ok(tuple) = outputs.cast::<PyTuple>() {
+            (tuple.extract::<Vec<usize>>()?, Form::Tuple(tuple.len()))
+        } else {
+            (vec![outputs.extract()?], Form::One)
+        };
+        let (graph, _) = self.known(values.iter().copied().max().unwrap_or(0))?;
+        let values = values.into_iter().map(Value).collect::<Vec<_>>();
+        Ok(engine::Call::of_graph(&graph, &values).map(|call| Call { call, form }))
     }
     /// Compiles what `outputs` and the updates need, fed by `inputs`.
     fn compile(&self, py: Python<'_>, inputs: Vec<usize>, outputs: Vec<usize>) -> PyResult<Program> {

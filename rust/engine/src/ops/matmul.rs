@@ -23,7 +23,8 @@ pub(crate) fn make(attributes: &Attributes) -> Result<Arc<dyn Op>> {
 }
 
 impl Matmul {
-    fn product(&self, a: &[usize], b: &[usize]) -> Result<(gemm::Matmul, Vec<usize>)> {
+    /// The kernel's product, and the leading axes and rows of the result before stacks are taken for rows.
+    fn product<'a>(&self, a: &'a [usize], b: &'a [usize]) -> Result<(gemm::Matmul, &'a [usize], usize)> {
         let bad = |why: &str| Error::Shape(format!("{why} (a {}, b {}, {self:?})", Dims(a), Dims(b)));
         if a.len() < 2 || b.len() < 2 {
             return Err(bad("both operands need at least two axes"));
@@ -39,7 +40,6 @@ impl Matmul {
         }
         let stack = if stack_a.is_empty() { stack_b } else { stack_a };
         let stride = |own: &[usize], size: usize| if own.is_empty() { 0 } else { size };
-        let shape = [stack, &[m, n]].concat();
         let mut p = gemm::Matmul {
             batch: stack.iter().product(),
             m,
@@ -54,7 +54,7 @@ impl Matmul {
         if stack_b.is_empty() && !self.transpose_a {
             (p.m, p.batch) = (p.m * p.batch, 1);
         }
-        Ok((p, shape))
+        Ok((p, stack, m))
     }
 }
 
@@ -64,11 +64,11 @@ impl Op for Matmul {
     }
     fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
         super::expect_f32(inputs)?;
-        let (_, shape) = self.product(&inputs[0].shape, &inputs[1].shape)?;
-        Ok(vec![Spec::f32(&shape)?])
+        let (p, stack, m) = self.product(&inputs[0].shape, &inputs[1].shape)?;
+        Ok(vec![Spec::f32(&[stack, &[m, p.n]].concat())?])
     }
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
-        let (p, _) = self.product(inputs[0].shape(), inputs[1].shape())?;
+        let (p, ..) = self.product(inputs[0].shape(), inputs[1].shape())?;
         gemm::matmul(isa(), &p, inputs[0].f32()?, inputs[1].f32()?, None, false, outputs[0].f32()?);
         Ok(())
     }

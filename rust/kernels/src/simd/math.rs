@@ -13,6 +13,9 @@ const LN2_LOW: f32 = -2.121_944_4e-4;
 const EXP_LOW: f32 = -87.336_54;
 const EXP_HIGH: f32 = 88.722_84;
 
+/// The logarithm of two: a multiple of 2^-16, and the rest, which is positive too.
+const LN2_TOP: f32 = 0.693_145_751_953_125;
+const LN2_REST: f32 = 1.428_606_8e-6;
 /// Near `1 / m` for mantissas `m` in 32 equal parts of [1, 2); exact at both ends, so that logarithms near zero are.
 const INVERSE: [f32; 32] = [
     1.000000000e+00, 9.552238584e-01, 9.275362492e-01, 9.014084339e-01, 8.767123222e-01, 8.533333540e-01, 8.311688304e-01, 8.101266026e-01,
@@ -20,19 +23,19 @@ const INVERSE: [f32; 32] = [
     6.597937942e-01, 6.464646459e-01, 6.336633563e-01, 6.213592291e-01, 6.095238328e-01, 5.981308222e-01, 5.871559381e-01, 5.765765905e-01,
     5.663716793e-01, 5.565217137e-01, 5.470085740e-01, 5.378151536e-01, 5.289255977e-01, 5.203251839e-01, 5.120000243e-01, 5.000000000e-01,
 ];
-/// `-ln(INVERSE)` to a multiple of 2^-16; the last is `LN2_HIGH`.
+/// `-ln(INVERSE)` to a multiple of 2^-16; the last is `LN2_TOP`.
 const LN_HIGH: [f32; 32] = [
     0.000000000e+00, 4.580688477e-02, 7.522583008e-02, 1.037902832e-01, 1.315765381e-01, 1.585998535e-01, 1.849212646e-01, 2.105712891e-01,
     2.355651855e-01, 2.599639893e-01, 2.837677002e-01, 3.070220947e-01, 3.297576904e-01, 3.519744873e-01, 3.737182617e-01, 3.949890137e-01,
     4.158325195e-01, 4.362335205e-01, 4.562377930e-01, 4.758453369e-01, 4.950714111e-01, 5.139465332e-01, 5.324707031e-01, 5.506439209e-01,
-    5.685119629e-01, 5.860443115e-01, 6.032867432e-01, 6.202392578e-01, 6.369018555e-01, 6.533050537e-01, 6.694335938e-01, 6.933593750e-01,
+    5.685119629e-01, 5.860443115e-01, 6.032867432e-01, 6.202392578e-01, 6.369018555e-01, 6.533050537e-01, 6.694335938e-01, 6.931457520e-01,
 ];
 /// What `LN_HIGH` lacks.
 const LN_LOW: [f32; 32] = [
     0.000000000e+00, 2.674548796e-06, -2.427467052e-06, 6.529105121e-06, -1.728466401e-07, 5.152446647e-06, 1.074776947e-06, -6.545100860e-06,
     8.783152907e-07, -6.427567769e-06, 4.533775666e-07, 2.944293556e-06, -4.414301657e-06, 1.910706715e-06, -1.850993840e-06, 4.751728284e-06,
     -4.593654012e-06, 3.247198492e-06, -3.436546763e-07, 5.586426823e-07, 5.817480996e-06, -7.504359019e-07, -5.861414593e-06, 3.172839797e-06,
-    -7.223812645e-06, 4.779114988e-06, 4.058913873e-06, 1.100716645e-06, 5.648677870e-06, -3.744445394e-06, -2.987304924e-06, -2.121944417e-04,
+    -7.223812645e-06, 4.779114988e-06, 4.058913873e-06, 1.100716645e-06, 5.648677870e-06, -3.744445394e-06, -2.987304924e-06, 1.428606765e-06,
 ];
 
 /// `c[0] + c[1] x + c[2] x^2 + ...`
@@ -128,10 +131,43 @@ fn ln_near_one<S: Simd>(s: S, f: S::F) -> S::F {
     s.add(f, s.mul_add(s.mul(square, f), p, s.mul(square, s.splat(-0.5))))
 }
 
+/// `e ln 2 - ln INVERSE(m)` as a sum of two floats, the first exact: a multiple of 2^-16 below 2^7. It is zero where
+/// `m 2^e` is near one, else at least 0.02.
+#[inline(always)]
+fn ln_of_parts<S: Simd>(s: S, m: S::F, e: S::F) -> (S::F, S::F) {
+    let whole = s.mul_add(e, s.splat(LN2_TOP), s.lookup(&LN_HIGH, m));
+    (whole, s.mul_add(e, s.splat(LN2_REST), s.lookup(&LN_LOW, m)))
+}
+
+/// `(ln(1 + r) - r) / r^2` for `r` in [-1/64, 1/32], where a table's entry leaves it.
+#[inline(always)]
+fn ln_near_entry<S: Simd>(s: S, r: S::F) -> S::F {
+    polynomial(s, r, [-5.000000000e-01, 3.333348036e-01, -2.500156462e-01, 1.940495819e-01])
+}
+
+/// The natural logarithm by the table, see [`ln_double_by_table`]; in the lanes of `lost`'s mask of `x + lost`, where
+/// `lost` is below the last place of `x`.
+#[inline(always)]
+fn ln_by_table<S: Simd>(s: S, x: S::F, lost: Option<(S::M, S::F)>) -> S::F {
+    let (m, e) = s.split_exponent(x);
+    let c = s.lookup(&INVERSE, m);
+    let mut r = s.mul_add(m, c, s.splat(-1.0));
+    if let Some((lanes, lost)) = lost {
+        r = s.select(lanes, s.mul_add(s.scale_pow2(lost, s.neg(e)), c, r), r);
+    }
+    // Zero and infinity come out of their exponents, which are infinite.
+    let (whole, rest) = ln_of_parts(s, m, e);
+    let y = s.add(whole, s.add(rest, s.mul_add(s.mul(r, r), ln_near_entry(s, r), r)));
+    s.select(s.lt(x, s.splat(0.0)), s.splat(f32::NAN), y)
+}
+
 /// The natural logarithm: minus infinity at zero, NaN below.
 #[inline(always)]
 pub fn ln<S: Simd>(s: S, x: S::F) -> S::F {
     let one = s.splat(1.0);
+    if S::LOOKUP {
+        return ln_by_table(s, x, None);
+    }
     // Denormals are brought into the normal range by 2^23.
     let small = s.lt(x, s.splat(f32::MIN_POSITIVE));
     let (m, e) = s.split_exponent(s.select(small, s.mul(x, s.splat(8_388_608.0)), x));
@@ -165,14 +201,10 @@ fn ln_double_by_table<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     let product = s.mul(m, c);
     let product_low = s.mul_add(m, c, s.neg(product));
     let r = s.sub(product, s.splat(1.0));
-    // Exact: both are multiples of 2^-16 and below 2^7. It is zero where x is near one, else larger than r.
-    let whole = s.mul_add(e, s.splat(LN2_HIGH), s.lookup(&LN_HIGH, m));
+    let (whole, rest) = ln_of_parts(s, m, e);
     let high = s.add(whole, r);
     let lost = s.sub(r, s.sub(high, whole));
-    let low = s.add(s.mul_add(e, s.splat(LN2_LOW), s.lookup(&LN_LOW, m)), product_low);
-    // (ln(1 + r) - r) / r^2 for r in [-1/64, 1/32].
-    let q = polynomial(s, r, [-5.000000000e-01, 3.333348036e-01, -2.500156462e-01, 1.940495819e-01]);
-    (high, s.mul_add(s.mul(r, r), q, s.add(low, lost)))
+    (high, s.mul_add(s.mul(r, r), ln_near_entry(s, r), s.add(s.add(rest, product_low), lost)))
 }
 
 /// ln x = e ln 2 + 2 atanh(f / (2 + f)) with 1 + f the mantissa.
@@ -258,8 +290,11 @@ pub fn ln_1p<S: Simd>(s: S, x: S::F) -> S::F {
     let u = s.add(one, x);
     // What rounding took from 1 + x is put back to first order.
     let lost = s.sub(x, s.sub(u, one));
-    let y = s.add(ln(s, u), s.div(lost, u));
     let finite = s.and(s.lt(x, s.splat(f32::INFINITY)), s.lt(s.splat(-1.0), x));
+    if S::LOOKUP {
+        return ln_by_table(s, u, Some((finite, lost)));
+    }
+    let y = s.add(ln(s, u), s.div(lost, u));
     s.select(finite, y, ln(s, u))
 }
 

@@ -127,7 +127,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     const LANES: usize;
     /// Whether [`Simd::mul_add`] rounds once.
     const FUSED: bool;
-    /// Whether [`Simd::lookup`] is as cheap as arithmetic.
+    /// Whether [`Simd::lookup`] is as cheap as arithmetic; [`Simd::split_exponent`] and [`Simd::scale_pow2`] then take
+    /// any number: the exponents of zero and infinity are infinite.
     const LOOKUP: bool = false;
     /// Rows and vector columns of the matrix tile that fits this set's registers.
     const TILE_ROWS: usize;
