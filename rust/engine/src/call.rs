@@ -102,7 +102,7 @@ impl Call {
             results[output].copy_from(data(input))?;
         }
         let inputs = self.inputs.iter().enumerate().map(|(input, spec)| Input { spec, data: data(input) });
-        let inputs: SmallVec<[Input<'_>; 8]> = inputs.collect();
+        let inputs: SmallVec<[Input<'_>; 4]> = inputs.collect();
         let places = self.outputs.iter().zip(results).map(|(spec, data)| Output { spec, data: data.reborrow() });
         let mut places: SmallVec<[Output<'_>; 4]> = places.collect();
         threads::with_flush(|| self.op.run(&inputs, &mut places)).map_err(|error| error.at(self.op.name()))

@@ -25,6 +25,11 @@ impl<const K: usize> Broadcast<K> {
         assert!(output.len() <= MAX_AXES, "broadcast: more than {MAX_AXES} axes");
         let mut plan =
             Broadcast { axes: 0, size: [1; MAX_AXES], step: [[0; K]; MAX_AXES], inner: 1, repeats: [false; K] };
+        // Mostly nothing repeats.
+        if shapes.iter().all(|&shape| shape == output) {
+            plan.inner = output.iter().product();
+            return plan;
+        }
         let mut count = [1usize; K];
         // The innermost axis is kept as axis 0 until the end, then taken off.
         let mut patterns = [[false; K]; MAX_AXES];
