@@ -74,6 +74,37 @@ def test_a_second_result_is_not_taken_for_the_first() -> None:
         np.testing.assert_array_equal(second(X), X[1:])
 
 
+@pytest.mark.parametrize("container", [list, tuple])
+def test_several_results_of_one_op_come_in_the_functions_own_container(container: type) -> None:
+    def rows(x: Any) -> Any:
+        return container(push("reshape", [part], shape=[-1])[0] for part in push("split", [x], axis=0, sizes=[1, 2]))
+
+    counted = Counted(rows)
+    for _ in range(4):
+        made = counted.function(X)
+        assert type(made) is container and len(made) == 2
+        np.testing.assert_array_equal(made[0], X[0])
+        np.testing.assert_array_equal(made[1], X[1:].ravel())
+    assert counted.calls == 1
+
+
+def test_results_in_another_order_or_number_than_the_ops_are_the_functions_own() -> None:
+    turned, both, first, none = (
+        symbolic(lambda x: push("split", [x], axis=0, sizes=[1, 2])[::-1]),
+        symbolic(lambda x: [x, push("negative", [x])[0]]),
+        symbolic(lambda x: push("split", [x], axis=0, sizes=[1, 2])[:1]),
+        symbolic(lambda x: []),
+    )
+    for _ in range(3):
+        np.testing.assert_array_equal(turned(X)[0], X[1:])
+        np.testing.assert_array_equal(turned(X)[1], X[:1])
+        np.testing.assert_array_equal(both(X)[0], X)
+        np.testing.assert_array_equal(both(X)[1], -X)
+        assert len(first(X)) == 1
+        np.testing.assert_array_equal(first(X)[0], X[:1])
+        assert none(X) == []
+
+
 @pytest.mark.parametrize(
     "ways",
     [

@@ -34,7 +34,8 @@ pub fn run_call<'py>(
     call: &engine::Call,
     arguments: &[Slice<'_>],
 ) -> PyResult<SmallVec<[Bound<'py, PyAny>; 4]>> {
-    let mut fresh = call.results().iter().map(|spec| Fresh::new(py, spec)).collect::<PyResult<SmallVec<[Fresh<'_>; 4]>>>()?;
+    let mut fresh =
+        call.results().iter().map(|spec| Fresh::new(py, spec)).collect::<PyResult<SmallVec<[Fresh<'_>; 4]>>>()?;
     let mut results = fresh.iter_mut().map(Fresh::slice_mut).collect::<PyResult<SmallVec<[SliceMut<'_>; 4]>>>()?;
     match call.work() < LITTLE {
         true => caught(py, || call.run(arguments, &mut results))?,

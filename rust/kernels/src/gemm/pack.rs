@@ -67,11 +67,13 @@ impl Kernel for Panel<'_> {
             return;
         }
         assert!(width.is_multiple_of(S::LANES) && columns <= width);
+        // Nothing reads vectors that hold no column.
+        let used = columns.next_multiple_of(S::LANES);
         if !transposed {
             let source = &data[left..][..(depth - 1) * stride + columns];
             for k in 0..depth {
-                for at in (0..width).step_by(S::LANES) {
-                    let count = columns.saturating_sub(at).min(S::LANES);
+                for at in (0..used).step_by(S::LANES) {
+                    let count = (columns - at).min(S::LANES);
                     // SAFETY: `count` floats of row `k` in `source`, a vector of row `k` of `out`.
                     unsafe {
                         let source = source.as_ptr().wrapping_add(k * stride + at);
@@ -83,7 +85,7 @@ impl Kernel for Panel<'_> {
             return;
         }
         let source = &data[left * stride..][..(columns - 1) * stride + depth];
-        for at in (0..width).step_by(S::LANES) {
+        for at in (0..used).step_by(S::LANES) {
             // A missing column repeats the last.
             let mut rows = [0; 16];
             (0..S::LANES).for_each(|i| rows[i] = (at + i).min(columns - 1) * stride);

@@ -40,6 +40,14 @@ impl Kernel for Check {
         same(s.scale_pow2(va, s.round(va)), &|a, _| a * a.round_ties_even().exp2());
         let (mantissa, exponent) = s.split_exponent(s.abs(va));
         same(s.mul(mantissa, s.pow2(exponent)), &|a, _| a.abs());
+        let table: [f32; 32] = std::array::from_fn(|i| i as f32);
+        same(s.lookup(&table, va), &|a, _| (a.to_bits() >> 18 & 31) as f32);
+        if S::LOOKUP {
+            let (mantissa, exponent) = s.split_exponent(s.splat(0.0));
+            assert_eq!((s.to_array(mantissa)[0], s.to_array(exponent)[0]), (1.0, f32::NEG_INFINITY));
+            let (mantissa, exponent) = s.split_exponent(s.splat(f32::INFINITY));
+            assert_eq!((s.to_array(mantissa)[0], s.to_array(exponent)[0]), (1.0, f32::INFINITY));
+        }
         same(s.mul_add(va, s.splat(2.0), s.splat(1.0)), &|a, _| a * 2.0 + 1.0);
         for count in 0..=S::LANES {
             let mut out = [9.0f32; 17];
