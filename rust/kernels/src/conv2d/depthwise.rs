@@ -1,75 +1,43 @@
 //! Depthwise convolution, as many groups as channels: vectors run along the channels, sums stay in registers, and
-//! every tap of a pixel is a whole vector of its own numbers.
+//! every tap of a pixel is a whole vector of its own numbers. Nothing is copied: pixels beside the image are zeros that
+//! only the tiles at its edges ask for.
 
 use super::Conv2d;
 use crate::reduce::{Reduce, reduce};
-use crate::simd::map::{load, store};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{scratch, threads};
-use std::ops::Range;
 
 /// Floats of an image worked on at a time, so that the second cache holds them.
 const BAND: usize = 32 * 1024;
 /// Most tasks, each with sums of its own, that the kernel's gradient is cut into.
 const TASKS: usize = 32;
-/// Output columns that share a load of the kernel, and vectors of channels beside each other.
-const COLUMNS: usize = 4;
-const VECTORS: usize = 2;
-/// Taps of a kernel row whose gradients are summed side by side.
-const TAPS: usize = 3;
 
-/// A tap: how far its pixel lies from the first, and its place in the kernel, both in floats.
-type Tap = (usize, usize);
+/// A row or a column of the image that is met (rows: where they begin; columns: pixels from the first), and where its
+/// taps begin in the kernel, in floats.
+type Met = (usize, usize);
 
-/// Some columns of some rows of one image, zeros where they leave it, each channel repeated.
-struct Window<'a> {
-    image: &'a [f32],
-    width: usize,
-    channels: usize,
-    repeat: usize,
-    columns: Range<isize>,
-}
-
-impl Window<'_> {
-    /// Runs `f` on the rows and on the number of floats from one to the next.
-    fn rows(&self, rows: Range<usize>, f: impl FnOnce(&[f32], usize)) {
-        let Window { image, width, channels, repeat, ref columns } = *self;
-        let (row, inside) = (width * channels, columns.start.max(0) as usize..(columns.end.max(0) as usize).min(width));
-        if repeat == 1 && columns.start >= 0 && columns.end <= width as isize {
-            return f(&image[(rows.start * row + columns.start as usize * channels).min(image.len())..], row);
-        }
-        let pixel = channels * repeat;
-        let wide = columns.len() * pixel;
-        scratch::with(rows.len() * wide, |padded| {
-            if inside.is_empty() {
-                padded.fill(0.0);
-            } else {
-                let from = (inside.start as isize - columns.start) as usize * pixel;
-                let to = from + inside.len() * pixel;
-                for (r, padded) in rows.zip(padded.chunks_exact_mut(wide)) {
-                    let source = &image[r * row + inside.start * channels..][..inside.len() * channels];
-                    padded[..from].fill(0.0);
-                    padded[to..].fill(0.0);
-                    match repeat {
-                        1 => padded[from..to].copy_from_slice(source),
-                        _ => padded[from..to]
-                            .chunks_exact_mut(repeat)
-                            .zip(source)
-                            .for_each(|(copies, &value)| copies.fill(value)),
-                    }
-                }
-            }
-            f(padded, wide);
-        });
+/// `f` of the rows with every channel repeated.
+fn repeated<R>(rows: &[f32], repeat: usize, f: impl FnOnce(&[f32]) -> R) -> R {
+    if repeat == 1 {
+        return f(rows);
     }
+    scratch::with(rows.len() * repeat, |wide| {
+        wide.chunks_exact_mut(repeat).zip(rows).for_each(|(copies, &value)| copies.fill(value));
+        f(wide)
+    })
 }
 
-/// One row of outputs, `stride` floats of the source apart.
+/// `out[j, f] = bias[f] + sum over rows and columns of source[row, first + j step + column, f] kernel[row, column, f]`
+/// for one row of outputs.
 struct Row<'a> {
     source: &'a [f32],
-    stride: usize,
-    rows: &'a [Tap],
-    columns: &'a [Tap],
+    /// Pixels in a row of the source; those beside it are zero.
+    width: usize,
+    first: isize,
+    step: usize,
+    rows: &'a [Met],
+    /// In ascending order.
+    columns: &'a [Met],
     kernel: &'a [f32],
     bias: Option<&'a [f32]>,
     relu: bool,
@@ -81,79 +49,148 @@ impl Kernel for Row<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let mut f = 0;
-        while f < self.filters {
-            if self.filters - f >= VECTORS * S::LANES {
-                self.strip::<S, VECTORS>(s, f, true);
-                f += VECTORS * S::LANES;
-            } else {
-                self.strip::<S, 1>(s, f, self.filters - f >= S::LANES);
-                f += S::LANES;
-            }
+        let (row, filters) = (self.width * self.filters, self.filters);
+        assert!(self.rows.iter().all(|&(start, _)| start + row <= self.source.len()), "a row is outside the image");
+        let last = |met: &[Met]| met.iter().map(|&(_, tap)| tap).max().unwrap_or(0);
+        assert!(last(self.rows) + last(self.columns) + filters <= self.kernel.len(), "a tap is outside the kernel");
+        assert!(self.bias.is_none_or(|bias| bias.len() >= filters) && self.out.len().is_multiple_of(filters));
+        let near = self.columns.iter().enumerate().all(|(i, &(column, _))| column == i);
+        macro_rules! sweep {
+            ($(($wide:literal, $step:literal))*) => {
+                match (near, self.columns.len(), self.step) {
+                    $((true, $wide, $step) => self.sweep::<S, $wide, $step>(s, 1),)*
+                    // Column by column, any distance apart.
+                    _ => self.sweep::<S, 1, 1>(s, self.step),
+                }
+            };
         }
+        sweep!((2, 1)(3, 1)(3, 2)(5, 1)(5, 2)(7, 1));
     }
 }
 
 impl Row<'_> {
+    /// `WIDE` neighbouring columns at a time. The columns of a tile that are met lie `apart` pixels from one another. All
+    /// channels of a tile come before the next tile, so that memory is read as it lies.
     #[inline(always)]
-    fn strip<S: Simd, const V: usize>(&mut self, s: S, f: usize, whole: bool) {
+    fn sweep<S: Simd, const WIDE: usize, const STEP: usize>(&mut self, s: S, apart: usize) {
         let count = self.out.len() / self.filters;
-        let tiles = count - count % COLUMNS;
-        for j in (0..tiles).step_by(COLUMNS) {
-            self.tile::<S, V, COLUMNS>(s, j, f, whole);
+        macro_rules! tiles {
+            ($size:literal) => {
+                for tile in 0..count.div_ceil($size) {
+                    // The last tile ends with the row: what it shares with the one before comes out the same.
+                    let j = (tile * $size).min(count - $size);
+                    let from = self.first + (j * self.step) as isize;
+                    let reach = ($size - 1) * self.step + self.columns.last().map_or(0, |&(column, _)| column);
+                    if from >= 0 && from as usize + reach < self.width {
+                        self.strips::<S, WIDE, STEP, $size, false>(s, j, apart);
+                    } else {
+                        self.strips::<S, WIDE, STEP, $size, true>(s, j, apart);
+                    }
+                }
+            };
         }
-        for j in tiles..count {
-            self.tile::<S, V, 1>(s, j, f, whole);
+        match count {
+            0..4 => tiles!(1),
+            4..8 => tiles!(4),
+            _ => tiles!(8),
         }
     }
 
-    /// `T` outputs from `j` on, `V` vectors of their channels from `f` on. What a vector reads beyond its pixel's
-    /// channels is not stored.
     #[inline(always)]
-    fn tile<S: Simd, const V: usize, const T: usize>(&mut self, s: S, j: usize, f: usize, whole: bool) {
-        let mut sums = [[s.splat(0.0); V]; T];
-        if let Some(bias) = self.bias {
-            for v in 0..V {
-                let bias = load(s, bias, f + v * S::LANES, whole);
-                for sums in &mut sums {
-                    sums[v] = bias;
-                }
-            }
+    fn strips<S: Simd, const WIDE: usize, const STEP: usize, const T: usize, const EDGE: bool>(
+        &mut self,
+        s: S,
+        j: usize,
+        apart: usize,
+    ) {
+        let mut f = 0;
+        while f + S::LANES <= self.filters {
+            self.tile::<S, WIDE, STEP, true, T, EDGE>(s, f, j, apart);
+            f += S::LANES;
         }
-        for &(row, kernel_row) in self.rows {
-            for &(column, kernel_column) in self.columns {
-                let at = row + column + j * self.stride + f;
-                let mut taps = [s.splat(0.0); V];
-                for (v, tap) in taps.iter_mut().enumerate() {
-                    *tap = load(s, self.kernel, kernel_row + kernel_column + f + v * S::LANES, whole);
-                }
-                // One check for all columns: a whole strip reads nothing beyond its own channels.
-                let source = if whole {
-                    &self.source[at..at + (T - 1) * self.stride + V * S::LANES]
-                } else {
-                    &self.source[at..]
-                };
-                for (t, sums) in sums.iter_mut().enumerate() {
-                    for v in 0..V {
-                        let x = if whole {
-                            // SAFETY: within the slice above.
-                            unsafe { s.load_ptr(source.as_ptr().add(t * self.stride + v * S::LANES)) }
-                        } else {
-                            s.load_head(&source[t * self.stride..])
-                        };
-                        sums[v] = s.mul_add(x, taps[v], sums[v]);
-                    }
-                }
-            }
-        }
-        for (t, sums) in sums.into_iter().enumerate() {
-            let pixel = &mut self.out[(j + t) * self.filters..][..self.filters];
-            for (v, sum) in sums.into_iter().enumerate() {
-                let y = if self.relu { s.max(sum, s.splat(0.0)) } else { sum };
-                store(s, pixel, f + v * S::LANES, whole, y);
-            }
+        if f < self.filters {
+            self.tile::<S, WIDE, STEP, false, T, EDGE>(s, f, j, apart);
         }
     }
+
+    /// The outputs `j..j + T`, a vector of their channels from `f` on.
+    #[inline(always)]
+    fn tile<S: Simd, const WIDE: usize, const STEP: usize, const WHOLE: bool, const T: usize, const EDGE: bool>(
+        &mut self,
+        s: S,
+        f: usize,
+        j: usize,
+        apart: usize,
+    ) {
+        let (filters, lanes) = (self.filters, S::LANES.min(self.filters - f));
+        let start = match self.bias {
+            // SAFETY: `lanes` floats from `f` on are within `filters`, which the bias has.
+            Some(bias) => unsafe { load::<S, WHOLE>(s, bias.as_ptr().add(f), lanes) },
+            None => s.splat(0.0),
+        };
+        let mut sums = [start; T];
+        for &(row, kernel_row) in self.rows {
+            for group in self.columns.chunks_exact(WIDE) {
+                let mut taps = [start; WIDE];
+                for b in 0..WIDE {
+                    let tap = kernel_row + group[b].1 + f;
+                    // SAFETY: `run` has found the tap of every row and column within the kernel.
+                    taps[b] = unsafe { load::<S, WHOLE>(s, self.kernel.as_ptr().add(tap), lanes) };
+                }
+                let from = self.first + (j * self.step + group[0].0) as isize;
+                let at = self.source.as_ptr().wrapping_add(row + f);
+                let mut at = at.wrapping_offset(from * filters as isize);
+                // Written out, for sums in a loop that is not unrolled go through memory.
+                macro_rules! columns {
+                    ($($c:literal)*) => {$(
+                        if const { $c < (T - 1) * STEP + WIDE } {
+                            let mut x = s.splat(0.0);
+                            if !EDGE || inside(from + ($c * apart) as isize, self.width) {
+                                // SAFETY: a pixel of a row that `run` has found within the source, for an edge's tile is
+                                // asked and another lies within the row.
+                                x = unsafe { load::<S, WHOLE>(s, at, lanes) };
+                            }
+                            for t in 0..T {
+                                if t * STEP <= $c && $c < t * STEP + WIDE {
+                                    sums[t] = s.mul_add(x, taps[$c - t * STEP], sums[t]);
+                                }
+                            }
+                            at = at.wrapping_add(apart * filters);
+                        }
+                    )*};
+                }
+                columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18);
+                let _ = at;
+            }
+        }
+        let out = &mut self.out[j * filters..(j + T) * filters];
+        macro_rules! finish {
+            ($($t:literal)*) => {$(
+                if $t < T {
+                    let y = if self.relu { s.max(sums[$t], s.splat(0.0)) } else { sums[$t] };
+                    // SAFETY: `lanes` floats from `f` on of a pixel of the slice above.
+                    unsafe {
+                        let pixel = out.as_mut_ptr().add($t * filters + f);
+                        if WHOLE { s.store_ptr(pixel, y) } else { s.store_head_ptr(pixel, y, lanes) }
+                    }
+                }
+            )*};
+        }
+        finish!(0 1 2 3 4 5 6 7);
+    }
+}
+
+#[inline(always)]
+fn inside(column: isize, width: usize) -> bool {
+    usize::try_from(column).is_ok_and(|column| column < width)
+}
+
+/// # Safety
+/// `lanes` floats must be readable, a vector of them where it is `WHOLE`.
+#[inline(always)]
+unsafe fn load<S: Simd, const WHOLE: bool>(s: S, source: *const f32, lanes: usize) -> S::F {
+    // SAFETY: the caller's word.
+    unsafe { if WHOLE { s.load_ptr(source) } else { s.load_head_ptr(source, lanes) } }
 }
 
 /// Rows of a band: as many as keep what they read within [`BAND`], at least one.
@@ -167,11 +204,10 @@ pub fn forward(isa: Isa, p: &Conv2d, x: &[f32], kernel: &[f32], bias: Option<&[f
     if y.is_empty() {
         return;
     }
-    let (left, reach) = (-(p.padding[1][0] as isize), (ow - 1) * p.strides[1] + (wide - 1) * p.dilation[1] + 1);
-    let columns: Vec<Tap> = (0..wide).map(|b| (b * p.dilation[1] * filters, b * filters)).collect();
-    let rows = band(reach * filters, p.strides[0], oh);
-    let (image, bands) = (p.height * p.width * p.channels, oh.div_ceil(rows));
-    let chunks = Chunks { image: oh * ow * filters, chunk: rows * ow * filters, bands };
+    let columns: Vec<Met> = (0..wide).map(|b| (b * p.dilation[1], b * filters)).collect();
+    let rows = band(p.width * filters, p.strides[0], oh);
+    let (row, image) = (p.width * p.channels, p.height * p.width * p.channels);
+    let chunks = Chunks { image: oh * ow * filters, chunk: rows * ow * filters, bands: oh.div_ceil(rows) };
     chunks.each(y, rows * ow * filters * high * wide, |n, first, y| {
         let source = |i: usize, a: usize| {
             (i * p.strides[0] + a * p.dilation[0]).checked_sub(p.padding[0][0]).filter(|&r| r < p.height)
@@ -179,21 +215,26 @@ pub fn forward(isa: Isa, p: &Conv2d, x: &[f32], kernel: &[f32], bias: Option<&[f
         let (first, last) = (first * rows, first * rows + y.len() / (ow * filters));
         let touched = (first..last).flat_map(|i| (0..high).filter_map(move |a| source(i, a)));
         let (low, top) = touched.fold((p.height, 0), |(low, top), r| (low.min(r), top.max(r + 1)));
-        let window = Window {
-            image: &x[n * image..][..image],
-            width: p.width,
-            channels: p.channels,
-            repeat: filters / p.channels,
-            columns: left..left + reach as isize,
-        };
-        window.rows(low.min(top)..top, |source_rows, step| {
-            let mut taps = Vec::with_capacity(high);
+        let image = &x[n * image..][..image];
+        repeated(&image[low.min(top) * row..top * row], filters / p.channels, |band| {
+            let mut met = Vec::with_capacity(high);
             for (i, out) in (first..last).zip(y.chunks_exact_mut(ow * filters)) {
-                taps.clear();
-                let met = (0..high).filter_map(|a| Some(((source(i, a)? - low) * step, a * wide * filters)));
-                taps.extend(met);
-                let (rows, columns, stride) = (&taps[..], &columns[..], p.strides[1] * filters);
-                isa.run(Row { source: source_rows, stride, rows, columns, kernel, bias, relu, filters, out });
+                met.clear();
+                let row = |a: usize| Some(((source(i, a)? - low) * p.width * filters, a * wide * filters));
+                met.extend((0..high).filter_map(row));
+                isa.run(Row {
+                    source: band,
+                    width: p.width,
+                    first: -(p.padding[1][0] as isize),
+                    step: p.strides[1],
+                    rows: &met,
+                    columns: &columns,
+                    kernel,
+                    bias,
+                    relu,
+                    filters,
+                    out,
+                });
             }
         });
     });
@@ -212,66 +253,50 @@ pub fn input_gradient(isa: Isa, p: &Conv2d, dy: &[f32], kernel: &[f32], dx: &mut
         let stride = p.strides[axis] as isize;
         (place.rem_euclid(stride) == 0).then(|| place.div_euclid(stride))
     };
+    // The first output that input `j` and those a stride apart meet, and the columns they meet, the last tap first.
     let phases = p.strides[1].min(p.width);
-    let columns = (0..phases).flat_map(|j| (0..wide).filter_map(move |b| met(1, j, b)));
-    let (left, right) = columns.fold((0, 0), |(left, right), at| (left.min(at), right.max(at)));
-    let reach = left..right + p.width.div_ceil(p.strides[1]) as isize;
-    let taps: Vec<Vec<Tap>> = (0..phases)
+    let columns: Vec<(isize, Vec<Met>)> = (0..phases)
         .map(|j| {
-            let met = (0..wide).filter_map(|b| Some(((met(1, j, b)? - left) as usize * filters, b * filters)));
-            met.collect()
+            let taps = || (0..wide).rev().filter_map(|b| Some((met(1, j, b)?, b * filters)));
+            let first = taps().next().map_or(0, |(column, _)| column);
+            (first, taps().map(|(column, tap)| ((column - first) as usize, tap)).collect())
         })
         .collect();
-    let rows = band(reach.len() * filters, 1, p.height);
+    let rows = band(ow * filters, 1, p.height);
     let row = p.width * p.channels;
     let chunks = Chunks { image: p.height * row, chunk: rows * row, bands: p.height.div_ceil(rows) };
     let work = rows * p.width * filters * high * wide / (p.strides[0] * p.strides[1]);
     chunks.each(dx, work, |n, first, dx| {
-        let (first, last) = (first * rows, first * rows + dx.len() / row);
         let source = |y: usize, a: usize| met(0, y, a).and_then(|r| usize::try_from(r).ok()).filter(|&r| r < oh);
-        let touched = (first..last).flat_map(|y| (0..high).filter_map(move |a| source(y, a)));
-        let (low, top) = touched.fold((oh, 0), |(low, top), r| (low.min(r), top.max(r + 1)));
         let image = &dy[n * oh * ow * filters..][..oh * ow * filters];
-        let window = Window { image, width: ow, channels: filters, repeat: 1, columns: reach.clone() };
-        window.rows(low.min(top)..top, |source_rows, step| {
-            let mut met = Vec::with_capacity(high);
-            for (y, dx) in (first..last).zip(dx.chunks_exact_mut(row)) {
-                met.clear();
-                met.extend((0..high).filter_map(|a| Some(((source(y, a)? - low) * step, a * wide * filters))));
-                for (j, columns) in taps.iter().enumerate() {
-                    let run = |out: &mut [f32]| {
-                        let (bias, relu, rows, columns) = (None, false, &met[..], &columns[..]);
-                        isa.run(Row {
-                            source: source_rows,
-                            stride: filters,
-                            rows,
-                            columns,
-                            kernel,
-                            bias,
-                            relu,
-                            filters,
-                            out,
-                        });
-                    };
-                    if phases == 1 && repeat == 1 {
-                        run(dx);
-                        continue;
-                    }
-                    let pixels = dx.chunks_exact_mut(p.channels).skip(j).step_by(p.strides[1]);
-                    scratch::with(pixels.len() * filters, |out| {
-                        run(out);
-                        for (dx, out) in pixels.zip(out.chunks_exact(filters)) {
-                            if repeat == 1 {
-                                dx.copy_from_slice(out);
-                                continue;
-                            }
-                            let sums = out.chunks_exact(repeat).map(|copies| copies.iter().sum());
-                            dx.iter_mut().zip(sums).for_each(|(dx, sum)| *dx = sum);
-                        }
-                    });
+        let mut met = Vec::with_capacity(high);
+        for (y, dx) in (first * rows..).zip(dx.chunks_exact_mut(row)) {
+            met.clear();
+            met.extend((0..high).filter_map(|a| Some((source(y, a)? * ow * filters, a * wide * filters))));
+            for (j, &(first, ref columns)) in columns.iter().enumerate() {
+                let run = |out: &mut [f32]| {
+                    let (rows, bias, relu) = (&met[..], None, false);
+                    let (source, width, step) = (image, ow, 1);
+                    isa.run(Row { source, width, first, step, rows, columns, kernel, bias, relu, filters, out });
+                };
+                if phases == 1 && repeat == 1 {
+                    run(dx);
+                    continue;
                 }
+                let pixels = dx.chunks_exact_mut(p.channels).skip(j).step_by(p.strides[1]);
+                scratch::with(pixels.len() * filters, |out| {
+                    run(out);
+                    for (dx, out) in pixels.zip(out.chunks_exact(filters)) {
+                        if repeat == 1 {
+                            dx.copy_from_slice(out);
+                            continue;
+                        }
+                        let sums = out.chunks_exact(repeat).map(|copies| copies.iter().sum());
+                        dx.iter_mut().zip(sums).for_each(|(dx, sum)| *dx = sum);
+                    }
+                });
             }
-        });
+        }
     });
 }
 
@@ -294,15 +319,14 @@ impl Chunks {
 
 /// As [`super::kernel_gradient`].
 pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mut [f32], dbias: Option<&mut [f32]>) {
-    let (filters, [oh, ow], image) = (p.filters, [p.out_height(), p.out_width()], p.height * p.width * p.channels);
+    let (filters, [oh, ow], row) = (p.filters, [p.out_height(), p.out_width()], p.width * p.channels);
     if let Some(dbias) = dbias {
         reduce(isa, Reduce::Sum, dy, &[p.batch * oh * ow, filters], &[0], dbias);
     }
     if dy.is_empty() {
         return dkernel.fill(0.0);
     }
-    let (left, reach) = (-(p.padding[1][0] as isize), (ow - 1) * p.strides[1] + (p.kernel[1] - 1) * p.dilation[1] + 1);
-    let rows = band(reach * filters, p.strides[0] + 1, oh);
+    let rows = band(p.width * filters, p.strides[0] + 1, oh);
     let bands = oh.div_ceil(rows);
     let items = p.batch * bands;
     let each = items.div_ceil(TASKS);
@@ -319,15 +343,9 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
                 let reach_down = above(last) + (p.kernel[0] - 1) * p.dilation[0] + 1;
                 let low = above(first).saturating_sub(p.padding[0][0]).min(p.height);
                 let top = reach_down.saturating_sub(p.padding[0][0]).clamp(low, p.height);
-                let window = Window {
-                    image: &x[n * image..][..image],
-                    width: p.width,
-                    channels: p.channels,
-                    repeat: filters / p.channels,
-                    columns: left..left + reach as isize,
-                };
-                window.rows(low..top, |source, step| {
-                    isa.run(KernelGradient { p, source, step, low, top, first, columns: ow, dy, sums: partial });
+                let image = &x[n * p.height * row..][..p.height * row];
+                repeated(&image[low * row..top * row], filters / p.channels, |source| {
+                    isa.run(KernelGradient { p, source, low, top, first, dy, sums: partial });
                 });
             }
         });
@@ -338,14 +356,12 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
 /// Adds what some rows of dy give to the gradient of every tap.
 struct KernelGradient<'a> {
     p: &'a Conv2d,
-    /// The image's rows `low..top`, `step` floats apart.
+    /// The image's rows `low..top`.
     source: &'a [f32],
-    step: usize,
     low: usize,
     top: usize,
-    /// The row of outputs that dy begins with, and the columns it has.
+    /// The row of outputs that dy begins with.
     first: usize,
-    columns: usize,
     dy: &'a [f32],
     sums: &'a mut [f32],
 }
@@ -354,78 +370,133 @@ impl Kernel for KernelGradient<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let filters = self.p.filters;
-        let mut f = 0;
-        while f < filters {
-            if filters - f >= VECTORS * S::LANES {
-                self.strip::<S, VECTORS>(s, f, true);
-                f += VECTORS * S::LANES;
-            } else {
-                self.strip::<S, 1>(s, f, filters - f >= S::LANES);
+        let (p, filters) = (self.p, self.p.filters);
+        assert!(self.source.len() == (self.top - self.low) * p.width * filters, "the source is rows of the image");
+        assert!(self.sums.len() == p.kernel[0] * p.kernel[1] * filters, "sums are as the kernel");
+        for i in 0..self.dy.len() / (p.out_width() * filters) {
+            let mut f = 0;
+            while f + S::LANES <= filters {
+                self.strip::<S, true>(s, i, f);
                 f += S::LANES;
+            }
+            if f < filters {
+                self.strip::<S, false>(s, i, f);
             }
         }
     }
 }
 
 impl KernelGradient<'_> {
+    /// What row `i` of dy gives, for a vector of channels from `f` on: to as many taps at a time as there are registers
+    /// for their sums.
     #[inline(always)]
-    fn strip<S: Simd, const V: usize>(&mut self, s: S, f: usize, whole: bool) {
+    fn strip<S: Simd, const WHOLE: bool>(&mut self, s: S, i: usize, f: usize) {
         let [high, wide] = self.p.kernel;
-        for a in 0..high {
-            let mut b = 0;
-            while b < wide {
-                match wide - b {
-                    1 => self.taps::<S, V, 1>(s, a, b, f, whole),
-                    2 => self.taps::<S, V, 2>(s, a, b, f, whole),
-                    _ => self.taps::<S, V, TAPS>(s, a, b, f, whole),
+        let mut b = 0;
+        while b < wide {
+            let columns = match wide - b {
+                7.. => 7,
+                5.. => 5,
+                3.. => 3,
+                _ => 1,
+            };
+            let most = if columns > 3 { 2 } else { 3 };
+            let (mut rows, mut count) = ([(0, 0); 3], 0);
+            for a in 0..high {
+                let place = (self.first + i) * self.p.strides[0] + a * self.p.dilation[0];
+                let place = place.checked_sub(self.p.padding[0][0]);
+                if let Some(r) = place.filter(|r| (self.low..self.top).contains(r)) {
+                    rows[count] = (r - self.low, a);
+                    count += 1;
                 }
-                b += TAPS;
+                if count == most || a + 1 == high {
+                    macro_rules! taps {
+                        ($(($rows:literal, $columns:literal))*) => {
+                            match (count, columns) {
+                                $(($rows, $columns) => self.taps::<S, WHOLE, $rows, $columns>(s, f, i, &rows, b),)*
+                                _ => {}
+                            }
+                        };
+                    }
+                    taps!((1, 1)(2, 1)(3, 1)(1, 3)(2, 3)(3, 3)(1, 5)(2, 5)(1, 7)(2, 7));
+                    count = 0;
+                }
             }
+            b += columns;
         }
     }
 
-    /// The sums of `B` taps of row `a` from `b` on, for `V` vectors of channels from `f` on.
+    /// What row `i` of dy gives to the taps of `A` rows (of the source, of the kernel) and `B` columns from `b` on.
     #[inline(always)]
-    fn taps<S: Simd, const V: usize, const B: usize>(&mut self, s: S, a: usize, b: usize, f: usize, whole: bool) {
-        let p = self.p;
-        let (filters, row) = (p.filters, self.columns * p.filters);
-        let mut sums = [[s.splat(0.0); V]; B];
-        for (i, dy) in self.dy.chunks_exact(row).enumerate() {
-            let place = (self.first + i) * p.strides[0] + a * p.dilation[0];
-            let Some(r) = place.checked_sub(p.padding[0][0]).filter(|r| (self.low..self.top).contains(r)) else {
-                continue;
-            };
-            let source = &self.source[(r - self.low) * self.step + b * p.dilation[1] * filters..];
-            for (j, dy) in dy.chunks_exact(filters).enumerate() {
-                let source = &source[j * p.strides[1] * filters + f..];
-                let apart = p.dilation[1] * filters;
-                if whole {
-                    // One check for all taps.
-                    let (source, dy) = (&source[..(B - 1) * apart + V * S::LANES], &dy[f..f + V * S::LANES]);
-                    for v in 0..V {
-                        // SAFETY: within the slices above.
-                        let d = unsafe { s.load_ptr(dy.as_ptr().add(v * S::LANES)) };
-                        for (k, sums) in sums.iter_mut().enumerate() {
-                            // SAFETY: as above.
-                            let x = unsafe { s.load_ptr(source.as_ptr().add(k * apart + v * S::LANES)) };
-                            sums[v] = s.mul_add(x, d, sums[v]);
+    fn taps<S: Simd, const WHOLE: bool, const A: usize, const B: usize>(
+        &mut self,
+        s: S,
+        f: usize,
+        i: usize,
+        rows: &[(usize, usize); 3],
+        b: usize,
+    ) {
+        let (p, filters, ow) = (self.p, self.p.filters, self.p.out_width());
+        let lanes = S::LANES.min(filters - f);
+        let place = |a: usize, k: usize| (rows[a].1 * p.kernel[1] + b + k) * filters + f;
+        let mut sums = [[s.splat(0.0); B]; A];
+        for a in 0..A {
+            for k in 0..B {
+                // SAFETY: a tap of the kernel, and so of the sums.
+                sums[a][k] = unsafe { load::<S, WHOLE>(s, self.sums.as_ptr().add(place(a, k)), lanes) };
+            }
+        }
+        let dy = &self.dy[i * ow * filters..][..ow * filters];
+        // The pixel that output 0 meets through tap b, and from tap to tap.
+        let from = (b * p.dilation[1]) as isize - p.padding[1][0] as isize;
+        let (apart, step) = (p.dilation[1], p.strides[1]);
+        let mut sources = [self.source.as_ptr(); A];
+        for a in 0..A {
+            sources[a] = sources[a].wrapping_add(rows[a].0 * p.width * filters + f);
+        }
+        macro_rules! pixels {
+            ($range:expr, $edge:literal) => {
+                for j in $range {
+                    // SAFETY: `lanes` floats from `f` on of a pixel of dy.
+                    let d = unsafe { load::<S, WHOLE>(s, dy.as_ptr().add(j * filters + f), lanes) };
+                    let column = from + (j * step) as isize;
+                    for k in 0..B {
+                        let column = column + (k * apart) as isize;
+                        if $edge && !inside(column, p.width) {
+                            continue;
+                        }
+                        for a in 0..A {
+                            // SAFETY: a pixel within a row of the source: at an edge it was asked, elsewhere the range
+                            // of j keeps all columns within.
+                            let x = unsafe {
+                                load::<S, WHOLE>(s, sources[a].wrapping_offset(column * filters as isize), lanes)
+                            };
+                            sums[a][k] = s.mul_add(x, d, sums[a][k]);
                         }
                     }
-                } else {
-                    // A strip of one vector, cut short.
-                    for (k, sums) in sums.iter_mut().enumerate() {
-                        sums[0] = s.mul_add(s.load_head(&source[k * apart..]), s.load_head(&dy[f..]), sums[0]);
+                }
+            };
+        }
+        // Outputs whose every column lies within the image.
+        let low = ((-from).max(0) as usize).div_ceil(step).min(ow);
+        let beyond = p.width as isize - from - ((B - 1) * apart) as isize;
+        let high = (beyond.max(0) as usize).div_ceil(step).clamp(low, ow);
+        pixels!(0..low, true);
+        pixels!(low..high, false);
+        pixels!(high..ow, true);
+        macro_rules! finish {
+            ($($a:literal)*) => {$(
+                if $a < A {
+                    for k in 0..B {
+                        // SAFETY: as when they were read.
+                        unsafe {
+                            let tap = self.sums.as_mut_ptr().add(place($a, k));
+                            if WHOLE { s.store_ptr(tap, sums[$a][k]) } else { s.store_head_ptr(tap, sums[$a][k], lanes) }
+                        }
                     }
                 }
-            }
+            )*};
         }
-        for (k, sums) in sums.into_iter().enumerate() {
-            let tap = &mut self.sums[(a * p.kernel[1] + b + k) * filters..][..filters];
-            for (v, sum) in sums.into_iter().enumerate() {
-                let all = s.add(load(s, tap, f + v * S::LANES, whole), sum);
-                store(s, tap, f + v * S::LANES, whole, all);
-            }
-        }
+        finish!(0 1 2);
     }
 }
