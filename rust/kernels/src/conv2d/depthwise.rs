@@ -2,6 +2,9 @@
 //! every tap of a pixel is a whole vector of its own numbers. Nothing is copied: pixels beside the image are zeros that
 //! only the tiles at its edges ask for.
 
+// Loops over taps index several arrays, and unroll as they stand.
+#![allow(clippy::needless_range_loop)]
+
 use super::Conv2d;
 use crate::reduce::{Reduce, reduce};
 use crate::simd::{Isa, Kernel, Simd};
