@@ -9,6 +9,10 @@
 (3, 1)
 """
 
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from corten import (
     activations,
     backend,
@@ -17,7 +21,6 @@ from corten import (
     constraints,
     datasets,
     errors,
-    explain,
     initializers,
     layers,
     losses,
@@ -42,6 +45,9 @@ from corten.optimizers import Optimizer
 from corten.regularizers import Regularizer
 from corten.tensor import SymbolicTensor as KerasTensor
 from corten.tensor import Variable, gradients
+
+if TYPE_CHECKING:
+    from corten import explain as explain
 
 __all__ = [
     "Initializer",
@@ -78,3 +84,10 @@ __all__ = [
     "saving",
     "utils",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Explanations are imported when they are first asked for: `import corten` is quick.
+    if name == "explain":
+        return import_module("corten.explain")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

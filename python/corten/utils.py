@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random as python_random
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +31,8 @@ def set_random_seed(seed: int) -> None:
     >>> import corten
     >>> corten.utils.set_random_seed(7)
     """
+    import random as python_random
+
     corten_random.set_seed(seed)
     python_random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)  # noqa: NPY002 - what Keras's function of this name seeds

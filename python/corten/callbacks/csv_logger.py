@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from pathlib import Path
 from typing import IO, Any
 
 from corten.callbacks.callback import Callback, Logs
@@ -52,6 +50,9 @@ class CSVLogger(Callback):
         self._header = True
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        import csv
+        from pathlib import Path
+
         self._close()
         path = Path(self.filename)
         self._header = not (self.append and path.exists() and path.stat().st_size > 0)
@@ -63,6 +64,8 @@ class CSVLogger(Callback):
         self._file = path.open("a" if self.append else "w", newline="", encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        import csv
+
         if self._file is None:
             raise ValueError("CSVLogger: on_epoch_end came before on_train_begin")
         logs = logs or {}

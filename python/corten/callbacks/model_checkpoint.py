@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from corten.callbacks.callback import Logs
@@ -109,5 +108,7 @@ class ModelCheckpoint(MonitorCallback):
         path = self.path(epoch, batch, logs)
         if self.verbose > 0:
             print(f"Epoch {epoch + 1}: {reason}saving weights to {path}")
+        from pathlib import Path
+
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.model.save_weights(path, overwrite=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -148,6 +147,8 @@ class Progress:
         done = min(WIDTH, WIDTH * self.seen // self.target) if self.target else 0
         line = self._line()
         plain = f"{count} {line * WIDTH if self.target else ''}{info}"
+        import shutil
+
         # In a terminal, a bar in the making must not wrap: a carriage return goes back to the last line only.
         columns = shutil.get_terminal_size().columns - 1
         if not last and self._wraps and len(plain) > columns:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from corten.tensor import Array
 
 __all__ = ["TextVectorization"]
 
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_PUNCTUATION = str.maketrans("", "", r"""!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~""")
 _STANDARDIZE: dict[Any, Callable[[str], str]] = {
     None: str,
     "lower": str.lower,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from corten.errors import ShapeError
 from corten.layers.layer import Layer, snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
-from corten.saving import safetensors
 from corten.tensor import Graph, SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested
 
 __all__ = ["Model"]
@@ -124,6 +122,10 @@ class Model(Trainer, Layer):
             FileExistsError: the file exists and ``overwrite`` is false.
             ValueError: the model is not built.
         """
+        from pathlib import Path
+
+        from corten.saving import safetensors
+
         if not self.built:
             raise ValueError(f"save_weights: {self.name!r} is not built yet; call it on data first")
         if not overwrite and Path(filepath).exists():
@@ -136,6 +138,8 @@ class Model(Trainer, Layer):
         Nothing is changed unless every tensor is there and fits (``CorruptFileError``); with ``skip_mismatch`` what
         does not fit is left as it is.
         """
+        from corten.saving import safetensors
+
         if not self.built:
             raise ValueError(f"load_weights: {self.name!r} is not built yet; call it on data first")
         named = named_weights(self)
