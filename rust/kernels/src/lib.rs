@@ -9,6 +9,7 @@ pub mod activation;
 pub mod attention;
 pub mod batch_norm;
 pub mod broadcast;
+mod cache;
 pub mod conv2d;
 pub mod conv2d_max_pool2d;
 pub mod cross_entropy;

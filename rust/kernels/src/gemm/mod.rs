@@ -2,7 +2,7 @@
 //! blocks of C. Each element of C is one sum in the order of k, cut where k alone says, whatever the tasks.
 
 use crate::threads::Shared;
-use crate::{Isa, scratch, threads};
+use crate::{Isa, cache, scratch, threads};
 use dots::Dots;
 use pack::Matrix;
 use std::array::from_fn;
@@ -36,8 +36,17 @@ pub struct Matmul {
 const DEPTH: usize = 512;
 /// Most rows of a task.
 const MOST_ROWS: usize = 64;
-/// Floats of B that are left where they lie: they fit the second cache, and packing them took half of a small product.
-const SMALL: usize = 128 * 1024;
+/// Of few rows, or a small B, B is left where it lies. So many rows are few, and so many floats are small:
+fn in_place() -> (usize, usize) {
+    if cache::nearest() < 48 * 1024 {
+        // The rows of a panel push each other out of a first cache of 32 KB.
+        (40, 16 * 1024 - 1)
+    } else {
+        // B fits the second cache, and packing it took half of a small product.
+        (144, 128 * 1024)
+    }
+}
+
 /// Floats of a transposed A that are left where they lie: they fit the nearest caches.
 const NEAR: usize = 16 * 1024;
 
@@ -83,8 +92,9 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
     let c = &Shared::new(c);
     let stride = if p.transpose_b { p.k } else { p.n };
     // Packing pays where many rows follow; rows of B that lie a page apart are packed even for few.
-    let few = if p.n <= 512 { 144 } else { 2 * tile_rows };
-    let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= few || p.k * p.n <= SMALL);
+    let (few, small) = in_place();
+    let few = if p.n <= 512 { few } else { 2 * tile_rows };
+    let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= few || p.k * p.n <= small);
     let (rows, columns) = if tile::work(p.m * p.n * p.k) < 2 * threads::GRAIN {
         // No other thread would help.
         (MOST_ROWS, p.n)

@@ -2,7 +2,7 @@
 
 use super::tile;
 use crate::simd::{Isa, Kernel, Simd};
-use crate::threads;
+use crate::{cache, threads};
 
 /// A matrix k x columns, row-major with `stride` floats to a row, or its transpose stored so.
 #[derive(Clone, Copy)]
@@ -34,6 +34,14 @@ pub fn pack(isa: Isa, matrices: &[Matrix], k: usize, columns: usize, packed: &mu
             for from in (0..k).step_by(rows.max(1)) {
                 let start = if matrix.transposed { from } else { from * matrix.stride };
                 let matrix = Matrix { data: &matrix.data[start..], ..matrix };
+                if !matrix.transposed {
+                    // The next rows come while these are copied.
+                    let (left, wide) = (group * together * width, out.len() / deep);
+                    for row in from + rows..(from + 2 * rows).min(k) {
+                        let row = &matrix.data[(row - from) * matrix.stride + left..];
+                        cache::fetch(&row[..wide.min(row.len())]);
+                    }
+                }
                 for (panel, out) in out.chunks_exact_mut(deep * width).enumerate() {
                     let left = (group * together + panel) * width;
                     let out = &mut out[(index * k + from) * width..][..rows.min(k - from) * width];

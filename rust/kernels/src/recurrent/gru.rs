@@ -5,7 +5,7 @@ use super::{
 };
 use crate::gemm::pack::Matrix;
 use crate::simd::{Isa, Simd, math};
-use crate::{scratch, threads};
+use crate::{cache, scratch, threads};
 
 /// What the forward begins with.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +102,11 @@ fn forward_rows(p: &Sequence, given: &Given, kernels: &[Packed], from: usize, sl
                 let reset = Rows { data: &inner[time * units..], stride: steps * units };
                 candidate.product(rows, reset, None, Rows { data: &mut sums[2 * units..], stride: wide });
             }
+            let next = (step + 1 < steps).then(|| p.time(step + 1));
             for row in 0..rows {
+                if let Some(time) = next {
+                    cache::fetch(&gates[(row * steps + time) * 3 * units..][..3 * units]);
+                }
                 let (at, last_h) = (row * steps + time, &mut last_h[row * units..][..units]);
                 if p.counts(from + row, time) {
                     let [z, r, candidate] = gates_mut(&mut gates[at * 3 * units..][..3 * units]);
@@ -214,7 +218,15 @@ fn backward_rows(
         let (through, reset) = memory.split_at_mut(MOST_ROWS * narrow);
         for step in (0..steps).rev() {
             let time = p.time(step);
+            let next = step.checked_sub(1);
             for row in 0..rows {
+                if let Some(step) = next {
+                    let (time, place) = (p.time(step), ((from + row) * steps + step) * units);
+                    cache::fetch(&dgates[(row * steps + time) * 3 * units..][..3 * units]);
+                    cache::fetch(&inner[((from + row) * steps + time) * units..][..units]);
+                    cache::fetch(p.before(from + row, step, given.h, h));
+                    above.h.into_iter().for_each(|dy| cache::fetch(&dy[place..][..units]));
+                }
                 let dh = &mut dh[row * units..][..units];
                 let place = ((from + row) * steps + step) * units;
                 if let Some(dy) = above.h {

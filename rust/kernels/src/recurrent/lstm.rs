@@ -6,7 +6,7 @@ use super::{
 };
 use crate::gemm::pack::Matrix;
 use crate::simd::{Isa, Simd, math};
-use crate::{scratch, threads};
+use crate::{cache, scratch, threads};
 
 /// What the forward begins with: h and c are (batch, units), the recurrent kernel (units, 4 units).
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,11 @@ fn forward_rows(p: &Sequence, given: &Given, kernel: &Packed, from: usize, slice
         for step in 0..steps {
             let time = p.time(step);
             kernel.product(rows, Rows { data: left, stride: narrow }, None, Rows { data: z, stride: wide });
+            let next = (step + 1 < steps).then(|| p.time(step + 1));
             for row in 0..rows {
+                if let Some(time) = next {
+                    cache::fetch(&gates[(row * steps + time) * 4 * units..][..4 * units]);
+                }
                 let (last_h, last_c) = (&mut last_h[row * units..][..units], &mut last_c[row * units..][..units]);
                 if p.counts(from + row, time) {
                     let [zi, zf, zg, zo] = cut(&z[row * wide..][..4 * units]);
@@ -149,7 +153,15 @@ fn backward_rows(
     scratch::with(MOST_ROWS * narrow, |through| {
         for step in (0..steps).rev() {
             let time = p.time(step);
+            let next = step.checked_sub(1);
             for row in 0..rows {
+                if let Some(step) = next {
+                    let (time, place) = (p.time(step), ((from + row) * steps + step) * units);
+                    cache::fetch(&dgates[row * wide + time * 4 * units..][..4 * units]);
+                    cache::fetch(p.before(from + row, step, given.h, h));
+                    cache::fetch(p.before(from + row, step, given.c, c));
+                    above.h.into_iter().for_each(|dy| cache::fetch(&dy[place..][..units]));
+                }
                 let (dh, dc) = (&mut dh[row * units..][..units], &mut dc[row * units..][..units]);
                 let place = ((from + row) * steps + step) * units;
                 if let Some(dy) = above.h {
