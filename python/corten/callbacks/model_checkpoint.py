@@ -93,6 +93,8 @@ class ModelCheckpoint(MonitorCallback):
             self._save(epoch, None, logs)
 
     def _save(self, epoch: int, batch: int | None, logs: Logs | None) -> None:
+        from pathlib import Path
+
         reason = ""
         if self.save_best_only:
             current = self.monitored(logs)
@@ -108,7 +110,5 @@ class ModelCheckpoint(MonitorCallback):
         path = self.path(epoch, batch, logs)
         if self.verbose > 0:
             print(f"Epoch {epoch + 1}: {reason}saving weights to {path}")
-        from pathlib import Path
-
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.model.save_weights(path, overwrite=True)

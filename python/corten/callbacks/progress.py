@@ -139,6 +139,8 @@ class Progress:
         return f"{self.seen:{len(str(self.target))}d}/{self.target}"
 
     def _draw(self, now: float, logs: Logs, last: bool) -> None:
+        import shutil
+
         spent = now - self.start
         step = spent / max(1, self.seen)
         count = self._count()
@@ -147,8 +149,6 @@ class Progress:
         done = min(WIDTH, WIDTH * self.seen // self.target) if self.target else 0
         line = self._line()
         plain = f"{count} {line * WIDTH if self.target else ''}{info}"
-        import shutil
-
         # In a terminal, a bar in the making must not wrap: a carriage return goes back to the last line only.
         columns = shutil.get_terminal_size().columns - 1
         if not last and self._wraps and len(plain) > columns:
