@@ -36,14 +36,22 @@ pub struct Matmul {
 const DEPTH: usize = 512;
 /// Most rows of a task.
 const MOST_ROWS: usize = 64;
-/// Of few rows, or a small B, B is left where it lies. So many rows are few, and so many floats are small:
-fn in_place() -> (usize, usize) {
-    if cache::nearest() < 48 * 1024 {
-        // The rows of a panel push each other out of a first cache of 32 KB.
-        (40, 16 * 1024 - 1)
-    } else {
-        // B fits the second cache, and packing it took half of a small product.
-        (144, 128 * 1024)
+/// When B is left where it lies: for so few rows of A, or where it has so few floats. Where it is read from never shows in
+/// the result.
+#[derive(Clone, Copy, Debug)]
+struct InPlace {
+    rows: usize,
+    floats: usize,
+}
+
+impl InPlace {
+    /// In a first cache of 32 KB the rows of a panel push each other out.
+    const NARROW: InPlace = InPlace { rows: 40, floats: 16 * 1024 - 1 };
+    /// B fits the second cache, and packing it took half of a small product.
+    const WIDE: InPlace = InPlace { rows: 144, floats: 128 * 1024 };
+
+    fn here() -> InPlace {
+        if cache::nearest() < 48 * 1024 { InPlace::NARROW } else { InPlace::WIDE }
     }
 }
 
@@ -52,6 +60,20 @@ const NEAR: usize = 16 * 1024;
 
 /// The product `p`, then `+ bias` per column, then relu, into `c`.
 pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
+    matmul_with(isa, InPlace::here(), p, a, b, bias, relu, c);
+}
+
+#[allow(clippy::too_many_arguments)]
+fn matmul_with(
+    isa: Isa,
+    near: InPlace,
+    p: &Matmul,
+    a: &[f32],
+    b: &[f32],
+    bias: Option<&[f32]>,
+    relu: bool,
+    c: &mut [f32],
+) {
     let mut p = *p;
     assert_eq!(c.len(), p.batch * p.m * p.n, "C is batch x m x n");
     assert!(bias.is_none_or(|bias| bias.len() == p.n), "one bias per column");
@@ -68,14 +90,15 @@ pub fn matmul(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, 
     threads::for_each_chunk(c, p.m * p.n, tile::work(p.m * p.n * p.k), |i, c| {
         let (a, b) = (&a[i * p.stride_a..][..p.m * p.k], &b[i * p.stride_b..][..p.k * p.n]);
         if many {
-            threads::alone(|| one(isa, &p, a, b, bias, relu, c));
+            threads::alone(|| one(isa, near, &p, a, b, bias, relu, c));
         } else {
-            one(isa, &p, a, b, bias, relu, c);
+            one(isa, near, &p, a, b, bias, relu, c);
         }
     });
 }
 
-fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
+#[allow(clippy::too_many_arguments)]
+fn one(isa: Isa, near: InPlace, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
     // Runs of k: equal, so that none is too short to pay for its visit of C.
     let most = p.k.div_ceil(p.k.div_ceil(DEPTH).max(1)).next_multiple_of(16).max(16);
     if !p.transpose_a && dots::gains(isa, p.n, 1, p.k) {
@@ -92,9 +115,8 @@ fn one(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: b
     let c = &Shared::new(c);
     let stride = if p.transpose_b { p.k } else { p.n };
     // Packing pays where many rows follow; rows of B that lie a page apart are packed even for few.
-    let (few, small) = in_place();
-    let few = if p.n <= 512 { few } else { 2 * tile_rows };
-    let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= few || p.k * p.n <= small);
+    let few = if p.n <= 512 { near.rows } else { 2 * tile_rows };
+    let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= few || p.k * p.n <= near.floats);
     let (rows, columns) = if tile::work(p.m * p.n * p.k) < 2 * threads::GRAIN {
         // No other thread would help.
         (MOST_ROWS, p.n)

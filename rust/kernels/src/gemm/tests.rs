@@ -38,6 +38,27 @@ fn every_size_and_transpose_equals_the_reference() {
 }
 
 #[test]
+fn whether_b_is_packed_does_not_show() {
+    // Thirds: their sums are rounded, so that another order would show.
+    let values = |len, seed| -> Vec<f32> { values(len, seed).iter().map(|v| v / 3.0).collect() };
+    for isa in Isa::available() {
+        for (m, n, k) in [(50, 64, 300), (100, 512, 64), (150, 256, 600), (160, 160, 160), (64, 512, 1100)] {
+            for transpose_a in [false, true] {
+                let p = Matmul { transpose_a, ..plain(m, n, k) };
+                let (a, b) = (values(m * k, 1), values(k * n, 2));
+                let [narrow, wide, never] =
+                    [InPlace::NARROW, InPlace::WIDE, InPlace { rows: 0, floats: 0 }].map(|near| {
+                        let mut c = vec![f32::NAN; m * n];
+                        matmul_with(isa, near, &p, &a, &b, None, false, &mut c);
+                        c
+                    });
+                assert!(narrow == wide && wide == never, "{isa:?} {p:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn few_columns_equal_the_reference() {
     for isa in Isa::available() {
         for n in 1..=9 {
