@@ -4,7 +4,7 @@
 //! many rows as fit a near cache exist at a time, and they become the weights in place.
 
 use crate::gemm::pack::{self, Matrix};
-use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Offsets, Planes, Product, Right, Start};
 use crate::rng::{self, Stream};
 use crate::simd::map::{load, store};
 use crate::simd::{Isa, Kernel, Simd};
@@ -116,17 +116,10 @@ fn product(isa: Isa, a: Rows, b: Panels, [m, n, k]: [usize; 3], add: bool, c: Ta
     let width = tile::size(isa).1;
     let right = Right { data: b.data, step: width, skip: 0, panel: b.deep * width };
     let start = if add { Start::Target } else { Start::Zero };
-    for from in (0..m).step_by(ROWS) {
-        let count = ROWS.min(m - from);
-        let (mut sources, mut targets) = ([0; ROWS], [0; ROWS]);
-        for i in 0..count {
-            (sources[i], targets[i]) = ((from + i) * a.row, (from + i) * c.row);
-        }
-        let left = Left { data: a.data, rows: &sources[..count], segments: &[0], len: k, step: a.step };
-        let (rows, base) = (&targets[..count], c.base);
-        let planes = Planes::ONE;
-        isa.run(Product { left, right, start, relu: false, target: c.data, base, rows, columns: n, planes });
-    }
+    let even = |stride: usize| Offsets::Even { count: m, stride };
+    let left = Left { data: a.data, rows: even(a.row), segments: &[0], len: k, step: a.step };
+    let (rows, base, planes) = (even(c.row), c.base, Planes::ONE);
+    isa.run(Product { left, right, start, relu: false, target: c.data, base, rows, columns: n, planes });
 }
 
 /// The elements from `at` on, none where there are fewer.

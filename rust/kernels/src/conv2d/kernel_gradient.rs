@@ -3,7 +3,7 @@
 //! filters are few, they are the rows and the taps the columns.
 
 use super::Conv2d;
-use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Offsets, Planes, Product, Right, Start};
 use crate::simd::{Kernel, Simd};
 use crate::threads::{GRAIN, Shared};
 use crate::{Isa, scratch, threads};
@@ -61,9 +61,9 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
         a * p.dilation[0] * row + b * p.dilation[1] * p.channels + c
     };
     let taps: Vec<usize> = (0..taps_high * taps_wide * channels).map(tap).collect();
-    // Vectors of dy are read whole, so filters that do not fill them are copied apart first.
-    let whole = (p.filters / p.groups).is_multiple_of(isa.lanes());
-    let step = if whole { p.filters } else { (p.filters / p.groups).next_multiple_of(isa.lanes()) };
+    // Where vectors of dy are read whole, filters that do not fill them are copied apart first.
+    let filters = p.filters / p.groups;
+    let step = if tile::in_place(isa, filters) { p.filters } else { filters.next_multiple_of(isa.lanes()) };
     let plan = Plan { isa, p, padded, taps, step };
 
     let blocks = plan.blocks();
@@ -175,15 +175,14 @@ impl Plan<'_> {
     fn product_of_few(&self, block: &Block, (x, image): (&[f32], usize), dy: &[f32], sums: &Sums) {
         let p = self.p;
         let (width, row, columns) = (p.out_width(), self.padded[1] * p.channels, p.kernel[1] * p.channels);
-        let rows: Vec<usize> = (0..p.filters).collect();
-        let targets: Vec<usize> = (0..p.filters).map(|f| f * p.kernel[0] * columns).collect();
+        let even = |stride: usize| Offsets::Even { count: p.filters, stride };
         let segments: Vec<usize> = (0..block.rows.len()).map(|i| i * width * p.filters).collect();
         for n in 0..block.images.len() {
             let dy = &dy[n * block.rows.len() * width * p.filters..];
             for a in 0..p.kernel[0] {
                 let x = &x[n * image + a * p.dilation[0] * row..];
                 self.isa.run(Product {
-                    left: Left { data: dy, rows: &rows, segments: &segments, len: width, step: p.filters },
+                    left: Left { data: dy, rows: even(1), segments: &segments, len: width, step: p.filters },
                     right: Right {
                         data: x,
                         step: p.strides[1] * p.channels,
@@ -194,7 +193,7 @@ impl Plan<'_> {
                     relu: false,
                     target: sums.all,
                     base: sums.base + a * columns,
-                    rows: &targets,
+                    rows: even(p.kernel[0] * columns),
                     columns,
                     planes: Planes::ONE,
                 });
@@ -211,11 +210,11 @@ impl Plan<'_> {
         let down = p.strides[0] * self.padded[1] * p.channels;
         let segments: Vec<usize> =
             (0..block.images.len()).flat_map(|n| (0..block.rows.len()).map(move |i| n * image + i * down)).collect();
-        let rows: Vec<usize> = taps.clone().map(|tap| tap * p.filters).collect();
+        let rows = Offsets::Even { count: taps.len(), stride: p.filters };
         for group in 0..p.groups {
             let left = Left {
                 data: &x[group * channels..],
-                rows: &self.taps[taps.clone()],
+                rows: Offsets::Listed(&self.taps[taps.clone()]),
                 segments: &segments,
                 len: width,
                 step: p.strides[1] * p.channels,
@@ -227,13 +226,13 @@ impl Plan<'_> {
                     start: if sums.new { Start::Zero } else { Start::Target },
                     relu: false,
                     target: sums.all,
-                    base: sums.base + group * filters,
-                    rows: &rows,
+                    base: sums.base + taps.start * p.filters + group * filters,
+                    rows,
                     columns: filters,
                     planes: Planes::ONE,
                 });
             };
-            if filters.is_multiple_of(self.isa.lanes()) {
+            if tile::in_place(self.isa, filters) {
                 multiply(&dy[group * filters..]);
             } else {
                 scratch::with(dy.len() / p.filters * self.step, |copy| {

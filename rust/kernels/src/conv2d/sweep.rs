@@ -4,7 +4,7 @@
 use super::winograd;
 use crate::gemm::dots::{self, Dots};
 use crate::gemm::pack::{self, Matrix};
-use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Offsets, Planes, Product, Right, Start};
 use crate::threads::Shared;
 use crate::{Isa, scratch, threads};
 use std::ops::Range;
@@ -144,7 +144,7 @@ impl Sweep {
         for group in 0..groups {
             let left = Left {
                 data: &x[(group * channels).min(x.len())..],
-                rows: &job.sources[..pixels],
+                rows: Offsets::Listed(&job.sources[..pixels]),
                 segments: &segments,
                 len,
                 step: 1,
@@ -164,7 +164,7 @@ impl Sweep {
                 relu: job.relu,
                 target: &job.y,
                 base: n * self.target + group * filters,
-                rows: &job.targets[band.rows.start * columns..][..pixels],
+                rows: Offsets::Listed(&job.targets[band.rows.start * columns..][..pixels]),
                 columns: filters,
                 planes: Planes::ONE,
             };

@@ -9,7 +9,7 @@
 
 use super::sweep::Sweep;
 use crate::gemm::pack::{self, Matrix};
-use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Offsets, Planes, Product, Right, Start};
 use crate::simd::{Kernel, Simd};
 use crate::threads::Shared;
 use crate::{Isa, scratch, threads};
@@ -83,18 +83,15 @@ pub fn run(sweep: &Sweep, isa: Isa, x: &[f32], taps: &[Matrix], bias: Option<&[f
 
 /// The sixteen products of one tile of windows with one panel of filters.
 fn multiply(isa: Isa, kernel: &[f32], inputs: &[f32], [count, channels, columns, width]: [usize; 4], out: &mut [f32]) {
-    let (mut sources, mut targets) = ([0; 16], [0; 16]);
-    for i in 0..count {
-        (sources[i], targets[i]) = (i * channels, i * width);
-    }
+    let even = |stride: usize| Offsets::Even { count, stride };
     isa.run(Product {
-        left: Left { data: inputs, rows: &sources[..count], segments: &[0], len: channels, step: 1 },
+        left: Left { data: inputs, rows: even(channels), segments: &[0], len: channels, step: 1 },
         right: Right { data: kernel, step: width, skip: 0, panel: 0 },
         start: Start::Zero,
         relu: false,
         target: &Shared::new(out),
         base: 0,
-        rows: &targets[..count],
+        rows: even(width),
         columns,
         planes: Planes { count: 16, left: count * channels, right: channels * width, target: count * width },
     });

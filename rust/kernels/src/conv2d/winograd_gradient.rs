@@ -9,7 +9,7 @@
 use super::Conv2d;
 use super::kernel_gradient::Combine;
 use super::winograd::{InputTransform, tiles, window};
-use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Offsets, Planes, Product, Right, Start};
 use crate::reduce::{Reduce, reduce};
 use crate::simd::{Kernel, Simd};
 use crate::threads::{GRAIN, Shared};
@@ -45,8 +45,8 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
     if let Some(dbias) = dbias {
         reduce(isa, Reduce::Sum, dy, &[dy.len() / filters, filters], &[0], dbias);
     }
-    let (rows, width): (Vec<usize>, _) = ((0..p.channels).collect(), tile::size(isa).1);
-    let targets: Vec<usize> = (0..p.channels).map(|c| c * filters).collect();
+    let width = tile::size(isa).1;
+    let even = |stride: usize| Offsets::Even { count: p.channels, stride };
     scratch::with(tasks * 16 * size, |partial| {
         threads::for_each_chunk(partial, 16 * size, tile::work(16 * size * windows / tasks), |task, sums| {
             let (from, to) = (task * windows / tasks, (task + 1) * windows / tasks);
@@ -62,13 +62,13 @@ pub fn kernel_gradient(isa: Isa, p: &Conv2d, x: &[f32], dy: &[f32], dkernel: &mu
                     isa.run(InputTransform { sweep, x, zeros: &zeros[..p.channels], first, count, out: inputs });
                     isa.run(GradientTransform { p, dy, zeros: &zeros[..filters], first, count, out: gradients });
                     isa.run(Product {
-                        left: Left { data: inputs, rows: &rows, segments: &[0], len: count, step: p.channels },
+                        left: Left { data: inputs, rows: even(1), segments: &[0], len: count, step: p.channels },
                         right: Right { data: gradients, step: filters, skip: 0, panel: width },
                         start: if first == from { Start::Zero } else { Start::Target },
                         relu: false,
                         target: &Shared::new(sums),
                         base: 0,
-                        rows: &targets,
+                        rows: even(filters),
                         columns: filters,
                         planes: Planes { count: 16, left: count * p.channels, right: count * filters, target: size },
                     });

@@ -58,7 +58,7 @@ impl Kernel for Dots<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Dots(p) = self;
-        if p.rows.is_empty() || p.columns == 0 {
+        if p.rows.len() == 0 || p.columns == 0 {
             return;
         }
         assert!(p.left.step == 1 && p.right.step == 1 && p.planes.count == 1, "dots run along k");
@@ -121,7 +121,7 @@ unsafe fn dots<S: Simd, const R: usize, const C: usize>(
     column: usize,
 ) {
     // SAFETY (of every block below): within the slices by the caller's word.
-    let rows: &[usize; R] = p.left.rows[row..].first_chunk().expect("R rows");
+    let (rows, targets): ([usize; R], [usize; R]) = (p.left.rows.rows(row), p.rows.rows(row));
     let (len, tail) = (p.left.len, p.left.len % S::LANES);
     // Of row r, column c: number r * C + c.
     let mut sums = [s.splat(0.0); 16];
@@ -164,7 +164,7 @@ unsafe fn dots<S: Simd, const R: usize, const C: usize>(
     let totals = s.to_array(s.max_raw(floor, s.add(s.load(starts), s.sums(&sums))));
     let target = p.target.pointer().wrapping_add(p.base + column);
     each_row!(|r: usize| {
-        let target = target.wrapping_add(p.rows[row + r]);
+        let target = target.wrapping_add(targets[r]);
         for c in 0..C {
             unsafe { *target.add(c) = totals[r * C + c] };
         }

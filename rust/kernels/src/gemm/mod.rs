@@ -5,8 +5,7 @@ use crate::threads::Shared;
 use crate::{Isa, cache, scratch, threads};
 use dots::Dots;
 use pack::Matrix;
-use std::array::from_fn;
-use tile::{Left, Planes, Product, Right, Start};
+use tile::{Left, Offsets, Planes, Product, Right, Start};
 
 pub(crate) mod dots;
 pub(crate) mod pack;
@@ -116,7 +115,7 @@ fn one(isa: Isa, near: InPlace, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&
     let stride = if p.transpose_b { p.k } else { p.n };
     // Packing pays where many rows follow; rows of B that lie a page apart are packed even for few.
     let few = if p.n <= 512 { near.rows } else { 2 * tile_rows };
-    let in_place = !p.transpose_b && p.n.is_multiple_of(isa.lanes()) && (p.m <= few || p.k * p.n <= near.floats);
+    let in_place = !p.transpose_b && tile::in_place(isa, p.n) && (p.m <= few || p.k * p.n <= near.floats);
     let (rows, columns) = if tile::work(p.m * p.n * p.k) < 2 * threads::GRAIN {
         // No other thread would help.
         (MOST_ROWS, p.n)
@@ -166,16 +165,21 @@ fn few_columns(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>,
         let work = MOST_ROWS * p.n * dots::skip(isa, p.k);
         threads::for_each_chunk(c, MOST_ROWS * p.n, tile::work(work), |i, c| {
             let rows = c.len() / p.n;
-            let (sources, targets): ([_; MOST_ROWS], [_; MOST_ROWS]) = (from_fn(|r| r * p.k), from_fn(|r| r * p.n));
             let data = &a[i * MOST_ROWS * p.k..];
             isa.run(Dots(Product {
-                left: Left { data, rows: &sources[..rows], segments: &[0], len: p.k, step: 1 },
+                left: Left {
+                    data,
+                    rows: Offsets::Even { count: rows, stride: p.k },
+                    segments: &[0],
+                    len: p.k,
+                    step: 1,
+                },
                 right: dots::right(isa, packed, 1, p.k),
                 start: bias.map_or(Start::Zero, Start::Bias),
                 relu,
                 target: &Shared::new(c),
                 base: 0,
-                rows: &targets[..rows],
+                rows: Offsets::Even { count: rows, stride: p.n },
                 columns: p.n,
                 planes: Planes::ONE,
             }));
@@ -197,15 +201,15 @@ struct Block<'a> {
 impl Block<'_> {
     fn run(&self, isa: Isa, a: &[f32], right: Right, start: Start, relu: bool, c: &Shared<f32>) {
         let Block { p, from, depth, i, rows, j, columns } = *self;
-        let targets: [usize; MOST_ROWS] = from_fn(|r| r * p.n);
         let start = match start {
             Start::Bias(bias) => Start::Bias(&bias[j..]),
             start => start,
         };
         let base = i * p.n + j;
-        let product = |data: &[f32], sources: [usize; MOST_ROWS], step: usize| {
-            let left = Left { data, rows: &sources[..rows], segments: &[0], len: depth, step };
-            let (rows, planes) = (&targets[..rows], Planes::ONE);
+        let even = |stride: usize| Offsets::Even { count: rows, stride };
+        let product = |data: &[f32], sources: Offsets, step: usize| {
+            let left = Left { data, rows: sources, segments: &[0], len: depth, step };
+            let (rows, planes) = (even(p.n), Planes::ONE);
             isa.run(Product { left, right, start, relu, target: c, base, rows, columns, planes });
         };
         let (tile_rows, width) = tile::size(isa);
@@ -222,20 +226,20 @@ impl Block<'_> {
                     pack::panel(isa, matrix, i + tile.start, tile.len(), step, out);
                     tile.clone().for_each(|r| starts[r] = t * depth * step + r - tile.start);
                 }
-                product(copy, starts, step);
+                product(copy, Offsets::Listed(&starts[..rows]), step);
             });
         } else if p.transpose_a {
-            product(a.get(from * p.m + i..).unwrap_or(&[]), from_fn(|r| r), p.m);
+            product(a.get(from * p.m + i..).unwrap_or(&[]), even(1), p.m);
         } else if p.k.is_multiple_of(1024) && depth == DEPTH && columns > width {
             let stride = DEPTH + 16;
             scratch::with(rows * stride, |copy| {
                 for (r, row) in copy.chunks_exact_mut(stride).enumerate() {
                     row[..depth].copy_from_slice(&a[(i + r) * p.k + from..][..depth]);
                 }
-                product(copy, from_fn(|r| r * stride), 1);
+                product(copy, even(stride), 1);
             });
         } else {
-            product(a.get(i * p.k + from..).unwrap_or(&[]), from_fn(|r| r * p.k), 1);
+            product(a.get(i * p.k + from..).unwrap_or(&[]), even(p.k), 1);
         }
     }
 }

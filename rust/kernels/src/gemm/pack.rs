@@ -21,6 +21,8 @@ pub fn len(isa: Isa, k: usize, columns: usize) -> usize {
 /// several panels are then read in one go.
 const TOGETHER: usize = 4;
 const ROWS: usize = 8;
+/// Floats from one row to the next that the processor does not foresee by itself.
+const APART: usize = 512;
 
 /// Packs the first `columns` columns of the `matrices`, each k deep, one below the other.
 pub fn pack(isa: Isa, matrices: &[Matrix], k: usize, columns: usize, packed: &mut [f32]) {
@@ -29,16 +31,16 @@ pub fn pack(isa: Isa, matrices: &[Matrix], k: usize, columns: usize, packed: &mu
     let together = (columns / (4 * width)).clamp(1, TOGETHER);
     // A float takes as long as several products in the tile: it is fetched from afar, or another core still has its place.
     threads::for_each_chunk(packed, together * deep * width, together * deep * width * 4, |group, out| {
+        let wide = out.len() / deep.max(1);
         for (index, &matrix) in matrices.iter().enumerate() {
             let rows = if matrix.transposed { k } else { ROWS };
             for from in (0..k).step_by(rows.max(1)) {
                 let start = if matrix.transposed { from } else { from * matrix.stride };
                 let matrix = Matrix { data: &matrix.data[start..], ..matrix };
-                if !matrix.transposed {
+                if !matrix.transposed && matrix.stride >= APART {
                     // The next rows come while these are copied.
-                    let (left, wide) = (group * together * width, out.len() / deep);
                     for row in from + rows..(from + 2 * rows).min(k) {
-                        let row = &matrix.data[(row - from) * matrix.stride + left..];
+                        let row = &matrix.data[(row - from) * matrix.stride + group * together * width..];
                         cache::fetch(&row[..wide.min(row.len())]);
                     }
                 }

@@ -62,7 +62,10 @@ fn sums<S: Simd, const V: usize>(s: S, p: Row) {
             }
             sums[tail] = s.mul_add(a, s.load_head(&row[tail * S::LANES..]), sums[tail]);
         }
-        total = if run == 0 { sums } else { std::array::from_fn(|v| s.add(sums[v], total[v])) };
+        if run > 0 {
+            (0..V).for_each(|v| sums[v] = s.add(sums[v], total[v]));
+        }
+        total = sums;
     }
     let floor = s.splat(if p.relu { 0.0 } else { f32::NEG_INFINITY });
     (0..V).for_each(|v| s.store_head(&mut p.c[part(v)], s.max_raw(floor, total[v])));

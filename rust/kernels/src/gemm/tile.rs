@@ -8,11 +8,61 @@ use crate::simd::{Isa, Kernel, Simd};
 use crate::threads::Shared;
 use std::ops::Range;
 
+/// Where rows begin.
+#[derive(Clone, Copy)]
+pub enum Offsets<'a> {
+    Listed(&'a [usize]),
+    /// At equal distances from 0.
+    Even {
+        count: usize,
+        stride: usize,
+    },
+}
+
+impl Offsets<'_> {
+    pub fn len(self) -> usize {
+        match self {
+            Offsets::Listed(offsets) => offsets.len(),
+            Offsets::Even { count, .. } => count,
+        }
+    }
+
+    /// Of `R` rows, the first of them row `from`.
+    #[inline(always)]
+    pub(super) fn rows<const R: usize>(self, from: usize) -> [usize; R] {
+        match self {
+            Offsets::Listed(offsets) => *offsets[from..].first_chunk().expect("R rows"),
+            Offsets::Even { stride, .. } => {
+                let mut rows = [from * stride; R];
+                for r in 1..R {
+                    rows[r] = rows[r - 1] + stride;
+                }
+                rows
+            }
+        }
+    }
+
+    fn most(self) -> usize {
+        match self {
+            Offsets::Listed(offsets) => offsets.iter().copied().fold(0, usize::max),
+            Offsets::Even { count, stride } => count.saturating_sub(1) * stride,
+        }
+    }
+
+    /// Whether these rows are neighbours.
+    fn adjoin(self, rows: Range<usize>) -> bool {
+        match self {
+            Offsets::Listed(offsets) => offsets[rows].windows(2).all(|pair| pair[1] == pair[0] + 1),
+            Offsets::Even { stride, .. } => stride == 1,
+        }
+    }
+}
+
 /// The left operand: element (row, segment, k) is `data[rows[row] + segments[segment] + k * step]`.
 #[derive(Clone, Copy)]
 pub struct Left<'a> {
     pub data: &'a [f32],
-    pub rows: &'a [usize],
+    pub rows: Offsets<'a>,
     pub segments: &'a [usize],
     /// Elements in a segment.
     pub len: usize,
@@ -61,7 +111,7 @@ pub struct Product<'a> {
     pub relu: bool,
     pub target: &'a Shared<f32>,
     pub base: usize,
-    pub rows: &'a [usize],
+    pub rows: Offsets<'a>,
     pub columns: usize,
     pub planes: Planes,
 }
@@ -79,9 +129,22 @@ pub fn size(isa: Isa) -> (usize, usize) {
     isa.run(Size)
 }
 
+/// Whether the tile reads rows of so many columns where they lie: elsewhere than under masks their last vector must be full.
+pub fn in_place(isa: Isa, columns: usize) -> bool {
+    struct Masks;
+    impl Kernel for Masks {
+        type Output = bool;
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) -> bool {
+            S::MASKS
+        }
+    }
+    columns.is_multiple_of(isa.lanes()) || isa.run(Masks)
+}
+
 /// What so many multiply-adds of tiles weigh for `threads`: in registers they are several times cheaper than others.
 pub fn work(multiply_adds: usize) -> usize {
-    multiply_adds / 8
+    multiply_adds / 4
 }
 
 /// The tiles that `rows` are cut into, as even as can be: 26 rows are better 13 + 13 than 14 + 12.
@@ -89,6 +152,13 @@ pub fn work(multiply_adds: usize) -> usize {
 pub fn cut(rows: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     let tiles = rows.div_ceil(most);
     (0..tiles).map(move |tile| rows * tile / tiles..rows * (tile + 1) / tiles)
+}
+
+/// Rows of a tile of one vector that is walked along k: their pointers stay in registers.
+const NARROW: usize = 8;
+
+const fn most_rows<S: Simd>(vectors: usize, kind: u8) -> usize {
+    if vectors == 1 && kind == ALONG { NARROW } else { S::TILE_ROWS }
 }
 
 /// How the left operand is walked. Along k, from a pointer per row:
@@ -101,6 +171,7 @@ const ANYHOW: u8 = 2;
 impl Product<'_> {
     /// # Panics
     /// If any element lies outside its slice.
+    /// The right operand is read in steps of `lanes`, panels are `width` wide.
     pub(super) fn check(&self, lanes: usize, width: usize) {
         let (left, right) = (&self.left, &self.right);
         assert_eq!(left.rows.len(), self.rows.len(), "as many rows in as out");
@@ -109,14 +180,13 @@ impl Product<'_> {
         }
         let planes = self.planes;
         let last = planes.count - 1;
-        let most = |offsets: &[usize]| offsets.iter().copied().fold(0, usize::max);
-        let end = self.base + most(self.rows) + self.columns + last * planes.target;
+        let end = self.base + self.rows.most() + self.columns + last * planes.target;
         assert!(end <= self.target.len(), "C is too short");
         if left.len > 0 && !left.segments.is_empty() {
-            let end = most(left.rows) + most(left.segments) + (left.len - 1) * left.step + last * planes.left;
+            let furthest = left.rows.most() + Offsets::Listed(left.segments).most();
+            let end = furthest + (left.len - 1) * left.step + last * planes.left;
             assert!(end < left.data.len(), "the left operand is too short");
             let panels = (self.columns - 1) / width;
-            // Vectors are read whole, but no more of them than the columns need.
             let reach = (self.columns - panels * width).next_multiple_of(lanes);
             let end = panels * right.panel + (left.segments.len() - 1) * right.skip + (left.len - 1) * right.step;
             assert!(end + last * planes.right + reach <= right.data.len(), "the right operand is too short");
@@ -128,28 +198,33 @@ impl Kernel for Product<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        if self.rows.is_empty() || self.columns == 0 || self.planes.count == 0 {
+        if self.rows.len() == 0 || self.columns == 0 || self.planes.count == 0 {
             return;
         }
         let width = S::TILE_VECTORS * S::LANES;
-        self.check(S::LANES, width);
-        for Range { start: from, end: to } in cut(self.rows.len(), S::TILE_ROWS) {
-            let rows = &self.left.rows[from..to];
-            let kind = if self.left.step == 1 {
-                ALONG
-            } else if rows.windows(2).all(|pair| pair[1] == pair[0] + 1) {
-                ACROSS
-            } else {
-                ANYHOW
-            };
-            for plane in 0..self.planes.count {
-                for panel in 0..self.columns.div_ceil(width) {
-                    let columns = (self.columns - panel * width).min(width);
-                    let place = Place { plane, from, rows: to - from, panel, columns };
-                    match kind {
-                        ALONG => by_vectors::<S, ALONG>(s, &self, place),
-                        ACROSS => by_vectors::<S, ACROSS>(s, &self, place),
-                        _ => by_vectors::<S, ANYHOW>(s, &self, place),
+        self.check(if S::MASKS { 1 } else { S::LANES }, width);
+        let panels = self.columns.div_ceil(width);
+        // A last panel of one vector is cut anew, where pointers to rows are to stay in registers.
+        let narrow = self.left.step == 1 && self.columns - (panels - 1) * width <= S::LANES;
+        let wide = panels - usize::from(narrow);
+        for (panels, most) in [(0..wide, S::TILE_ROWS), (wide..panels, NARROW)] {
+            for Range { start: from, end: to } in cut(self.rows.len(), most) {
+                let kind = if self.left.step == 1 {
+                    ALONG
+                } else if self.left.rows.adjoin(from..to) {
+                    ACROSS
+                } else {
+                    ANYHOW
+                };
+                for plane in 0..self.planes.count {
+                    for panel in panels.clone() {
+                        let columns = (self.columns - panel * width).min(width);
+                        let place = Place { plane, from, rows: to - from, panel, columns };
+                        match kind {
+                            ALONG => by_vectors::<S, ALONG>(s, &self, place),
+                            ACROSS => by_vectors::<S, ACROSS>(s, &self, place),
+                            _ => by_vectors::<S, ANYHOW>(s, &self, place),
+                        }
                     }
                 }
             }
@@ -182,7 +257,7 @@ fn by_rows<S: Simd, const V: usize, const KIND: u8>(s: S, p: &Product, place: Pl
     macro_rules! rows {
         ($($rows:literal)*) => {
             match place.rows {
-                $($rows => if const { $rows <= S::TILE_ROWS } {
+                $($rows => if const { $rows <= most_rows::<S>(V, KIND) } {
                     // SAFETY: `Product::check` found every row, segment and panel within its slice.
                     unsafe { tile::<S, $rows, V, KIND>(s, p, place) }
                 })*
@@ -200,10 +275,11 @@ fn by_rows<S: Simd, const V: usize, const KIND: u8>(s: S, p: &Product, place: Pl
 #[allow(clippy::undocumented_unsafe_blocks)]
 unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p: &Product, place: Place) {
     let Left { data, rows, segments, len, step } = p.left;
-    let rows: &[usize; R] = rows[place.from..].first_chunk().expect("R rows");
-    let targets: &[usize; R] = p.rows[place.from..].first_chunk().expect("R rows");
+    let rows: [usize; R] = rows.rows(place.from);
+    let targets: [usize; R] = p.rows.rows(place.from);
     // SAFETY (of every block below): within the slices by the caller's word.
     let first = place.panel * S::TILE_VECTORS * S::LANES;
+    let ragged = place.columns - (V - 1) * S::LANES;
     let mut sums = [[s.splat(0.0); V]; R];
     if let Start::Bias(bias) = p.start {
         for v in 0..V {
@@ -220,7 +296,12 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
         ($a:expr, $b:expr) => {{
             let mut column = [s.splat(0.0); V];
             for v in 0..V {
-                column[v] = unsafe { s.load_ptr($b.add(v * S::LANES)) };
+                let source = unsafe { $b.add(v * S::LANES) };
+                column[v] = if const { S::MASKS } && v + 1 == V {
+                    unsafe { s.load_head_ptr(source, ragged) }
+                } else {
+                    unsafe { s.load_ptr(source) }
+                };
             }
             for r in 0..R {
                 let a = s.splat(unsafe { *$a(r) });
@@ -280,7 +361,6 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
     }
     let c = unsafe { p.target.pointer().add(p.base + place.plane * p.planes.target + first) };
     let floor = s.splat(if p.relu { 0.0 } else { f32::NEG_INFINITY });
-    let ragged = place.columns - (V - 1) * S::LANES;
     // Each row is written out: a loop that the compiler did not unroll would send all sums through memory.
     macro_rules! finish {
         ($($r:literal)*) => {$(

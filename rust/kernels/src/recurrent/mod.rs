@@ -6,7 +6,7 @@
 //! one product with the recurrent kernel, packed once, and one pass over the gates.
 
 use crate::gemm::pack::{self, Matrix};
-use crate::gemm::tile::{self, Left, Planes, Product, Right, Start};
+use crate::gemm::tile::{self, Left, Offsets, Planes, Product, Right, Start};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::threads::Shared;
 
@@ -105,19 +105,16 @@ impl<'a> Packed<'a> {
     }
     /// `target = bias + left . packed` for `rows` rows.
     fn product(&self, rows: usize, left: Rows<&[f32]>, bias: Option<&[f32]>, target: Rows<&mut [f32]>) {
-        let (mut sources, mut targets) = ([0; MOST_ROWS], [0; MOST_ROWS]);
-        for row in 0..rows {
-            (sources[row], targets[row]) = (row * left.stride, row * target.stride);
-        }
+        let even = |stride: usize| Offsets::Even { count: rows, stride };
         let width = tile::size(self.isa).1;
         self.isa.run(Product {
-            left: Left { data: left.data, rows: &sources[..rows], segments: &[0], len: self.depth, step: 1 },
+            left: Left { data: left.data, rows: even(left.stride), segments: &[0], len: self.depth, step: 1 },
             right: Right { data: self.data, step: width, skip: 0, panel: self.depth * width },
             start: bias.map_or(Start::Zero, Start::Bias),
             relu: false,
             target: &Shared::new(target.data),
             base: 0,
-            rows: &targets[..rows],
+            rows: even(target.stride),
             columns: self.columns,
             planes: Planes::ONE,
         });

@@ -28,6 +28,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const FUSED: bool = true;
     const LOOKUP: bool = true;
+    const MASKS: bool = true;
     const TILE_ROWS: usize = 14;
     const TILE_VECTORS: usize = 2;
     type F = __m512;

@@ -130,6 +130,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// Whether [`Simd::lookup`] is as cheap as arithmetic; [`Simd::split_exponent`] and [`Simd::scale_pow2`] then take
     /// any number: the exponents of zero and infinity are infinite.
     const LOOKUP: bool = false;
+    /// Whether [`Simd::load_head_ptr`] costs no more than [`Simd::load_ptr`].
+    const MASKS: bool = false;
     /// Rows and vector columns of the matrix tile that fits this set's registers.
     const TILE_ROWS: usize;
     const TILE_VECTORS: usize;
