@@ -19,7 +19,14 @@ def _matmul(transpose_a: bool = False, transpose_b: bool = False) -> tuple[Calla
         b = b.swapaxes(-1, -2) if transpose_b else b
         return lambda out=None: np.matmul(a, b, out=out)
 
-    return lambda a, b: ops.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b), baseline
+    # As one would write it.
+    written: dict[tuple[bool, bool], Callable[..., Any]] = {
+        (False, False): ops.matmul,
+        (False, True): lambda a, b: ops.matmul(a, b, transpose_b=True),
+        (True, False): lambda a, b: ops.matmul(a, b, transpose_a=True),
+        (True, True): lambda a, b: ops.matmul(a, b, transpose_a=True, transpose_b=True),
+    }
+    return written[transpose_a, transpose_b], baseline
 
 
 def _dense(x: Array, kernel: Array, bias: Array) -> Callable[..., Array]:

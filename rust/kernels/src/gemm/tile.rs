@@ -49,6 +49,19 @@ impl Offsets<'_> {
         }
     }
 
+    /// Whether these rows are at equal distances, each after the last.
+    fn even(self, rows: Range<usize>) -> bool {
+        match self {
+            Offsets::Listed(offsets) => {
+                let offsets = &offsets[rows];
+                let mut steps = offsets.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+                let step = steps.next().unwrap_or(0);
+                step <= usize::MAX / 2 && steps.all(|s| s == step)
+            }
+            Offsets::Even { .. } => true,
+        }
+    }
+
     /// Whether these rows are neighbours.
     fn adjoin(self, rows: Range<usize>) -> bool {
         match self {
@@ -157,16 +170,24 @@ pub fn cut(rows: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
 /// Rows of a tile of one vector that is walked along k: their pointers stay in registers.
 const NARROW: usize = 8;
 
-const fn most_rows<S: Simd>(vectors: usize, kind: u8) -> usize {
-    if vectors == 1 && kind == ALONG { NARROW } else { S::TILE_ROWS }
+/// Whether there is such a tile.
+const fn exists<S: Simd>(rows: usize, vectors: usize, kind: u8) -> bool {
+    match (kind, vectors) {
+        (EVENLY, 1) => false,
+        (EVENLY, _) => rows > NARROW && rows <= S::TILE_ROWS,
+        (ALONG, 1) => rows <= NARROW,
+        _ => rows <= S::TILE_ROWS,
+    }
 }
 
 /// How the left operand is walked. Along k, from a pointer per row:
 const ALONG: u8 = 0;
+/// Along k, from one pointer, as rows at equal distances allow: a dozen pointers would not stay in registers.
+const EVENLY: u8 = 1;
 /// Across: the rows of one k are neighbours.
-const ACROSS: u8 = 1;
+const ACROSS: u8 = 2;
 /// Neither.
-const ANYHOW: u8 = 2;
+const ANYHOW: u8 = 3;
 
 impl Product<'_> {
     /// # Panics
@@ -210,7 +231,7 @@ impl Kernel for Product<'_> {
         for (panels, most) in [(0..wide, S::TILE_ROWS), (wide..panels, NARROW)] {
             for Range { start: from, end: to } in cut(self.rows.len(), most) {
                 let kind = if self.left.step == 1 {
-                    ALONG
+                    if to - from > NARROW && self.left.rows.even(from..to) { EVENLY } else { ALONG }
                 } else if self.left.rows.adjoin(from..to) {
                     ACROSS
                 } else {
@@ -221,6 +242,7 @@ impl Kernel for Product<'_> {
                         let columns = (self.columns - panel * width).min(width);
                         let place = Place { plane, from, rows: to - from, panel, columns };
                         match kind {
+                            EVENLY => by_vectors::<S, EVENLY>(s, &self, place),
                             ALONG => by_vectors::<S, ALONG>(s, &self, place),
                             ACROSS => by_vectors::<S, ACROSS>(s, &self, place),
                             _ => by_vectors::<S, ANYHOW>(s, &self, place),
@@ -257,7 +279,7 @@ fn by_rows<S: Simd, const V: usize, const KIND: u8>(s: S, p: &Product, place: Pl
     macro_rules! rows {
         ($($rows:literal)*) => {
             match place.rows {
-                $($rows => if const { $rows <= most_rows::<S>(V, KIND) } {
+                $($rows => if const { exists::<S>($rows, V, KIND) } {
                     // SAFETY: `Product::check` found every row, segment and panel within its slice.
                     unsafe { tile::<S, $rows, V, KIND>(s, p, place) }
                 })*
@@ -337,6 +359,33 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
                     k += 1;
                 }
             }
+            EVENLY => {
+                // A row's distance is an odd multiple, in a register, times a power of two, which an address can hold.
+                let d = if R > 1 { rows[1] - rows[0] } else { 0 } * size_of::<f32>();
+                let mut odd = [d, 3 * d, 5 * d, 7 * d, 9 * d, 11 * d, 13 * d];
+                let mut a = unsafe { a.add(rows[0]) };
+                macro_rules! row {
+                    ($r:expr) => {{
+                        let (r, two) = ($r, $r.trailing_zeros());
+                        if r == 0 { a } else { a.wrapping_byte_add(odd[(r >> two) / 2] << two) }
+                    }};
+                }
+                let next = p.right.step;
+                // Two steps to a round; the exit between them spares a second loop for an odd one.
+                let mut left = len;
+                while left > 0 {
+                    a = fence(a, &mut odd[..R / 2]);
+                    step!(|r: usize| row!(r), b);
+                    if left == 1 {
+                        break;
+                    }
+                    a = fence(a, &mut odd[..R / 2]);
+                    step!(|r: usize| row!(r).wrapping_add(1), b.wrapping_add(next));
+                    a = a.wrapping_add(2);
+                    b = b.wrapping_add(2 * next);
+                    left -= 2;
+                }
+            }
             ACROSS => {
                 let mut a = unsafe { a.add(rows[0]) };
                 for _ in 0..len {
@@ -383,6 +432,21 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
         )*};
     }
     finish!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+}
+
+/// Ends what the compiler knows of `a` and the numbers, and what it may read early: left to itself it keeps a pointer for
+/// every row and the operands of several steps, more than registers hold.
+#[inline(always)]
+fn fence(mut a: *const f32, numbers: &mut [usize]) -> *const f32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: no instruction.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) a, options(nostack, preserves_flags));
+        for number in numbers {
+            std::arch::asm!("/* {0} */", inout(reg) * number, options(nostack, preserves_flags));
+        }
+    }
+    a
 }
 
 /// # Safety
