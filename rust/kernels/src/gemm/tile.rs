@@ -190,9 +190,11 @@ const ACROSS: u8 = 2;
 const ANYHOW: u8 = 3;
 
 impl Product<'_> {
+    /// Looks whether every element lies in its slice, where the right operand is read by so many `lanes` at a time, in panels
+    /// as wide as `width`.
+    ///
     /// # Panics
-    /// If any element lies outside its slice.
-    /// The right operand is read in steps of `lanes`, panels are `width` wide.
+    /// If one does not.
     pub(super) fn check(&self, lanes: usize, width: usize) {
         let (left, right) = (&self.left, &self.right);
         assert_eq!(left.rows.len(), self.rows.len(), "as many rows in as out");
@@ -436,9 +438,9 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
 
 /// Ends what the compiler knows of `a` and the numbers, and what it may read early: left to itself it keeps a pointer for
 /// every row and the operands of several steps, more than registers hold.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn fence(mut a: *const f32, numbers: &mut [usize]) -> *const f32 {
-    #[cfg(target_arch = "x86_64")]
     // SAFETY: no instruction.
     unsafe {
         std::arch::asm!("/* {0} */", inout(reg) a, options(nostack, preserves_flags));
@@ -446,6 +448,13 @@ fn fence(mut a: *const f32, numbers: &mut [usize]) -> *const f32 {
             std::arch::asm!("/* {0} */", inout(reg) * number, options(nostack, preserves_flags));
         }
     }
+    a
+}
+
+/// Elsewhere no tile is as tall as to need it.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn fence(a: *const f32, _numbers: &mut [usize]) -> *const f32 {
     a
 }
 
