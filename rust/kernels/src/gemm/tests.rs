@@ -160,3 +160,49 @@ fn a_row_alone_gets_the_bits_that_it_gets_among_others() {
         }
     }
 }
+
+#[test]
+fn however_rows_are_told_the_bits_are_the_same() {
+    let (count, len, columns) = (23, 7, 41);
+    for isa in Isa::available() {
+        // (distance of rows, of steps): along k, across, neither.
+        for (stride, step) in [(9, 1), (1, 29), (2, 50)] {
+            let a = values(count * stride + len * step, 1);
+            let width = tile::size(isa).1;
+            let b = values(pack::len(isa, len, columns), 2);
+            let multiply = |from: Offsets, to: Offsets| {
+                let mut c = vec![f32::NAN; count * columns];
+                isa.run(Product {
+                    left: Left { data: &a, rows: from, segments: &[0], len, step },
+                    right: Right { data: &b, step: width, skip: 0, panel: len * width },
+                    start: Start::Zero,
+                    relu: false,
+                    target: &Shared::new(&mut c),
+                    base: 0,
+                    rows: to,
+                    columns,
+                    planes: Planes::ONE,
+                });
+                c
+            };
+            let even = |stride| Offsets::Even { count, stride };
+            let want = multiply(even(stride), even(columns));
+            let list = |stride: usize| (0..count).map(|r| r * stride).collect::<Vec<_>>();
+            let (from, to) = (list(stride), list(columns));
+            assert!(multiply(Offsets::Listed(&from), Offsets::Listed(&to)) == want, "{isa:?} {stride} {step}");
+            let exact = |r: usize, j: usize| {
+                let at = |k: usize| j / width * len * width + k * width + j % width;
+                (0..len).map(|k| a[r * stride + k * step] * b[at(k)]).sum::<f32>()
+            };
+            assert!(
+                (0..count * columns).all(|i| want[i] == exact(i / columns, i % columns)),
+                "{isa:?} {stride} {step}"
+            );
+            // The last two rows change places: they are at equal distances no more.
+            let [mut from, mut to] = [from, to];
+            from.swap(count - 2, count - 1);
+            to.swap(count - 2, count - 1);
+            assert!(multiply(Offsets::Listed(&from), Offsets::Listed(&to)) == want, "{isa:?} {stride} {step}");
+        }
+    }
+}
