@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Case", "Repeat", "Timer", "normal", "repeated", "uniform"]
+__all__ = ["Case", "Repeat", "Timer", "normal", "repeated", "rest", "uniform"]
 
 Array = NDArray[Any]
 #: Does something so many times.
@@ -80,6 +80,13 @@ def repeated(function: Callable[[], Any]) -> Repeat:
             function()
 
     return repeat
+
+
+def rest() -> None:
+    """Waits until OpenBLAS's threads sleep; awake, for a processor that wakes up is slower for a while."""
+    until = time.perf_counter() + SPIN
+    while time.perf_counter() < until:
+        pass
 
 
 @dataclass

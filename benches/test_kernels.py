@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from inspect import isfunction
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contest import SPIN, Array, Case, Repeat, Timer, repeated
+from contest import Array, Case, Repeat, Timer, repeated, rest
 from kernels import CASES
 from native import Native, gradient_of, weighted_gradient_of
 
@@ -49,10 +48,8 @@ def compete(benchmark: Any, case: Case, contest: str, corten: Timer, numpy: Time
 
 
 def pause(case: Case) -> None:
-    """Waits for OpenBLAS's threads to rest; awake, for a processor that wakes up is slower for a while."""
-    until = time.perf_counter() + (SPIN if case.blas else 0)
-    while time.perf_counter() < until:
-        pass
+    if case.blas:
+        rest()
 
 
 def expect_equal(case: Case, ours: Any, theirs: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from contest import SPIN, Timer, repeated
+from contest import Timer, repeated, rest
 from networks.models import cnn, mlp
 
 #: network, batch, steps of an epoch
@@ -31,12 +30,12 @@ def test_training_step(
     corten = Timer(repeated(lambda: model.fit(x, labels, batch_size=batch, epochs=1, verbose=0)))
     numpy = Timer(repeated(lambda: double.epoch(x, labels, batch, random.permutation(len(x)))))
     numpy.calibrate(0.05)
-    time.sleep(SPIN)
+    rest()
     corten.calibrate(0.05)
 
     def rival() -> None:
         numpy.block()
-        time.sleep(SPIN)
+        rest()
 
     benchmark.group = f"fit / {name}"
     benchmark.pedantic(corten.block, setup=rival, rounds=rounds, iterations=1, warmup_rounds=1)
