@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -122,6 +124,67 @@ def test_ways_of_calling_are_told_apart(ways: list[tuple[Any, dict[str, Any]]]) 
 def _named(args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     named = dict(zip(("axis", "keepdims"), args, strict=False)) | kwargs
     return named | {"keepdims": bool(named.get("keepdims", False))}
+
+
+def test_names_made_at_run_time_are_told_apart_though_they_share_a_place_in_memory() -> None:
+    x = np.arange(9, dtype=np.float32).reshape(3, 3)
+    want = {"transpose_a": x.T @ x, "transpose_b": x @ x.T}
+    for turn in range(300):
+        for name, product in want.items():
+            # A new string each time, gone after the call: its place may be the next one's.
+            made = "".join(list(name))
+            np.testing.assert_allclose(ops.matmul(x, x, **{made: True}), product, err_msg=f"{turn} {name}")
+            del made
+
+
+def test_every_manner_of_calling_gives_the_same() -> None:
+    total, given = X.sum(axis=1, keepdims=True), {"axis": 1, "keepdims": True}
+    for _ in range(3):
+        for made in (
+            ops.sum(X, 1, True),
+            ops.sum(X, keepdims=True, axis=1),
+            ops.sum(x=X, **given),
+            ops.sum(*(X,), **given),
+            ops.sum.__call__(X, **given),  # type: ignore[operator]
+            functools.partial(ops.sum, X)(**given),
+            functools.partial(ops.sum, axis=1)(X, keepdims=True),
+            next(map(functools.partial(ops.sum, **given), [X])),
+        ):
+            np.testing.assert_array_equal(made, total)
+
+
+def test_calls_keep_no_argument_and_no_result() -> None:
+    x, name = np.ones((3, 3), np.float32), "".join(["keep", "dims"])
+    items, given = [x, x], {name: True}
+
+    def use() -> Any:
+        ops.concatenate(items, axis=1)
+        with pytest.raises(ShapeError):
+            ops.add(x, X)
+        return ops.sum(x, **given)  # type: ignore[arg-type]
+
+    for _ in range(3):
+        use()
+    before = [sys.getrefcount(thing) for thing in (x, items, name)]
+    for _ in range(100):
+        made = use()
+    assert [sys.getrefcount(thing) for thing in (x, items, name)] == before
+    other = X + 1
+    assert sys.getrefcount(made) == sys.getrefcount(other)
+
+
+def test_a_list_may_be_emptied_while_its_arrays_are_read() -> None:
+    def made() -> list[Any]:
+        return [np.full((3_000_000,), value, np.float32) for value in (1, 2)]
+
+    for _ in range(3):
+        items = made()
+        thread = threading.Timer(0.003, items.clear)
+        thread.start()
+        while items:
+            joined = ops.concatenate(items) if len(items) == 2 else None
+        thread.join()
+        assert joined is None or (joined[0], joined[-1], joined.sum(dtype=np.float64)) == (1, 2, 9_000_000)
 
 
 def test_numbers_among_the_arguments_count_by_value() -> None:

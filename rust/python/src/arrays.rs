@@ -2,13 +2,15 @@
 //! checked again here.
 
 use corten_engine::{Column, DType, Data, MAX_DIMS, Slice, SliceMut, Spec};
-use numpy::npyffi::{NpyTypes, PY_ARRAY_API, get_type_object, npy_intp};
-use numpy::{Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn};
-use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NpyTypes, PY_ARRAY_API, get_type_object, npy_intp};
+use numpy::{Element, PyArrayDescr, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn};
+use numpy::{PyReadwriteArrayDyn, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use std::ffi::c_int;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// An array to read, held while the engine reads it.
 pub enum Source<'py> {
@@ -118,23 +120,47 @@ impl<'py> Target<'py> {
     }
 }
 
-/// What a C-contiguous, aligned array of one of the engine's own types holds; None for any other array.
+/// NumPy's own descriptor of a type that the engine computes with.
+fn descriptor(py: Python<'_>, dtype: DType) -> &Bound<'_, PyArrayDescr> {
+    static KNOWN: PyOnceLock<[Py<PyArrayDescr>; 3]> = PyOnceLock::new();
+    let [f32, i32, u8] = KNOWN.get_or_init(py, || {
+        [numpy::dtype::<f32>(py), numpy::dtype::<i32>(py), numpy::dtype::<u8>(py)].map(Bound::unbind)
+    });
+    match dtype {
+        DType::F32 => f32,
+        DType::I32 => i32,
+        DType::U8 => u8,
+    }
+    .bind(py)
+}
+
+/// What a C-contiguous, aligned array of one of the engine's own types, in the types' usual descriptors, holds; None for
+/// any other array.
 ///
 /// Other than a [`Source`] this does not mark the array as being read, which would take longer than a small op does. A
 /// mark keeps away only other calls of Corten, and none writes to an array that a caller can reach.
 pub fn elements<'a>(array: &'a Bound<'_, PyUntypedArray>) -> Option<Slice<'a>> {
-    let dtype = array.dtype();
-    if dtype.is_native_byteorder() == Some(false) || !array.is_c_contiguous() || !array.is_aligned() {
+    const PLAIN: c_int = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;
+    // SAFETY: a NumPy array.
+    let fields = unsafe { &(*array.as_array_ptr()).fields };
+    if fields.flags & PLAIN != PLAIN {
         return None;
     }
-    match (dtype.kind(), dtype.itemsize()) {
-        // SAFETY: the type is this one, and the array contiguous, aligned and of native byte order.
-        (b'f', 4) => unsafe { array.cast_unchecked::<PyArrayDyn<f32>>().as_slice() }.ok().map(Slice::F32),
-        // SAFETY: as above.
-        (b'i', 4) => unsafe { array.cast_unchecked::<PyArrayDyn<i32>>().as_slice() }.ok().map(Slice::I32),
-        // SAFETY: as above.
-        (b'u', 1) => unsafe { array.cast_unchecked::<PyArrayDyn<u8>>().as_slice() }.ok().map(Slice::U8),
-        _ => None,
+    let len = array.shape().iter().product();
+    // Of no elements the pointer may be any.
+    let data = if len == 0 { NonNull::<u64>::dangling().as_ptr().cast() } else { fields.data };
+    let is = |dtype| std::ptr::eq(descriptor(array.py(), dtype).as_ptr(), fields.descr.cast());
+    // SAFETY: so many elements of this type, of native byte order, contiguous and aligned.
+    unsafe {
+        if is(DType::F32) {
+            Some(Slice::F32(from_raw_parts(data.cast(), len)))
+        } else if is(DType::I32) {
+            Some(Slice::I32(from_raw_parts(data.cast(), len)))
+        } else if is(DType::U8) {
+            Some(Slice::U8(from_raw_parts(data.cast(), len)))
+        } else {
+            None
+        }
     }
 }
 
@@ -147,11 +173,7 @@ pub struct Fresh<'py> {
 impl<'py> Fresh<'py> {
     /// NumPy allocates, so that too little memory is a MemoryError.
     pub fn new(py: Python<'py>, spec: &Spec) -> PyResult<Fresh<'py>> {
-        let dtype = match spec.dtype {
-            DType::F32 => numpy::dtype::<f32>(py),
-            DType::I32 => numpy::dtype::<i32>(py),
-            DType::U8 => numpy::dtype::<u8>(py),
-        };
+        let dtype = descriptor(py, spec.dtype).clone();
         let mut sizes = [0 as npy_intp; MAX_DIMS];
         for (to, &size) in sizes.iter_mut().zip(&spec.shape) {
             *to = size as npy_intp;
@@ -168,15 +190,16 @@ impl<'py> Fresh<'py> {
         };
         Ok(Fresh { array, dtype: spec.dtype })
     }
-    pub fn slice_mut(&mut self) -> PyResult<SliceMut<'_>> {
-        let array = &self.array;
-        // SAFETY: the array was made with this type, C-contiguous, and nobody else has it.
+    pub fn slice_mut(&mut self) -> SliceMut<'_> {
+        let len = self.array.shape().iter().product();
+        // SAFETY: the array was made with so many elements of this type, C-contiguous, and nobody else has it.
         unsafe {
-            Ok(match self.dtype {
-                DType::F32 => SliceMut::F32(array.cast_unchecked::<PyArrayDyn<f32>>().as_slice_mut()?),
-                DType::I32 => SliceMut::I32(array.cast_unchecked::<PyArrayDyn<i32>>().as_slice_mut()?),
-                DType::U8 => SliceMut::U8(array.cast_unchecked::<PyArrayDyn<u8>>().as_slice_mut()?),
-            })
+            let data = (*self.array.as_array_ptr()).fields.data;
+            match self.dtype {
+                DType::F32 => SliceMut::F32(from_raw_parts_mut(data.cast(), len)),
+                DType::I32 => SliceMut::I32(from_raw_parts_mut(data.cast(), len)),
+                DType::U8 => SliceMut::U8(from_raw_parts_mut(data.cast(), len)),
+            }
         }
     }
     pub fn into_array(self) -> Bound<'py, PyAny> {
@@ -187,7 +210,7 @@ impl<'py> Fresh<'py> {
 /// A new NumPy array with a copy of the elements.
 pub fn to_numpy<'py>(py: Python<'py>, spec: &Spec, data: Slice<'_>) -> PyResult<Bound<'py, PyAny>> {
     let mut fresh = Fresh::new(py, spec)?;
-    fresh.slice_mut()?.copy_from(data).map_err(|error| crate::errors::raise(py, error))?;
+    fresh.slice_mut().copy_from(data).map_err(|error| crate::errors::raise(py, error))?;
     Ok(fresh.into_array())
 }
 

@@ -1,10 +1,12 @@
 //! One op on NumPy arrays, without a graph.
 
-use crate::arrays::{Fresh, Source};
+use crate::arrays::{Fresh, Source, elements};
 use crate::errors::{caught, until_signal};
 use crate::graph::attributes;
 use corten_engine as engine;
 use engine::{Slice, SliceMut, Spec};
+use numpy::PyUntypedArray;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use smallvec::SmallVec;
@@ -26,7 +28,7 @@ pub fn run<'py>(
 }
 
 /// Elements and multiply-adds so few that the GIL is kept: to give it up and to get it back takes as long.
-const LITTLE: usize = 1 << 15;
+const LITTLE: usize = 1 << 17;
 
 /// Runs a call on what its arguments hold.
 pub fn run_call<'py>(
@@ -34,9 +36,11 @@ pub fn run_call<'py>(
     call: &engine::Call,
     arguments: &[Slice<'_>],
 ) -> PyResult<SmallVec<[Bound<'py, PyAny>; 4]>> {
-    let mut fresh =
-        call.results().iter().map(|spec| Fresh::new(py, spec)).collect::<PyResult<SmallVec<[Fresh<'_>; 4]>>>()?;
-    let mut results = fresh.iter_mut().map(Fresh::slice_mut).collect::<PyResult<SmallVec<[SliceMut<'_>; 4]>>>()?;
+    let mut fresh: SmallVec<[Fresh<'_>; 4]> = SmallVec::new();
+    for spec in call.results() {
+        fresh.push(Fresh::new(py, spec)?);
+    }
+    let mut results: SmallVec<[SliceMut<'_>; 4]> = fresh.iter_mut().map(Fresh::slice_mut).collect();
     match call.work() < LITTLE {
         true => caught(py, || call.run(arguments, &mut results))?,
         false => until_signal(py, |cancelled| call.run_until(cancelled, arguments, &mut results))?,
@@ -62,9 +66,11 @@ pub enum Form {
 }
 
 impl Call {
-    /// The function's results.
-    pub fn results<'py>(&self, py: Python<'py>, arguments: &[Slice<'_>]) -> PyResult<Bound<'py, PyAny>> {
-        let mut outputs = run_call(py, &self.call, arguments)?;
+    /// The function's results on arrays of the shapes and types that it was made for.
+    pub fn results<'py>(&self, py: Python<'py>, arrays: &[Bound<'py, PyUntypedArray>]) -> PyResult<Bound<'py, PyAny>> {
+        let arguments: Option<SmallVec<[Slice<'_>; 4]>> = arrays.iter().map(elements).collect();
+        let changed = || PyRuntimeError::new_err("an argument was changed by another thread during the call");
+        let mut outputs = run_call(py, &self.call, &arguments.ok_or_else(changed)?)?;
         match self.form {
             Form::One => Ok(outputs.swap_remove(0)),
             Form::List(count) => PyList::new(py, outputs.drain(..count)).map(Bound::into_any),

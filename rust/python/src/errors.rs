@@ -36,8 +36,12 @@ pub fn until_signal<R: Send>(
 
 /// Runs `f`, which takes no time worth releasing the GIL for.
 pub fn caught<R>(py: Python<'_>, f: impl FnOnce() -> Result<R>) -> PyResult<R> {
-    let outcome = catch_unwind(AssertUnwindSafe(f));
-    outcome.unwrap_or_else(|panic| Err(of_panic(&*panic))).map_err(|error| raise(py, error))
+    trapped(py, || f().map_err(|error| raise(py, error)))
+}
+
+/// Runs `f`, a panic of which becomes an exception.
+pub fn trapped<R>(py: Python<'_>, f: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(raise(py, of_panic(&*panic))))
 }
 
 fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {

@@ -1,19 +1,17 @@
 //! `Function`: a function of tensors, as `corten.ops` has them. Called on arrays for the second time in the same way,
 //! it knows the op that it comes to, and runs it without going through Python.
 
-use crate::arrays::elements;
 use crate::call::Call;
-use corten_engine::Slice;
-use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use crate::vectorcall::{self, Arguments, Slot};
+use crate::way::{Mix, Way};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
-use smallvec::SmallVec;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, MutexGuard};
 
 thread_local! {
@@ -86,109 +84,21 @@ fn any_of<'py>(
     items.try_fold(false, |found, item| Ok(found || any_instance(&item, class, depth)?))
 }
 
-/// The most words that tell one way of calling from another, and the most ways that a function remembers.
-const WORDS: usize = 48;
+/// The most ways that a function remembers.
 const WAYS: usize = 1024;
 
-/// How a function is called: types and shapes of the arrays, and everything else by value.
-#[derive(Default)]
-struct Way<'py> {
-    words: SmallVec<[u64; 32]>,
-    arrays: SmallVec<[Bound<'py, PyUntypedArray>; 4]>,
+type Ways = HashMap<Box<[u64]>, Seen, BuildHasherDefault<Mix>>;
+
+/// A way of calling that was seen.
+struct Seen {
+    known: Known,
+    /// The names of arguments: held, for the key has their addresses.
+    _names: Option<Py<PyTuple>>,
 }
-
-impl<'py> Way<'py> {
-    /// Filled where it lies, for it is large. None where an argument is something else than plain arrays, numbers, text
-    /// and lists of them.
-    fn fill(&mut self, args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> Option<()> {
-        for value in args.iter_borrowed() {
-            self.value(&value)?;
-        }
-        for (name, value) in kwargs.into_iter().flatten() {
-            self.text(11, &name)?;
-            self.value(&value)?;
-        }
-        (!self.arrays.is_empty()).then_some(())
-    }
-
-    fn add(&mut self, word: u64) -> Option<()> {
-        (self.words.len() < WORDS).then(|| self.words.push(word))
-    }
-
-    /// A kind of value, which every kind's words begin with, and how many words or bytes of it follow.
-    fn head(&mut self, kind: u64, count: usize) -> Option<()> {
-        self.add(kind << 48 | count as u64)
-    }
-
-    fn value(&mut self, value: &Bound<'py, PyAny>) -> Option<()> {
-        if let Ok(array) = value.cast_exact::<PyUntypedArray>() {
-            let kind = match elements(array)? {
-                Slice::F32(_) => 1,
-                Slice::I32(_) => 2,
-                Slice::U8(_) => 3,
-            };
-            self.head(kind, array.ndim())?;
-            array.shape().iter().try_for_each(|&size| self.add(size as u64))?;
-            self.arrays.push(array.clone());
-            Some(())
-        } else if value.is_none() {
-            self.head(4, 0)
-        } else if let Ok(flag) = value.cast_exact::<PyBool>() {
-            self.head(5, usize::from(flag.is_true()))
-        } else if value.is_exact_instance_of::<PyInt>() {
-            self.head(6, 1)?;
-            self.add(value.extract::<i64>().ok()? as u64)
-        } else if let Ok(number) = value.cast_exact::<PyFloat>() {
-            self.head(7, 1)?;
-            self.add(number.value().to_bits())
-        } else if value.is_exact_instance_of::<PyString>() {
-            self.text(10, value)
-        } else if let Ok(items) = value.cast_exact::<PyTuple>() {
-            self.head(8, items.len())?;
-            items.iter_borrowed().try_for_each(|item| self.value(&item))
-        } else if let Ok(items) = value.cast_exact::<PyList>() {
-            self.head(9, items.len())?;
-            items.iter().try_for_each(|item| self.value(&item))
-        } else {
-            None
-        }
-    }
-
-    fn text(&mut self, kind: u64, text: &Bound<'py, PyAny>) -> Option<()> {
-        let text: &str = text.extract().ok()?;
-        self.head(kind, text.len())?;
-        text.as_bytes().chunks(8).try_for_each(|part| {
-            let mut word = [0; 8];
-            word.iter_mut().zip(part).for_each(|(to, &byte)| *to = byte);
-            self.add(u64::from_le_bytes(word))
-        })
-    }
-}
-
-/// Mixes words. The keys are the caller's own shapes, which nobody chooses to make them collide.
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word.iter_mut().zip(part).for_each(|(to, &byte)| *to = byte);
-            let mixed = u128::from(self.0 ^ u64::from_le_bytes(word)) * 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
-            self.0 = (mixed >> 64) as u64 ^ mixed as u64;
-        }
-    }
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-type Ways = HashMap<Box<[u64]>, Known, BuildHasherDefault<Mix>>;
 
 /// What is known of a way of calling.
 enum Known {
-    /// It was seen once.
-    Seen,
+    Nothing,
     /// It comes to one op.
     Call(Py<Call>),
     /// It comes to something else.
@@ -197,84 +107,91 @@ enum Known {
 
 /// A function of tensors. On symbolic tensors `record` is called; on plain arrays, outside any graph, the op that
 /// `trace` found; else the function itself.
-#[pyclass(frozen, dict, module = "corten._core")]
+#[pyclass(frozen, dict, subclass, module = "corten._core")]
 pub struct Function {
+    slot: Slot,
     function: Py<PyAny>,
     record: Py<PyAny>,
     trace: Py<PyAny>,
-    known: Mutex<Ways>,
+    ways: Mutex<Ways>,
 }
 
 impl Function {
-    fn known(&self) -> MutexGuard<'_, Ways> {
-        self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// The type as Python sees it.
+    pub fn class(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+        let one = Bound::new(py, Function::new(py.None(), py.None(), py.None()))?;
+        vectorcall::class(&one, &one.get().slot)
     }
 
-    /// The op that a call in this way comes to, if that is known; else one step towards knowing it.
-    fn call<'py>(
+    fn ways(&self) -> MutexGuard<'_, Ways> {
+        self.ways.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The op that a call in this way comes to, if that is known.
+    fn known<'py>(&self, py: Python<'py>, way: &Way) -> Option<Bound<'py, Call>> {
+        match &self.ways().get(&way.words[..])?.known {
+            Known::Call(call) => Some(call.bind(py).clone()),
+            Known::Nothing | Known::Other => None,
+        }
+    }
+
+    /// One step towards knowing what a call in this way comes to.
+    fn learn<'py>(
         &self,
         way: &Way<'py>,
+        names: Option<Bound<'py, PyTuple>>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Option<Py<Call>>> {
-        let py = args.py();
+    ) -> PyResult<()> {
         {
-            let mut known = self.known();
-            match known.get(&way.words[..]) {
-                Some(Known::Call(call)) => return Ok(Some(call.clone_ref(py))),
-                Some(Known::Other) => return Ok(None),
-                Some(Known::Seen) => {}
+            let mut ways = self.ways();
+            match ways.get(&way.words[..]).map(|seen| &seen.known) {
+                Some(Known::Call(_) | Known::Other) => return Ok(()),
+                Some(Known::Nothing) => {}
                 None => {
-                    if known.len() >= WAYS {
-                        known.clear();
+                    if ways.len() >= WAYS {
+                        ways.clear();
                     }
-                    known.insert(way.words[..].into(), Known::Seen);
-                    return Ok(None);
+                    let seen = Seen { known: Known::Nothing, _names: names.map(Bound::unbind) };
+                    ways.insert(way.words[..].into(), seen);
+                    return Ok(());
                 }
             }
         }
-        let traced: Option<Py<Call>> = self.trace.bind(py).call1((&self.function, args, kwargs))?.extract()?;
-        let found = traced.as_ref().map_or(Known::Other, |call| Known::Call(call.clone_ref(py)));
-        self.known().insert(way.words[..].into(), found);
-        Ok(traced)
+        let traced: Option<Py<Call>> = self.trace.bind(args.py()).call1((&self.function, args, kwargs))?.extract()?;
+        if let Some(seen) = self.ways().get_mut(&way.words[..]) {
+            seen.known = traced.map_or(Known::Other, Known::Call);
+        }
+        Ok(())
     }
 
-    /// The result where arguments are plain arrays and the op is known.
-    fn direct<'py>(
-        &self,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if GRAPHS.with_borrow(|graphs| !graphs.is_empty()) {
-            return Ok(None);
-        }
+    /// The result where arguments are plain arrays and the op is known; else through Python.
+    pub fn called<'py>(slf: &Bound<'py, Function>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
         let mut way = Way::default();
-        if way.fill(args, kwargs).is_none() {
-            return Ok(None);
+        let plain = GRAPHS.with_borrow(Vec::is_empty) && way.fill(arguments).is_some();
+        if plain && let Some(call) = this.known(py, &way) {
+            return call.get().results(py, &way.arrays);
         }
-        let Some(call) = self.call(&way, args, kwargs)? else { return Ok(None) };
-        let arguments: Option<SmallVec<[Slice<'_>; 4]>> = way.arrays.iter().map(elements).collect();
-        let Some(arguments) = arguments else { return Ok(None) };
-        call.get().results(args.py(), &arguments).map(Some)
+        // What drops objects without knowing of Python's lock asks PyO3, which has not seen this call begin.
+        Python::attach(|_| {
+            let (args, kwargs) = arguments.tuple_and_dict()?;
+            if plain {
+                this.learn(&way, arguments.names(), &args, kwargs.as_ref())?;
+                if let Some(call) = this.known(py, &way) {
+                    return call.get().results(py, &way.arrays);
+                }
+            }
+            Function::through_python(slf, &args, kwargs.as_ref())
+        })
     }
-}
 
-#[pymethods]
-impl Function {
-    #[new]
-    fn new(function: Py<PyAny>, record: Py<PyAny>, trace: Py<PyAny>) -> Function {
-        Function { function, record, trace, known: Mutex::default() }
-    }
-    #[pyo3(signature = (*args, **kwargs))]
-    fn __call__<'py>(
+    fn through_python<'py>(
         slf: &Bound<'py, Function>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
-        if let Some(result) = this.direct(args, kwargs)? {
-            return Ok(result);
-        }
         let symbolic =
             has_symbolic(args.as_any())? || kwargs.map_or(Ok(false), |given| has_symbolic(given.as_any()))?;
         if symbolic {
@@ -282,6 +199,23 @@ impl Function {
             return this.record.bind(py).call1((slf, args, given));
         }
         this.function.bind(py).call(args, kwargs)
+    }
+}
+
+#[pymethods]
+impl Function {
+    #[new]
+    fn new(function: Py<PyAny>, record: Py<PyAny>, trace: Py<PyAny>) -> Function {
+        Function { slot: Slot::FULL, function, record, trace, ways: Mutex::default() }
+    }
+    /// For whoever asks for it by name; a call itself comes to `called`.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Function>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Function::through_python(slf, args, kwargs)
     }
     /// Bound to an object it is a method, as any function.
     fn __get__<'py>(

@@ -8,6 +8,8 @@ mod function;
 mod graph;
 mod program;
 mod variable;
+mod vectorcall;
+mod way;
 
 use corten_kernels::{Isa, rng};
 use numpy::{PyArray1, PyArrayMethods};
@@ -78,7 +80,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<call::Call>()?;
     module.add_class::<function::Entered>()?;
-    module.add_class::<function::Function>()?;
+    module.add("Function", function::Function::class(module.py())?)?;
     module.add_class::<graph::Graph>()?;
     module.add_class::<program::Program>()?;
     module.add_class::<variable::Variable>()?;

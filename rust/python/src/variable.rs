@@ -33,7 +33,7 @@ impl Variable {
     /// A copy of what it holds.
     fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut copy = Fresh::new(py, self.0.spec())?;
-        let mut place = copy.slice_mut()?;
+        let mut place = copy.slice_mut();
         // Without the GIL, for a run that holds the variable may be waiting for it.
         guarded(py, || place.copy_from(self.0.read().slice()))?;
         Ok(copy.into_array())
