@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 mod cores;
@@ -17,10 +17,9 @@ pub use watch::{cancelled, interruptible, whole};
 pub const GRAIN: usize = 100_000;
 
 struct Pool {
-    pid: u32,
     threads: usize,
     rayon: rayon::ThreadPool,
-    /// The pool before this one: of another thread count, or a parent's.
+    /// The pool before this one, of another thread count.
     older: Option<&'static Pool>,
 }
 
@@ -48,16 +47,17 @@ pub fn set_count(threads: usize) {
     COUNT.store(threads, Ordering::Relaxed);
 }
 
-/// The pool of this process and thread count. Never freed: a forked child must not touch its parent's threads, and a
-/// loop may still run on a pool that `set_count` replaced.
+/// The pool of this thread count. Never freed: a forked child must not touch its parent's threads, and a loop may still
+/// run on a pool that `set_count` replaced.
 fn pool(threads: usize) -> Option<&'static Pool> {
-    let pid = std::process::id();
     // SAFETY: the pointer is null or came from `Box::leak` below, and nothing frees it.
     let newest: Option<&'static Pool> = unsafe { POOL.load(Ordering::Acquire).as_ref() };
-    let found =
-        std::iter::successors(newest, |pool| pool.older).find(|pool| pool.pid == pid && pool.threads == threads);
+    let found = std::iter::successors(newest, |pool| pool.older).find(|pool| pool.threads == threads);
     if found.is_some() {
         return found;
+    }
+    if !forgotten_by_children() {
+        return None;
     }
     let rayon = rayon::ThreadPoolBuilder::new()
         // The caller of a loop is one of its threads.
@@ -68,9 +68,31 @@ fn pool(threads: usize) -> Option<&'static Pool> {
         })
         .build()
         .ok()?;
-    let made = Box::leak(Box::new(Pool { pid, threads, rayon, older: newest }));
+    let made = Box::leak(Box::new(Pool { threads, rayon, older: newest }));
     POOL.store(made, Ordering::Release);
     Some(made)
+}
+
+/// Sees to it that a forked child, which has none of its parent's threads, begins without a pool. To ask in every loop
+/// which process it is would take as long as starting the loop.
+#[cfg(unix)]
+fn forgotten_by_children() -> bool {
+    type Handler = Option<extern "C" fn()>;
+    unsafe extern "C" {
+        fn pthread_atfork(prepare: Handler, parent: Handler, child: Handler) -> i32;
+    }
+    extern "C" fn forget() {
+        POOL.store(std::ptr::null_mut(), Ordering::Release);
+    }
+    static DONE: OnceLock<bool> = OnceLock::new();
+    // SAFETY: the handler does nothing but an atomic store, which a child may do.
+    *DONE.get_or_init(|| unsafe { pthread_atfork(None, None, Some(forget)) == 0 })
+}
+
+/// There is no fork here.
+#[cfg(not(unix))]
+fn forgotten_by_children() -> bool {
+    true
 }
 
 thread_local! {
@@ -243,9 +265,10 @@ fn enlist(pool: &'static Pool, job: Arc<Job>, helpers: usize) {
 
 /// Looks out for the next loop for a while before this helper sleeps: in a program of small ops it comes within
 /// microseconds, and a sleeper takes as long to wake, if the system puts it on a core of its own at all. The core is
-/// offered to whoever else wants it at every look.
+/// offered to whoever else wants it after every few looks, for the offer takes as long as all of them.
 fn linger() {
     const PATIENCE: Duration = Duration::from_millis(1);
+    const LOOKS: usize = 8;
     thread_local! {
         static LINGERS: Cell<bool> = const { Cell::new(false) };
     }
@@ -254,10 +277,13 @@ fn linger() {
     }
     let mut idle = Instant::now();
     while idle.elapsed() < PATIENCE {
-        match rayon::yield_now() {
-            Some(rayon::Yield::Executed) => idle = Instant::now(),
-            _ => std::thread::yield_now(),
+        for _ in 0..LOOKS {
+            match rayon::yield_now() {
+                Some(rayon::Yield::Executed) => idle = Instant::now(),
+                _ => std::hint::spin_loop(),
+            }
         }
+        std::thread::yield_now();
     }
     LINGERS.set(false);
 }
