@@ -128,9 +128,10 @@ def _split(x: Array) -> Callable[..., Array]:
     rest = np.empty(right.shape, np.float32)
 
     def run(out: Array | None = None) -> Array:
-        np.copyto(rest, right)
         if out is None:
-            return left.copy()
+            # Two new arrays, as on Corten's side.
+            return [left.copy(), right.copy()][0]
+        np.copyto(rest, right)
         np.copyto(out, left)
         return out
 

@@ -12,7 +12,7 @@ pub mod view;
 
 /// Elements of one task, and what moving one weighs in multiply-adds.
 const TASK: usize = 16_384;
-const WORK: usize = 8;
+const WORK: usize = 4;
 
 /// An index that points nowhere: its place in the array of indices, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
