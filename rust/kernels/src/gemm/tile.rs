@@ -4,6 +4,7 @@
 // Loops over the tile's rows and vectors index several arrays, and unroll as they stand.
 #![allow(clippy::needless_range_loop)]
 
+use crate::cache;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::threads::Shared;
 use std::ops::Range;
@@ -163,8 +164,29 @@ pub fn work(multiply_adds: usize) -> usize {
 /// The tiles that `rows` are cut into, as even as can be: 26 rows are better 13 + 13 than 14 + 12.
 #[inline(always)]
 pub fn cut(rows: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
-    let tiles = rows.div_ceil(most);
-    (0..tiles).map(move |tile| rows * tile / tiles..rows * (tile + 1) / tiles)
+    let cut = Cut::new(rows, most);
+    (0..cut.tiles).map(move |tile| cut.tile(tile))
+}
+
+/// Rows cut into tiles, the first `longer` of them of `each + 1` rows, the others of `each`.
+#[derive(Clone, Copy)]
+struct Cut {
+    tiles: usize,
+    each: usize,
+    longer: usize,
+}
+
+impl Cut {
+    #[inline(always)]
+    fn new(rows: usize, most: usize) -> Cut {
+        let tiles = rows.div_ceil(most);
+        Cut { tiles, each: rows / tiles.max(1), longer: rows % tiles.max(1) }
+    }
+    #[inline(always)]
+    fn tile(self, tile: usize) -> Range<usize> {
+        let start = |tile: usize| tile * self.each + tile.min(self.longer);
+        start(tile)..start(tile + 1)
+    }
 }
 
 /// Rows of a tile of one vector that is walked along k: their pointers stay in registers.
@@ -217,6 +239,19 @@ impl Product<'_> {
     }
 }
 
+impl Product<'_> {
+    /// How the left operand is walked in these rows.
+    #[inline(always)]
+    fn kind(&self, rows: Range<usize>) -> u8 {
+        match self.left.step {
+            1 if rows.len() > NARROW && self.left.rows.even(rows.clone()) => EVENLY,
+            1 => ALONG,
+            _ if self.left.rows.adjoin(rows) => ACROSS,
+            _ => ANYHOW,
+        }
+    }
+}
+
 impl Kernel for Product<'_> {
     type Output = ();
     #[inline(always)]
@@ -230,19 +265,26 @@ impl Kernel for Product<'_> {
         // A last panel of one vector is cut anew, where pointers to rows are to stay in registers.
         let narrow = self.left.step == 1 && self.columns - (panels - 1) * width <= S::LANES;
         let wide = panels - usize::from(narrow);
+        // What is read again and again lies in the nearest cache: a panel, where it takes no more than half of it, for it is
+        // wider than the rows of a tile; else those, for a panel of each of several planes in turn.
+        let deep = self.left.segments.len() * self.left.len;
+        let by_panels = self.planes.count == 1 && deep * width * size_of::<f32>() <= cache::nearest() / 2;
         for (panels, most) in [(0..wide, S::TILE_ROWS), (wide..panels, NARROW)] {
-            for Range { start: from, end: to } in cut(self.rows.len(), most) {
-                let kind = if self.left.step == 1 {
-                    if to - from > NARROW && self.left.rows.even(from..to) { EVENLY } else { ALONG }
-                } else if self.left.rows.adjoin(from..to) {
-                    ACROSS
-                } else {
-                    ANYHOW
-                };
+            let cut = Cut::new(self.rows.len(), most);
+            let (outer, inner) = if by_panels { (panels.len(), cut.tiles) } else { (cut.tiles, panels.len()) };
+            let (mut rows, mut kind) = (0..0, ANYHOW);
+            for o in 0..outer {
                 for plane in 0..self.planes.count {
-                    for panel in panels.clone() {
+                    for i in 0..inner {
+                        let (panel, tile) = if by_panels { (o, i) } else { (i, o) };
+                        let next = cut.tile(tile);
+                        if next != rows {
+                            rows = next;
+                            kind = self.kind(rows.clone());
+                        }
+                        let panel = panels.start + panel;
                         let columns = (self.columns - panel * width).min(width);
-                        let place = Place { plane, from, rows: to - from, panel, columns };
+                        let place = Place { plane, from: rows.start, rows: rows.len(), panel, columns };
                         match kind {
                             EVENLY => by_vectors::<S, EVENLY>(s, &self, place),
                             ALONG => by_vectors::<S, ALONG>(s, &self, place),
