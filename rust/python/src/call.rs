@@ -27,7 +27,8 @@ pub fn run<'py>(
     Ok(run_call(py, &call, &inputs)?.into_vec())
 }
 
-/// Elements and multiply-adds so few that the GIL is kept: to give it up and to get it back takes as long.
+/// Elements and multiply-adds so few that the GIL is kept: they take some 10 to 50 us with vectors, 1.5 ms at most without,
+/// less than the 5 ms that Python itself leaves it with one thread.
 const LITTLE: usize = 1 << 17;
 
 /// Runs a call on what its arguments hold.

@@ -237,9 +237,7 @@ impl Product<'_> {
             assert!(end + last * planes.right + reach <= right.data.len(), "the right operand is too short");
         }
     }
-}
 
-impl Product<'_> {
     /// How the left operand is walked in these rows.
     #[inline(always)]
     fn kind(&self, rows: Range<usize>) -> u8 {
