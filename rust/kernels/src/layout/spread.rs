@@ -24,7 +24,15 @@ impl Axis {
         let i = if self.step == 1 { way } else { way / self.step };
         (i >= 0 && (i as usize) < self.size && i * self.step == way).then_some(i as usize)
     }
+    /// Which of the `len` places from `first` on hold source elements, of an axis of step 1.
+    fn inside(self, first: usize, len: usize) -> (usize, usize) {
+        let low = self.begin.saturating_sub(first).min(len);
+        (low, (self.begin + self.size).saturating_sub(first).min(len).max(low))
+    }
 }
+
+/// Rows of fewer elements are filled with their neighbours and written again, which is faster than to fill their margins.
+const SHORT: usize = 256;
 
 /// Fills `target` with `fill`, then writes the elements of `source` to their places.
 pub fn spread<T: Copy + Send + Sync>(axes: &[Axis], fill: T, source: &[T], target: &mut [T]) {
@@ -54,26 +62,52 @@ pub fn spread<T: Copy + Send + Sync>(axes: &[Axis], fill: T, source: &[T], targe
             rank += 1;
         }
     }
-    let (row, outer) = (merged[rank - 1], &merged[..rank - 1]);
+    let row = merged[rank - 1];
+    let Some((column, outer)) = merged[..rank - 1].split_last() else {
+        return threads::for_each_chunk(target, TASK, TASK * WORK, |task, target| {
+            line(row, task * TASK, fill, source, target);
+        });
+    };
     let rows = (TASK / row.room).max(1);
-    let chunk = if outer.is_empty() { TASK } else { rows * row.room };
-    threads::for_each_chunk(target, chunk, chunk * WORK, |task, target| {
-        if outer.is_empty() {
-            return line(row, task * chunk, fill, source, target);
-        }
-        for (r, to) in target.chunks_exact_mut(row.room).enumerate() {
-            let (mut rest, mut from, mut pitch) = (task * rows + r, Some(0), 1);
+    threads::for_each_chunk(target, rows * row.room, rows * row.room * WORK, |task, mut target| {
+        let mut at = task * rows;
+        // Rows of one plane at a time: to divide for each would take longer than to copy a short one.
+        while !target.is_empty() {
+            let (mut rest, first) = (at / column.room, at % column.room);
+            let count = (column.room - first).min(target.len() / row.room);
+            let (plane, after) = target.split_at_mut(count * row.room);
+            (at, target) = (at + count, after);
+            let (mut from, mut pitch) = (Some(0), column.size);
             for axis in outer.iter().rev() {
                 from = from.zip(axis.source(rest % axis.room)).map(|(from, i)| from + i * pitch);
                 pitch *= axis.size;
                 rest /= axis.room;
             }
-            match from {
-                Some(from) => line(row, 0, fill, &source[from * row.size..][..row.size], to),
-                None => to.fill(fill),
-            }
+            let Some(from) = from else {
+                plane.fill(fill);
+                continue;
+            };
+            block(*column, row, first, fill, &source[from * row.size..], plane);
         }
     });
+}
+
+/// Rows `first ..` of one plane.
+#[inline(always)]
+fn block<T: Copy>(column: Axis, row: Axis, first: usize, fill: T, source: &[T], target: &mut [T]) {
+    if column.step == 1 && row.step == 1 && row.room < SHORT {
+        target.fill(fill);
+        let (low, high) = column.inside(first, target.len() / row.room);
+        let to = target[low * row.room..high * row.room].chunks_exact_mut(row.room);
+        let from = source.chunks_exact(row.size).skip((first + low).saturating_sub(column.begin));
+        return to.zip(from).for_each(|(to, from)| copy_row(from, &mut to[row.begin..][..row.size]));
+    }
+    for (to, at) in target.chunks_exact_mut(row.room).zip(first..) {
+        match column.source(at) {
+            Some(r) => line(row, 0, fill, &source[r * row.size..][..row.size], to),
+            None => to.fill(fill),
+        }
+    }
 }
 
 /// Places `first ..` of one row.
@@ -82,8 +116,7 @@ fn line<T: Copy>(axis: Axis, first: usize, fill: T, source: &[T], target: &mut [
     if axis.step != 1 {
         return target.iter_mut().zip(first..).for_each(|(to, at)| *to = axis.source(at).map_or(fill, |i| source[i]));
     }
-    let low = axis.begin.saturating_sub(first).min(target.len());
-    let high = (axis.begin + axis.size).saturating_sub(first).min(target.len()).max(low);
+    let (low, high) = axis.inside(first, target.len());
     target[..low].fill(fill);
     if low < high {
         let from = first + low - axis.begin;
@@ -132,5 +165,11 @@ mod tests {
         check(&[axis(2, 7, 1, 4), axis(50, 100, 99, -2), axis(40, 90, 0, 2)]);
         check(&[axis(1, 9, 3, 1), whole(40), whole(300)]);
         check(&[whole(3), axis(2, 4, 2, 1)]);
+        // Tasks that begin before, among and after the rows with elements.
+        for (size, begin) in [(100, 5), (100, 1900), (1800, 100)] {
+            check(&[whole(3), axis(size, 2000, begin, 1), axis(7, 10, 1, 1)]);
+            check(&[axis(2, 3, 1, 1), axis(size, 2000, begin, 1), axis(7, 300, 1, 1)]);
+            check(&[axis(2, 3, 1, 1), axis(size, 4000, begin + size, -1), axis(7, 10, 1, 1)]);
+        }
     }
 }

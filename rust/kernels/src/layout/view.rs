@@ -118,28 +118,26 @@ pub fn copy<T: Copy + Send + Sync>(isa: Isa, view: &View, source: &[T], target: 
     // Leading axes are cut, but never so that a transposition loses the axis that it reads along.
     let last = axes.len() - 1;
     let keep = if axes[last].1 == 1 { last } else { axes.iter().position(|axis| axis.1 == 1).unwrap_or(last) };
-    if keep == 0 {
-        let inner: usize = axes[1..].iter().map(|axis| axis.0).product();
-        let block = TASK.div_ceil(inner).next_multiple_of(SQUARE);
-        threads::for_each_chunk(target, block * inner, block * inner * WORK, |i, target| {
-            let mut axes = view.axes;
-            axes[0].0 = target.len() / inner;
-            walk(isa, &axes[..view.rank], view.start + (i * block) as isize * axes[0].1, source, target);
-        });
-        return;
-    }
-    let cut = (1..keep).find(|&k| axes[..k].iter().map(|axis| axis.0).product::<usize>() >= 64).unwrap_or(keep);
-    let (outer, inner) = axes.split_at(cut);
-    let len: usize = inner.iter().map(|axis| axis.0).product();
-    let block = (TASK / len).max(1);
-    threads::for_each_chunk(target, block * len, block * len * WORK, |i, target| {
-        for (k, target) in target.chunks_exact_mut(len).enumerate() {
-            let (mut rest, mut start) = (i * block + k, view.start);
+    let cut = (1..keep).find(|&k| axes[..k].iter().map(|axis| axis.0).product::<usize>() >= 64).unwrap_or(keep.max(1));
+    let (outer, inner) = axes.split_at(cut - 1);
+    let (size, stride) = inner[0];
+    let len: usize = inner[1..].iter().map(|axis| axis.0).product();
+    let block = if keep == 0 { TASK.div_ceil(len).next_multiple_of(SQUARE) } else { (TASK / len).max(1) };
+    threads::for_each_chunk(target, block * len, block * len * WORK, |i, mut target| {
+        let (mut at, mut axes) = (i * block, view.axes);
+        // As much as there is of one axis at a time: to divide for each row would take longer than to copy a short one.
+        while !target.is_empty() {
+            let (mut rest, first) = (at / size, at % size);
+            let count = (size - first).min(target.len() / len);
+            let (here, after) = target.split_at_mut(count * len);
+            let mut start = view.start + first as isize * stride;
             for &(size, stride) in outer.iter().rev() {
                 start += (rest % size) as isize * stride;
                 rest /= size;
             }
-            walk(isa, inner, start, source, target);
+            axes[cut - 1].0 = count;
+            walk(isa, &axes[cut - 1..view.rank], start, source, here);
+            (at, target) = (at + count, after);
         }
     });
 }
@@ -311,6 +309,10 @@ mod tests {
         check(View::of(&[5, 7]).slice(&[2, 2], &[0, 3], &[1, 1]), 35);
         check(View::of(&[9, 40, 40, 3]).slice(&[0, 39, 39, 0], &[9, 20, 40, 3], &[1, -2, -1, 1]), 9 * 4800);
         check(View::of(&[9, 40, 40, 3]).slice(&[0, 0, 0, 2], &[9, 40, 40, 3], &[1, 1, 1, -1]), 9 * 4800);
+        // Cut into tasks, which end within an axis.
+        check(View::of(&[900, 40]).slice(&[0, 3], &[900, 28], &[1, 1]), 36_000);
+        check(View::of(&[9, 7, 50, 30]).slice(&[1, 6, 1, 2], &[8, 7, 49, 27], &[1, -1, 1, 1]), 9 * 10_500);
+        check(View::of(&[3, 500, 50]).slice(&[0, 499, 49], &[3, 500, 25], &[1, -1, -2]), 75_000);
     }
 
     #[test]
