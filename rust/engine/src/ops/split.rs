@@ -2,14 +2,13 @@
 //! slice of its own, each would have a gradient as large as the whole.
 
 use super::concatenate::Concatenate;
-use super::isa;
 use crate::attributes::Attributes;
-use crate::data::{Slice, SliceMut};
+use crate::data::Slice;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
 use crate::spec::{Dims, Spec};
-use corten_kernels::layout::view as kernel;
+use corten_kernels::layout::concatenate as kernel;
 use std::sync::Arc;
 
 /// Parts of these sizes, which fill the axis.
@@ -41,17 +40,12 @@ impl Op for Split {
         self.sizes.iter().map(part).collect()
     }
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
-        let mut begin = vec![0; inputs[0].shape().len()];
-        let step = vec![1; begin.len()];
-        for output in outputs {
-            let view = kernel::View::of(inputs[0].shape()).slice(&begin, &output.spec.shape, &step);
-            match (inputs[0].data, &mut output.data) {
-                (Slice::F32(x), SliceMut::F32(y)) => kernel::copy(isa(), &view, x, y),
-                (Slice::I32(x), SliceMut::I32(y)) => kernel::copy(isa(), &view, x, y),
-                (Slice::U8(x), SliceMut::U8(y)) => kernel::copy(isa(), &view, x, y),
-                _ => return Err(Error::Internal("a split changed the element type".into())),
-            }
-            begin[self.axis] += output.spec.shape[self.axis];
+        let outer = inputs[0].shape()[..self.axis].iter().product();
+        let parts = outputs.iter_mut();
+        match inputs[0].data {
+            Slice::F32(x) => kernel::split(outer, x, &mut parts.map(Output::f32).collect::<Result<Vec<_>>>()?),
+            Slice::I32(x) => kernel::split(outer, x, &mut parts.map(Output::i32).collect::<Result<Vec<_>>>()?),
+            Slice::U8(x) => kernel::split(outer, x, &mut parts.map(Output::u8).collect::<Result<Vec<_>>>()?),
         }
         Ok(())
     }
