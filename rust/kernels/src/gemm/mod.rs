@@ -118,12 +118,16 @@ fn one(isa: Isa, near: InPlace, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&
     let in_place = !p.transpose_b && tile::in_place(isa, p.n) && (p.m <= few || p.k * p.n <= near.floats);
     let (rows, columns) = if tile::work(p.m * p.n * p.k) < 2 * threads::GRAIN {
         // No other thread would help.
-        (MOST_ROWS, p.n)
+        (p.m, p.n)
     } else {
         // Enough tasks for every thread to have several, none so small that handing it over costs more than it does,
-        // and their part of B no more than half of the second cache.
-        let rows = tile_rows * (p.m / (tile_rows * 32)).clamp(1, MOST_ROWS / tile_rows);
-        (rows, width * if p.m > 4 * tile_rows { 8 } else { (p.n / (width * 16)).clamp(1, 8) })
+        // and their part of B within the second cache.
+        let panels = if p.m > 4 * tile_rows { 12 } else { (p.n / (width * 16)).clamp(1, 8) };
+        let columns = p.n.div_ceil(p.n.div_ceil(width * panels)).next_multiple_of(width);
+        let tile_rows = tile::rows(isa, [p.m, columns.min(p.n)], most.min(p.k));
+        // Two tiles share the columns that they read; of a transposed A whole lines are read.
+        let least = if p.transpose_a { 4 } else { 2 };
+        (tile_rows * (p.m / (tile_rows * 32)).clamp(least, MOST_ROWS / tile_rows), columns)
     };
     let (down, across) = (p.m.div_ceil(rows), p.n.div_ceil(columns));
     let rows = p.m.div_ceil(down);
@@ -216,17 +220,12 @@ impl Block<'_> {
         // Rows a page apart share the same few places of the first cache, and of a transposed A every line is used in
         // part: both are copied together first, where enough columns follow to pay for it.
         if p.transpose_a && p.m * p.k > NEAR && p.m > tile_rows && columns > width {
-            let step = tile_rows.next_multiple_of(isa.lanes());
-            let tiles = rows.div_ceil(tile_rows);
-            scratch::with(tiles * depth * step, |copy| {
+            // An odd number of vectors to a k, so that those of one tile are spread over all places of the cache.
+            let step = (rows.div_ceil(isa.lanes()) | 1) * isa.lanes();
+            scratch::with(depth * step, |copy| {
                 let matrix = Matrix { data: &a[from * p.m..], stride: p.m, transposed: false };
-                let mut starts = [0; MOST_ROWS];
-                for (t, tile) in tile::cut(rows, tile_rows).enumerate() {
-                    let out = &mut copy[t * depth * step..][..depth * step];
-                    pack::panel(isa, matrix, i + tile.start, tile.len(), step, out);
-                    tile.clone().for_each(|r| starts[r] = t * depth * step + r - tile.start);
-                }
-                product(copy, Offsets::Listed(&starts[..rows]), step);
+                pack::panel(isa, matrix, i, rows, step, copy);
+                product(copy, even(1), step);
             });
         } else if p.transpose_a {
             product(a.get(from * p.m + i..).unwrap_or(&[]), even(1), p.m);

@@ -206,3 +206,20 @@ fn however_rows_are_told_the_bits_are_the_same() {
         }
     }
 }
+
+/// As many rows and vectors of columns as any tile has and more, on operands near and far, whole and ragged.
+#[test]
+fn every_tile_equals_the_reference() {
+    for isa in Isa::available() {
+        for vectors in 1..=9 {
+            for m in 1..=30 {
+                let n = vectors * isa.lanes() - if m % 3 == 0 { 0 } else { m % isa.lanes() };
+                for k in [5, 140] {
+                    for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+                        check(isa, &Matmul { transpose_a, transpose_b, ..plain(m, n, k) }, m % 2 == 0, m % 5 == 0);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,9 @@
 //! The matrix tile: a few rows of C by a few vectors of columns, held in registers while k runs. Matmul, dense layers
 //! and all three convolutions are sweeps of this one tile over rows found where they lie, in place, by offsets.
+//!
+//! A tile of R rows and V vectors reads R + V times for R * V multiply-adds: the nearer to square the less. But what V
+//! vectors read comes from farther away, the second cache, once the right operand is deep. So the tiles of a product are
+//! chosen by its depth, wide ones where it is shallow, and no layout depends on them.
 
 // Loops over the tile's rows and vectors index several arrays, and unroll as they stand.
 #![allow(clippy::needless_range_loop)]
@@ -130,7 +134,7 @@ pub struct Product<'a> {
     pub planes: Planes,
 }
 
-/// The rows and columns of the tile.
+/// Rows of the tallest tile, and columns of a panel.
 pub fn size(isa: Isa) -> (usize, usize) {
     struct Size;
     impl Kernel for Size {
@@ -141,6 +145,21 @@ pub fn size(isa: Isa) -> (usize, usize) {
         }
     }
     isa.run(Size)
+}
+
+/// Most rows of a tile in the product of so many rows and columns, where the right operand is so deep.
+pub fn rows(isa: Isa, [rows, columns]: [usize; 2], deep: usize) -> usize {
+    struct Rows([usize; 2], usize);
+    impl Kernel for Rows {
+        type Output = usize;
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) -> usize {
+            let Rows([rows, columns], deep) = self;
+            let across = Cut::new(columns.div_ceil(S::LANES), most_vectors::<S>(rows, deep));
+            most_rows::<S>(across.each + usize::from(across.longer > 0))
+        }
+    }
+    isa.run(Rows([rows, columns], deep))
 }
 
 /// Whether the tile reads rows of so many columns where they lie: elsewhere than under masks their last vector must be full.
@@ -168,7 +187,7 @@ pub fn cut(rows: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     (0..cut.tiles).map(move |tile| cut.tile(tile))
 }
 
-/// Rows cut into tiles, the first `longer` of them of `each + 1` rows, the others of `each`.
+/// Rows, or vectors of columns, cut into tiles, the first `longer` of them of `each + 1`, the others of `each`.
 #[derive(Clone, Copy)]
 struct Cut {
     tiles: usize,
@@ -192,13 +211,38 @@ impl Cut {
 /// Rows of a tile of one vector that is walked along k: their pointers stay in registers.
 const NARROW: usize = 8;
 
+/// Most rows of a tile of so many vectors; 0 where there is none.
+const fn most_rows<S: Simd>(vectors: usize) -> usize {
+    if vectors <= S::TILE_VECTORS {
+        S::TILE_ROWS
+    } else if vectors - S::TILE_VECTORS <= S::WIDER.len() {
+        S::WIDER[vectors - S::TILE_VECTORS - 1]
+    } else {
+        0
+    }
+}
+
 /// Whether there is such a tile.
 const fn exists<S: Simd>(rows: usize, vectors: usize, kind: u8) -> bool {
+    let most = most_rows::<S>(vectors);
     match (kind, vectors) {
         (EVENLY, 1) => false,
-        (EVENLY, _) => rows > NARROW && rows <= S::TILE_ROWS,
+        (EVENLY, _) => rows > NARROW && rows <= most,
         (ALONG, 1) => rows <= NARROW,
-        _ => rows <= S::TILE_ROWS,
+        _ => rows <= most,
+    }
+}
+
+/// Most vectors of a tile for so many rows, where the right operand is so deep. A deep one that is read but once gains
+/// nothing from fewer reads of the left.
+fn most_vectors<S: Simd>(rows: usize, deep: usize) -> usize {
+    let widest = S::TILE_VECTORS + S::WIDER.len();
+    if deep * widest * S::LANES * size_of::<f32>() <= cache::nearest() {
+        widest
+    } else if rows <= S::TILE_ROWS {
+        S::TILE_VECTORS
+    } else {
+        (widest - 1).max(S::TILE_VECTORS)
     }
 }
 
@@ -259,30 +303,32 @@ impl Kernel for Product<'_> {
         }
         let width = S::TILE_VECTORS * S::LANES;
         self.check(if S::MASKS { 1 } else { S::LANES }, width);
-        let panels = self.columns.div_ceil(width);
-        // A last panel of one vector is cut anew, where pointers to rows are to stay in registers.
-        let narrow = self.left.step == 1 && self.columns - (panels - 1) * width <= S::LANES;
-        let wide = panels - usize::from(narrow);
-        // What is read again and again lies in the nearest cache: a panel, where it takes no more than half of it, for it is
-        // wider than the rows of a tile; else those, for a panel of each of several planes in turn.
         let deep = self.left.segments.len() * self.left.len;
-        let by_panels = self.planes.count == 1 && deep * width * size_of::<f32>() <= cache::nearest() / 2;
-        for (panels, most) in [(0..wide, S::TILE_ROWS), (wide..panels, NARROW)] {
-            let cut = Cut::new(self.rows.len(), most);
-            let (outer, inner) = if by_panels { (panels.len(), cut.tiles) } else { (cut.tiles, panels.len()) };
+        let across = Cut::new(self.columns.div_ceil(S::LANES), most_vectors::<S>(self.rows.len(), deep));
+        for (tiles, vectors) in [(0..across.longer, across.each + 1), (across.longer..across.tiles, across.each)] {
+            if tiles.is_empty() {
+                continue;
+            }
+            // Pointers to rows are to stay in registers.
+            let most = if vectors == 1 && self.left.step == 1 { NARROW } else { most_rows::<S>(vectors) };
+            let down = Cut::new(self.rows.len(), most);
+            // What is read again and again lies in the nearest cache: the columns of a tile, where they take no more than
+            // half of it, for they are wider than its rows; else those, for columns of each of several planes in turn.
+            let near = self.planes.count == 1 && deep * vectors * S::LANES * size_of::<f32>() <= cache::nearest() / 2;
+            let (outer, inner) = if near { (tiles.len(), down.tiles) } else { (down.tiles, tiles.len()) };
             let (mut rows, mut kind) = (0..0, ANYHOW);
             for o in 0..outer {
                 for plane in 0..self.planes.count {
                     for i in 0..inner {
-                        let (panel, tile) = if by_panels { (o, i) } else { (i, o) };
-                        let next = cut.tile(tile);
+                        let (column, row) = if near { (o, i) } else { (i, o) };
+                        let next = down.tile(row);
                         if next != rows {
                             rows = next;
                             kind = self.kind(rows.clone());
                         }
-                        let panel = panels.start + panel;
-                        let columns = (self.columns - panel * width).min(width);
-                        let place = Place { plane, from: rows.start, rows: rows.len(), panel, columns };
+                        let vector = across.tile(tiles.start + column).start;
+                        let columns = (self.columns - vector * S::LANES).min(vectors * S::LANES);
+                        let place = Place { plane, from: rows.start, rows: rows.len(), vector, columns };
                         match kind {
                             EVENLY => by_vectors::<S, EVENLY>(s, &self, place),
                             ALONG => by_vectors::<S, ALONG>(s, &self, place),
@@ -302,7 +348,8 @@ struct Place {
     plane: usize,
     from: usize,
     rows: usize,
-    panel: usize,
+    /// The first of its vectors of columns.
+    vector: usize,
     columns: usize,
 }
 
@@ -310,9 +357,10 @@ struct Place {
 fn by_vectors<S: Simd, const KIND: u8>(s: S, p: &Product, place: Place) {
     match place.columns.div_ceil(S::LANES) {
         1 => by_rows::<S, 1, KIND>(s, p, place),
-        2 if const { S::TILE_VECTORS >= 2 } => by_rows::<S, 2, KIND>(s, p, place),
-        3 if const { S::TILE_VECTORS >= 3 } => by_rows::<S, 3, KIND>(s, p, place),
-        _ => unreachable!("a panel is no wider than the tile"),
+        2 if const { most_rows::<S>(2) > 0 } => by_rows::<S, 2, KIND>(s, p, place),
+        3 if const { most_rows::<S>(3) > 0 } => by_rows::<S, 3, KIND>(s, p, place),
+        4 if const { most_rows::<S>(4) > 0 } => by_rows::<S, 4, KIND>(s, p, place),
+        _ => unreachable!("no tile has that many vectors"),
     }
 }
 
@@ -342,7 +390,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
     let rows: [usize; R] = rows.rows(place.from);
     let targets: [usize; R] = p.rows.rows(place.from);
     // SAFETY (of every block below): within the slices by the caller's word.
-    let first = place.panel * S::TILE_VECTORS * S::LANES;
+    let first = place.vector * S::LANES;
     let ragged = place.columns - (V - 1) * S::LANES;
     let mut sums = [[s.splat(0.0); V]; R];
     if let Start::Bias(bias) = p.start {
@@ -355,12 +403,18 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
         }
     }
     let data = unsafe { data.as_ptr().add(place.plane * p.planes.left) };
-    let panel = unsafe { p.right.data.as_ptr().add(place.plane * p.planes.right + place.panel * p.right.panel) };
+    let right = unsafe { p.right.data.as_ptr().add(place.plane * p.planes.right) };
+    // Where each vector of columns lies: a tile may begin in one panel and end in the next.
+    let mut at = [0; V];
+    for v in 0..V {
+        let vector = place.vector + v;
+        at[v] = vector / S::TILE_VECTORS * p.right.panel + vector % S::TILE_VECTORS * S::LANES;
+    }
     macro_rules! step {
         ($a:expr, $b:expr) => {{
             let mut column = [s.splat(0.0); V];
             for v in 0..V {
-                let source = unsafe { $b.add(v * S::LANES) };
+                let source = unsafe { $b.add(at[v]) };
                 column[v] = if const { S::MASKS } && v + 1 == V {
                     unsafe { s.load_head_ptr(source, ragged) }
                 } else {
@@ -377,7 +431,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
     }
     for (segment, &offset) in segments.iter().enumerate() {
         let a = unsafe { data.add(offset) };
-        let mut b = unsafe { panel.add(segment * p.right.skip) };
+        let mut b = unsafe { right.add(segment * p.right.skip) };
         match KIND {
             ALONG => {
                 let mut pointers = [a; R];

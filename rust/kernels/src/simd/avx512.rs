@@ -31,6 +31,7 @@ impl Simd for Avx512 {
     const MASKS: bool = true;
     const TILE_ROWS: usize = 14;
     const TILE_VECTORS: usize = 2;
+    const WIDER: &'static [usize] = &[9, 6];
     type F = __m512;
     type M = __mmask16;
 

@@ -132,9 +132,11 @@ pub trait Simd: Copy + Send + Sync + 'static {
     const LOOKUP: bool = false;
     /// Whether [`Simd::load_head_ptr`] costs no more than [`Simd::load_ptr`].
     const MASKS: bool = false;
-    /// Rows and vector columns of the matrix tile that fits this set's registers.
+    /// Rows and vectors of columns of the tallest matrix tile that fits this set's registers; packed panels are as wide.
     const TILE_ROWS: usize;
     const TILE_VECTORS: usize;
+    /// Rows of tiles of one vector more, two more, and so on, where registers are many.
+    const WIDER: &'static [usize] = &[];
     type F: Copy;
     type M: Copy;
 
