@@ -33,7 +33,7 @@ pub struct Matmul {
 
 /// The longest run of k between two visits of C: rows of A for one tile then fit the first cache.
 const DEPTH: usize = 512;
-/// Most rows of a task.
+/// Most rows of a task that is one of several.
 const MOST_ROWS: usize = 64;
 /// When B is left where it lies: for so few rows of A, or where it has so few floats. Where it is read from never shows in
 /// the result.

@@ -1,4 +1,4 @@
-//! Panels of the right operand: as wide as the tile, one k after the other, the missing columns any numbers.
+//! Panels of the right operand: as wide as the tallest tile, one k after the other, the missing columns any numbers.
 
 use super::tile;
 use crate::simd::{Isa, Kernel, Simd};

@@ -87,7 +87,7 @@ pub struct Left<'a> {
     pub step: usize,
 }
 
-/// The right operand, in panels as wide as the tile: element (segment, k, column) is
+/// The right operand, in panels as wide as the tallest tile: element (segment, k, column) is
 /// `data[column / width * panel + segment * skip + k * step + column % width]`.
 #[derive(Clone, Copy)]
 pub struct Right<'a> {
