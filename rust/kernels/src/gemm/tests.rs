@@ -163,8 +163,10 @@ fn a_row_alone_gets_the_bits_that_it_gets_among_others() {
 
 #[test]
 fn however_rows_are_told_the_bits_are_the_same() {
-    let (count, len, columns) = (23, 7, 41);
-    for isa in Isa::available() {
+    let len = 7;
+    // Rows and columns: tiles of one to four vectors, as high as they come.
+    let sizes = [(23, 41), (27, 48), (27, 64)];
+    for (isa, (count, columns)) in Isa::available().into_iter().flat_map(|isa| sizes.map(|size| (isa, size))) {
         // (distance of rows, of steps): along k, across, neither.
         for (stride, step) in [(9, 1), (1, 29), (2, 50)] {
             let a = values(count * stride + len * step, 1);
