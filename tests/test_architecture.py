@@ -19,8 +19,8 @@ PACKAGE = Path(SPEC.origin).parent
 
 # A module may import from rooms below its own, and from its own. A new room is put here, by decision.
 FLOORS = [
-    {"configured", "errors", "lookup"},
     {"_core"},
+    {"configured", "errors", "lookup"},
     {"config", "tensor"},
     {"ops"},
     {"random"},

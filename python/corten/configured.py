@@ -1,4 +1,4 @@
-"""Objects that remember the arguments they were made with, so that none has to restate them."""
+"""Objects that remember the arguments they were made with, and which of their attributes were changed since."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import functools
 import inspect
 from typing import Any, TypeVar
 
-__all__ = ["Configured", "forwarded", "plain"]
+from corten._core import current
+
+__all__ = ["Configured", "Itself", "forwarded", "plain"]
+
+_UNSET = object()
 
 Self = TypeVar("Self", bound="Configured")
 
@@ -14,6 +18,26 @@ Self = TypeVar("Self", bound="Configured")
 @functools.cache
 def _signature(cls: Any) -> inspect.Signature:
     return inspect.signature(cls.__init__)
+
+
+class Itself:
+    """A key that equals only that of the same object; the object lives as long."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _key(value: Any) -> Any:
+    """What tells one value of an attribute from another: numbers and text by value, everything else by identity."""
+    if isinstance(value, float):
+        return value.hex()
+    return value if value is None or isinstance(value, (bool, int, str, bytes)) else Itself(value)
 
 
 class Configured:
@@ -27,6 +51,32 @@ class Configured:
     """
 
     _config: dict[str, Any]
+
+    #: Attributes that now have another value than at first: (name, first, now). A program traced while they had others
+    #: is outdated. What is set while a graph is built belongs to the trace, and does not count.
+    _changes: tuple[tuple[str, Any, Any], ...] = ()
+
+    #: Attributes that no computation depends on.
+    _inconsequential: frozenset[str] = frozenset({"built", "name"})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = self.__dict__.get(name, _UNSET)
+        if before is _UNSET:
+            before = getattr(type(self), name, _UNSET)
+        if (
+            before is not _UNSET
+            and before is not value
+            and not isinstance(before, property)
+            and name not in self._inconsequential
+            and _key(before) != _key(value)
+            and current() is None
+        ):
+            changes = {change[0]: change for change in self._changes}
+            first, now = changes.pop(name, (name, _key(before)))[1], _key(value)
+            if now != first:
+                changes[name] = (name, first, now)
+            object.__setattr__(self, "_changes", tuple(changes[key] for key in sorted(changes)))
+        object.__setattr__(self, name, value)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)

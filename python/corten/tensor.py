@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -113,6 +114,9 @@ def _stored(value: ArrayLike, what: str, dtype: str) -> Array:
     return native(array, _KINDS[dtype])
 
 
+_SIGNS = {"and": "&", "or": "|", "xor": "^", "not": "~"}
+
+
 class Operand:
     """What ops accept and what arithmetic works on: tensors, symbolic tensors, variables."""
 
@@ -156,6 +160,18 @@ class Operand:
     def __rtruediv__(self, other: Any) -> Any:
         return self.operators["divide"](other, self)
 
+    def __floordiv__(self, other: Any) -> Any:
+        return self.operators["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self.operators["floor_divide"](other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self.operators["mod"](self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self.operators["mod"](other, self)
+
     def __pow__(self, other: Any) -> Any:
         return self.operators["power"](self, other)
 
@@ -173,6 +189,47 @@ class Operand:
 
     def __abs__(self) -> Any:
         return self.operators["abs"](self)
+
+    # Equality is element by element, as the other comparisons are; as a key of a dict a tensor stands for itself.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Any:
+        return self.operators["equal"](self, other) if isinstance(other, _NUMBERS) else NotImplemented
+
+    def __ne__(self, other: Any) -> Any:
+        return self.operators["not_equal"](self, other) if isinstance(other, _NUMBERS) else NotImplemented
+
+    def __and__(self, other: Any) -> Any:
+        return self._logical("and", self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return self._logical("and", other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return self._logical("or", self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return self._logical("or", other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return self._logical("xor", self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return self._logical("xor", other, self)
+
+    def __invert__(self) -> Any:
+        return self._logical("not", self)
+
+    def _logical(self, name: str, *operands: Any) -> Any:
+        """What ``& | ^ ~`` mean for masks: what comparisons give, and bools."""
+        for operand in operands:
+            dtype = np.asarray(operand).dtype if not isinstance(operand, Operand) else operand.dtype
+            if dtype in ("int32", "int64"):
+                raise TypeError(
+                    f"{_SIGNS[name]}: bits of integers are not supported, got {dtype}; for truth values use "
+                    f"ops.logical_{name}, or compare first: (x != 0)"
+                )
+        return self.operators[f"logical_{name}"](*operands)
 
     def __lt__(self, other: Any) -> Any:
         return self.operators["less"](self, other)
@@ -194,6 +251,10 @@ class Operand:
 
     def __bool__(self) -> bool:
         raise TypeError("a tensor has no truth value while a model is traced; use corten.ops.where")
+
+
+#: What a tensor is compared with, element by element; anything else (None, text) is not equal to it.
+_NUMBERS = (Operand, np.ndarray, numbers.Number, np.bool_, list, tuple)
 
 
 class Tensor(Operand):
@@ -319,8 +380,9 @@ class Variable(Operand):
         assign([self], [value])
 
     def assign_add(self, value: Any) -> None:
-        """``assign(self + value)``."""
-        self.assign(self.value + value)
+        """``assign(self + value)``; where several threads add at once, every addition counts."""
+        with tracing:
+            self.assign(self.value + value)
 
     def __float__(self) -> float:
         return float(self.numpy())
@@ -375,8 +437,8 @@ class Graph(_core.Entered):
         self._read: dict[int, Tensor] = {}
         #: What layers have added to the loss of this step: (layer, scalar).
         self.losses: list[tuple[Any, Any]] = []
-        #: What the trace rests on beside its inputs: (object, attribute, its value).
-        self.premises: list[tuple[Any, str, Any]] = []
+        #: What the trace depends on beside its inputs, by id: (object, the changes that its attributes had).
+        self.guards: dict[int, tuple[Any, Any]] = {}
         #: Where set, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call``: to look at what is inside.
         self.through: Callable[..., Any] | None = None
 
@@ -452,10 +514,10 @@ class Graph(_core.Entered):
         ids = [self.tensor(value).id for value in inputs]
         return [Tensor(self, id) for id in self.core.push(op, ids, attributes)]
 
-    def depend(self, thing: Any, attribute: str) -> None:
-        """Says that a trace is outdated once ``thing.attribute`` has another value than now."""
+    def guard_on(self, *things: Any) -> None:
+        """Says that a trace is outdated once an attribute of one of ``things`` has another value than now."""
         if not self.eager:
-            self.premises.append((thing, attribute, getattr(thing, attribute)))
+            self.guards.update((id(thing), (thing, thing._changes)) for thing in things)
 
     def compile(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> _core.Program:
         """The program that computes ``outputs`` and every assignment from ``inputs``."""

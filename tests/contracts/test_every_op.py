@@ -381,6 +381,8 @@ OPS = [
     Op(ops.divide, np.divide, [(N, 5), between(0.5, 2, N, 5)]),
     Op(ops.power, np.power, [between(0.2, 2, N, 5), (5,)], rtol=2e-5),
     Op(ops.power, lambda x, x2: x**2, [(N, 5)], {"x2": 2}),
+    Op(ops.floor_divide, lambda a, b: np.floor_divide(a, b), [apart(N, 5), between(0.4, 2, N, 5)], smooth=False),
+    Op(ops.mod, lambda a, b: np.mod(a, b), [between(7.3, 7.9, N, 5), between(2.7, 3.4, 5)]),
     Op(ops.maximum, np.maximum, [apart(N, 5), apart(5)]),
     Op(ops.minimum, np.minimum, [apart(N, 5), apart(5)]),
     Op(ops.clip, lambda x, x_min, x_max: np.minimum(np.maximum(x, x_min), x_max), [apart(N, 5)], {"x_min": -0.5, "x_max": 0.9}),

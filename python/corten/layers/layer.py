@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import re
@@ -29,6 +30,7 @@ from corten.tensor import (
     map_nested,
     record,
     tracing,
+    trial,
 )
 
 __all__ = ["Layer", "auto_name", "reset_names"]
@@ -67,6 +69,74 @@ class _Context(threading.local):
 
 
 _context = _Context()
+
+
+@contextlib.contextmanager
+def undone_on_error(*things: Any) -> Iterator[None]:
+    """Where the block fails, ``things`` and the layers inside them get back the attributes that they had.
+
+    Lists and dicts among these get back their items. What one thread undoes must be nobody else's: hold ``tracing``.
+    """
+    saved: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    items: list[tuple[Any, Any]] = []
+
+    seen: set[int] = set()
+
+    def save(value: Any) -> None:
+        if not isinstance(value, (list, tuple, dict)) or id(value) in seen:
+            return
+        seen.add(id(value))
+        if not isinstance(value, tuple):
+            items.append((value, value.copy()))
+        for item in value.values() if isinstance(value, dict) else value:
+            save(item)
+
+    for thing in things:
+        for holder in thing._inside() if isinstance(thing, Layer) else [thing]:
+            saved.append((vars(holder), dict(vars(holder))))
+            for value in vars(holder).values():
+                save(value)
+    try:
+        yield
+    except BaseException:
+        for attributes, before in saved:
+            attributes.clear()
+            attributes.update(before)
+        for value, copy in items:
+            value.clear()
+            if isinstance(value, dict):
+                value.update(copy)
+            else:
+                value.extend(copy)
+        raise
+
+
+def _building(build: Callable[..., Any]) -> Callable[..., Any]:
+    """A subclass's ``build``, whoever calls it: undone where it fails; then the layer counts as built."""
+
+    @functools.wraps(build)
+    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+        self._expect_started()
+        if self._being_built:
+            build(self, *args, **kwargs)  # called as super().build()
+            return
+        with tracing, undone_on_error(self):
+            was_built, weights = self.built, len(self._weights)
+            names, _context.names = _context.names, (*_context.names, self.name)
+            object.__setattr__(self, "_being_built", True)
+            try:
+                build(self, *args, **kwargs)
+            finally:
+                _context.names = names
+                object.__setattr__(self, "_being_built", False)
+            if was_built and len(self._weights) > weights:
+                raise ValueError(
+                    f"build: {type(self).__name__} {self.name!r} is already built; another build would replace its "
+                    "weights"
+                )
+            self.built = True
+
+    return wrapper
 
 
 class Layer(Configured):
@@ -144,7 +214,7 @@ class Layer(Configured):
             object.__setattr__(self, "_kept", None)
         elif self._attributes.pop(name, None) is not None:
             object.__setattr__(self, "_kept", None)
-        object.__setattr__(self, name, value)
+        super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         self._attributes.pop(name, None)
@@ -153,6 +223,7 @@ class Layer(Configured):
 
     _attributes: dict[str, Any]
     _kept: _Contents | None = None
+    _being_built: bool = False
 
     def _contents(self) -> _Contents:
         """What the attributes hold; looked through again only after something has changed."""
@@ -272,34 +343,46 @@ class Layer(Configured):
         return variable
 
     def build(self, input_shape: Any) -> None:
-        """Creates the weights; ``input_shape`` has the batch first and ``None`` where a size is unknown."""
+        """Creates the weights; ``input_shape`` has the batch first and ``None`` where a size is unknown.
+
+        A subclass that creates weights of its own defines it. Otherwise the layers inside are built, by tracing
+        ``call`` once on inputs of ``input_shape`` (a shape, or nested lists and dicts of shapes). A build that fails
+        leaves the layer as it was.
+
+        Raises:
+            ValueError: the layer is built already, and would be given a second set of weights.
+        """
+        if type(self).build is not Layer.build:
+            return  # called as super().build()
+        self._expect_started()
+        if input_shape is None:
+            raise ValueError(f"build of {self.name!r}: expected an input shape such as (None, 4), got None")
+        with tracing, undone_on_error(self):
+            if self._contents().layers and type(self).call is not Layer.call:
+                with Graph() as graph:
+                    dtype = self.input_dtype
+                    inputs = _map_shapes(lambda shape: graph.input(trial(shape, 0), dtype), input_shape)
+                    self._run(graph, (inputs,), {})
+            self.built = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _building(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def _build_once(self, shapes: Any) -> None:
         if self.built:
             return
+        build = type(self).build
         with tracing:
             # Another thread may have built it meanwhile.
             if not self.built:
-                self._build_now(shapes)
-
-    def _build_now(self, shapes: Any) -> None:
-        inside = self._inside()
-        before = [(layer, dict(vars(layer)), dict(layer._attributes)) for layer in inside]
-        names, _context.names = _context.names, (*_context.names, self.name)
-        try:
-            if _shapes_asked(type(self).build):
-                self.build(**shapes)
-            else:
-                self.build(shapes)
-            self.built = True
-        except BaseException:
-            # Weights made so far would be there twice after another try.
-            for layer, own, attributes in before:
-                vars(layer).clear()
-                vars(layer).update(own, _attributes=attributes)
-            raise
-        finally:
-            _context.names = names
+                if build is Layer.build:
+                    self.built = True  # layers inside are built as they are called
+                elif _shapes_asked(build):
+                    self.build(**shapes)
+                else:
+                    self.build(shapes)
 
     def _shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What ``build`` is given: the shape of the first argument or, where it asks for several, each by its name."""
@@ -317,6 +400,13 @@ class Layer(Configured):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._expect_started()
+        if self.built or _context.names:
+            return self._apply(args, kwargs)
+        with tracing, undone_on_error(self):
+            return self._apply(args, kwargs)
+
+    def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The outputs for symbolic tensors, tensors of a graph, or arrays."""
         if has_symbolic(args) or (kwargs and has_symbolic(kwargs)):
             self._build_once(self._shapes(args, kwargs))
             outputs = record(self, args, kwargs)
@@ -374,7 +464,8 @@ class Layer(Configured):
         return arrays
 
     def _run(self, graph: Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        graph.depend(self, "_trainable")
+        if not graph.eager:
+            graph.guard_on(self, *(self._inside() if not _context.names else ()))
         accepted = _accepted(type(self).call)
         training = kwargs.get("training")
         if training is None:

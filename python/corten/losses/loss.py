@@ -174,6 +174,9 @@ class Loss(Configured):
         return on_tensors(self._reduced, y_true, y_pred, sample_weight)
 
     def _reduced(self, y_true: Any, y_pred: Any, weights: Any) -> Any:
+        graph = current_graph()
+        if graph is not None:
+            graph.guard_on(self)
         if weights is not None and y_true.ndim == y_pred.ndim == 1:
             # Predictions without an axis of their own: each still is a sample with a weight.
             y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)

@@ -33,6 +33,7 @@ def _in_a_step(method: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         graph = current_graph()
         if graph is not None:
+            graph.guard_on(self)
             return method(self, *(_tensor(graph, v) for v in args), **{k: _tensor(graph, v) for k, v in kwargs.items()})
         with Graph(eager=True) as graph:
             result = wrapper(self, *args, **kwargs)

@@ -9,6 +9,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from corten.configured import Itself
 from corten.models.data import column, kind_of
 from corten.models.step import Steps, run_eagerly
 from corten.tensor import Operand, current_graph, has_symbolic, map_nested
@@ -25,6 +26,8 @@ class _Place:
 
 def _value(leaf: Any) -> Any:
     """What tells one fixed argument from another: 0.0 from -0.0, but not NaN from NaN; and a set as it is now."""
+    if isinstance(leaf, Operand):
+        return Itself(leaf)  # tensors compare element by element
     return leaf.hex() if isinstance(leaf, float) else frozenset(leaf) if isinstance(leaf, set) else leaf
 
 

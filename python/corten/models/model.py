@@ -11,7 +11,7 @@ from corten.errors import ShapeError
 from corten.layers.layer import Layer, snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
-from corten.tensor import Graph, SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested
+from corten.tensor import SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested
 
 __all__ = ["Model"]
 
@@ -43,6 +43,8 @@ class Model(Trainer, Layer):
         # The model itself decides what to make of integers.
         self.autocast = False
         self._start_trainer()
+
+    _inconsequential = Layer._inconsequential | {"compiled", "run_eagerly", "stop_training"}
 
     @property
     def input_dtype(self) -> str:
@@ -78,22 +80,6 @@ class Model(Trainer, Layer):
         raise ValueError(
             f"get_layer: no layer {name!r} in {self.name!r}; there are {[layer.name for layer in self.layers]}"
         )
-
-    def build(self, input_shape: Any = None) -> None:
-        """Creates the weights by tracing ``call`` once on inputs of ``input_shape``."""
-        if input_shape is None or type(self).call is Layer.call:
-            return
-        with Graph() as graph:
-            shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-            trial = [graph.input([2 if size is None else size for size in shape]) for shape in shapes]
-            self.call(trial if isinstance(input_shape, list) else trial[0])
-        self.built = True
-
-    def _build_once(self, shapes: Any) -> None:
-        # A subclassed model's layers build themselves when they are called.
-        if type(self).build is not Model.build:
-            super()._build_once(shapes)
-        self.built = True
 
     def _fit(self, symbol: SymbolicTensor, tensor: Any) -> Any:
         """A tensor as the model's input promised it: dtype and shape."""

@@ -110,12 +110,14 @@ class Sequential(Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the weights for inputs of ``input_shape`` (with the batch first)."""
-        if self._functional is None and input_shape is not None:
-            if not self._layers:
-                raise ValueError(f"{self.name!r} has no layers")
-            dtype = self._layers[0].input_dtype
-            self._begin((None, *tuple(input_shape)[1:]), dtype)
-            object.__setattr__(self, "_promised", False)
+        if self._functional is not None:
+            return
+        if not self._layers:
+            raise ValueError(f"{self.name!r} has no layers")
+        if input_shape is None:
+            raise ValueError(f"build of {self.name!r}: expected an input shape such as (None, 4), got None")
+        self._begin((None, *tuple(input_shape)[1:]), self._layers[0].input_dtype)
+        object.__setattr__(self, "_promised", False)
 
     def _begin(self, shape: tuple[int | None, ...], dtype: str) -> None:
         """Applies all layers anew, to an input of ``shape``; if one refuses, all is as it was."""

@@ -28,7 +28,7 @@ class Step:
             leaves = [graph.input(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
             outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
             outputs = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf), outputs)
-        self._premises = graph.premises
+        self._guards = list(graph.guards.values())
         self.program = graph.compile(leaves, flatten(outputs))
         self.specs = self.program.outputs
         # Numbers in the place of tensors, for these would keep the graph alive.
@@ -38,8 +38,8 @@ class Step:
 
     @property
     def valid(self) -> bool:
-        """Whether what the trace looked at beside its arguments (frozen layers, schedules) is as it was."""
-        return all(getattr(thing, attribute) == value for thing, attribute, value in self._premises)
+        """Whether the attributes of all that the trace went through (layers, losses, ...) are as they were."""
+        return all(thing._changes == changes for thing, changes in self._guards)
 
     def fill(self, targets: Sequence[Array]) -> Any:
         """``targets``, one for each output, in the structure of what the function returned."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import numbers
 import os
@@ -13,6 +14,7 @@ import numpy as np
 
 from corten import metrics, ops, optimizers
 from corten.callbacks import Callback, CallbackList, History
+from corten.layers.layer import undone_on_error
 from corten.models.compiled import CompiledLoss, CompiledMetrics
 from corten.models.data import (
     Batches,
@@ -25,7 +27,7 @@ from corten.models.data import (
 )
 from corten.models.step import Step, Steps, run_eagerly
 from corten.random import draw_seed
-from corten.tensor import SymbolicTensor, Variable, flatten, map_nested
+from corten.tensor import SymbolicTensor, Variable, flatten, map_nested, tracing
 
 __all__ = ["Trainer"]
 
@@ -245,13 +247,22 @@ class Trainer:
 
         step = self._steps.get(key())
         if step is None:
-            step = self._steps.trace(key, functools.partial(self._call_step, mode), chunk.structure, shapes, kinds)
+            with tracing, self._undone_on_error():
+                step = self._steps.trace(key, functools.partial(self._call_step, mode), chunk.structure, shapes, kinds)
         return step
+
+    def _undone_on_error(self) -> contextlib.AbstractContextManager[None]:
+        """Where a step is refused, what it built (weights, slots, metrics) for these data is forgotten."""
+        compiled = [self.optimizer, self._compiled_loss, self._compiled_metrics, self._loss_tracker]
+        given = [] if self._compiled_metrics is None else flatten(list(self._compiled_metrics.given))
+        objects = [thing for thing in (*compiled, *given) if hasattr(thing, "__dict__") and not isinstance(thing, type)]
+        return undone_on_error(self, *objects)
 
     def _run_eagerly(self, mode: str, chunk: Chunk, index: int) -> Any:
         rows = slice(chunk.start + index * chunk.batch, chunk.start + (index + 1) * chunk.batch)
         batch = [column[rows] if chunk.rows is None else column[chunk.rows[rows]] for column in chunk.columns]
-        return run_eagerly(functools.partial(self._call_step, mode), chunk.structure, batch, self._kinds(chunk))
+        with tracing, self._undone_on_error():
+            return run_eagerly(functools.partial(self._call_step, mode), chunk.structure, batch, self._kinds(chunk))
 
     def _run_logged(self, mode: str, chunk: Chunk, budget: float) -> Iterator[tuple[int, dict[str, float]]]:
         """Runs all steps of a chunk; now and then gives how many are done and the latest logs."""

@@ -27,6 +27,7 @@ __all__ = [
     "exp",
     "expm1",
     "floor",
+    "floor_divide",
     "greater",
     "greater_equal",
     "identity",
@@ -45,6 +46,7 @@ __all__ = [
     "logical_xor",
     "maximum",
     "minimum",
+    "mod",
     "multiply",
     "negative",
     "not_equal",
@@ -131,6 +133,28 @@ def power(x1: Any, x2: Any) -> Any:
     if isinstance(x2, (int, float)) and x2 == 2:
         return _unary("square", x1)
     return _binary("power", x1, x2)
+
+
+@symbolic
+def floor_divide(x1: Any, x2: Any) -> Any:
+    """The largest integer not above ``x1 / x2``, as ``x1 // x2`` in Python; its gradient is zero.
+
+    >>> from corten import ops
+    >>> ops.floor_divide([7, -7], 2)
+    array([ 3., -4.], dtype=float32)
+    """
+    return _binary("floor_divide", x1, x2)
+
+
+@symbolic
+def mod(x1: Any, x2: Any) -> Any:
+    """``x1 - x2 floor(x1 / x2)``, with the sign of ``x2``, as ``x1 % x2`` in Python; NaN where ``x2`` is zero.
+
+    >>> from corten import ops
+    >>> ops.mod([7, -7], 3)
+    array([1., 2.], dtype=float32)
+    """
+    return _binary("remainder", x1, x2)
 
 
 @symbolic

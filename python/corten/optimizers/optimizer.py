@@ -110,8 +110,6 @@ class Optimizer(Configured):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
-        #: Counts what a traced step depends on: a step traced at another version must be traced anew.
-        self.version = 0
         self._iterations = Variable(np.int32(0), dtype="int32", trainable=False, name="iteration")
         self._learning_rate: Variable | LearningRateSchedule | Callable[[], Any] = self._rate(learning_rate)
         self._known: dict[int, Variable] = {}
@@ -164,7 +162,6 @@ class Optimizer(Configured):
             self._learning_rate.assign(new.numpy())
         else:
             self._learning_rate = new
-            self.version += 1
 
     @property
     def variables(self) -> list[Variable]:
@@ -305,7 +302,9 @@ class Optimizer(Configured):
 
     def _apply(self, graph: Graph, grads: Sequence[Any], variables: list[Variable]) -> None:
         self.build(variables)
-        graph.depend(self, "version")
+        graph.guard_on(self)
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            graph.guard_on(self._learning_rate)
         pairs = [(graph.tensor(g), v) for g, v in zip(grads, variables, strict=True) if g is not None]
         for gradient, variable in pairs:
             if gradient.shape != variable.shape:

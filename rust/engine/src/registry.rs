@@ -36,6 +36,8 @@ const OPS: &[(&str, Make)] = &[
     ("maximum", ops::elementwise::make_maximum),
     ("minimum", ops::elementwise::make_minimum),
     ("power", ops::elementwise::make_power),
+    ("floor_divide", ops::elementwise::make_floor_divide),
+    ("remainder", ops::elementwise::make_remainder),
     ("equal", ops::elementwise::make_equal),
     ("not_equal", ops::elementwise::make_not_equal),
     ("less", ops::elementwise::make_less),

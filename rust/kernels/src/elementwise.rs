@@ -24,12 +24,51 @@ pub enum Binary {
     /// The smaller; NaN where either is NaN.
     Minimum,
     Power,
+    /// The largest integer not above the quotient, as Python's `//`.
+    FloorDivide,
+    /// What that leaves over, with the sign of the divisor, as Python's `%`; NaN where the divisor is zero.
+    Remainder,
     Equal,
     NotEqual,
     Less,
     LessEqual,
     Greater,
     GreaterEqual,
+}
+
+/// `a % b` as Python has it. Exact: the quotient never rounds.
+fn remainder(a: f32, b: f32) -> f32 {
+    let rest = a % b;
+    match rest == 0.0 {
+        true => rest.copysign(b),
+        false if (rest < 0.0) != (b < 0.0) => rest + b,
+        false => rest,
+    }
+}
+
+/// `a // b` as Python and NumPy have it: by way of the remainder, for `a / b` may round up to a whole number.
+fn floor_divide(a: f32, b: f32) -> f32 {
+    if b == 0.0 {
+        return a / b;
+    }
+    let rest = a % b;
+    let quotient = (a - rest) / b;
+    let quotient = if rest != 0.0 && (rest < 0.0) != (b < 0.0) { quotient - 1.0 } else { quotient };
+    match quotient == 0.0 {
+        true => 0.0f32.copysign(a / b),
+        // Whole but for its last rounding.
+        false => quotient.round(),
+    }
+}
+
+/// A function of two numbers that has no vector form, lane by lane.
+#[inline(always)]
+fn by_lane<S: Simd>(s: S, a: S::F, b: S::F, f: fn(f32, f32) -> f32) -> S::F {
+    let (mut lanes, divisors) = (s.to_array(a), s.to_array(b));
+    for (lane, divisor) in lanes.iter_mut().zip(divisors).take(S::LANES) {
+        *lane = f(*lane, divisor);
+    }
+    s.load(&lanes)
 }
 
 impl Lane2 for Binary {
@@ -44,6 +83,8 @@ impl Lane2 for Binary {
             Binary::Maximum => s.max(a, b),
             Binary::Minimum => s.min(a, b),
             Binary::Power => math::power(s, a, b),
+            Binary::FloorDivide => by_lane(s, a, b, floor_divide),
+            Binary::Remainder => by_lane(s, a, b, remainder),
             Binary::Equal => s.select(s.eq(a, b), one, zero),
             Binary::NotEqual => s.select(s.eq(a, b), zero, one),
             Binary::Less => s.select(s.lt(a, b), one, zero),
@@ -75,7 +116,10 @@ pub fn binary(
             _ => {}
         }
     }
-    let cost = if op == Binary::Power { POWER_COST } else { COST };
+    let cost = match op {
+        Binary::Power | Binary::FloorDivide | Binary::Remainder => POWER_COST,
+        _ => COST,
+    };
     let plan = &plan;
     threads::for_each_chunk(out, CHUNK, CHUNK * cost, |i, out| {
         isa.run(BinaryChunk { op, plan, a, b, start: i * CHUNK, out });
@@ -127,6 +171,8 @@ impl Kernel for BinaryChunk<'_> {
             Binary::Maximum => self.rows(s, Binary::Maximum),
             Binary::Minimum => self.rows(s, Binary::Minimum),
             Binary::Power => self.rows(s, Binary::Power),
+            Binary::FloorDivide => self.rows(s, Binary::FloorDivide),
+            Binary::Remainder => self.rows(s, Binary::Remainder),
             Binary::Equal => self.rows(s, Binary::Equal),
             Binary::NotEqual => self.rows(s, Binary::NotEqual),
             Binary::Less => self.rows(s, Binary::Less),
@@ -206,7 +252,7 @@ impl Kernel for ChooseChunk<'_> {
 mod tests {
     use super::*;
 
-    const ALL: [Binary; 13] = [
+    const ALL: [Binary; 15] = [
         Binary::Add,
         Binary::Subtract,
         Binary::Multiply,
@@ -214,6 +260,8 @@ mod tests {
         Binary::Maximum,
         Binary::Minimum,
         Binary::Power,
+        Binary::FloorDivide,
+        Binary::Remainder,
         Binary::Equal,
         Binary::NotEqual,
         Binary::Less,
@@ -244,6 +292,16 @@ mod tests {
                 }
             }
             Binary::Power => a.powf(b),
+            // Quotients of numbers with few digits are exact in float64.
+            Binary::FloorDivide => (f64::from(a) / f64::from(b)).floor() as f32,
+            Binary::Remainder => {
+                let (a, b) = (f64::from(a), f64::from(b));
+                match b.is_infinite() && a.is_finite() {
+                    true if a == 0.0 || (a < 0.0) == (b < 0.0) => a as f32,
+                    true => b as f32,
+                    false => (a - (a / b).floor() * b) as f32,
+                }
+            }
             Binary::Equal => f32::from(a == b),
             Binary::NotEqual => f32::from(a != b),
             Binary::Less => f32::from(a < b),
@@ -314,6 +372,36 @@ mod tests {
                         .collect();
                     assert!(same(&out, &want), "{op:?} {a_shape:?} {b_shape:?} {}", isa.name());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn quotients_and_remainders_are_pythons() {
+        // (a, b, a // b, a % b) as Python and NumPy have them.
+        let cases = [
+            (7.0, 2.0, 3.0, 1.0),
+            (-7.0, 2.0, -4.0, 1.0),
+            (7.0, -2.0, -4.0, -1.0),
+            (-7.0, -2.0, 3.0, -1.0),
+            // 1 / 0.1f is 10 when rounded, but 0.1f is above 0.1.
+            (1.0, 0.1, 9.0, 1.0 % 0.1f32),
+            (16_777_215.0, 2.0, 8_388_607.0, 1.0),
+            (0.0, 3.0, 0.0, 0.0),
+            (5.0, f32::INFINITY, 0.0, 5.0),
+            (-5.0, f32::INFINITY, -1.0, f32::INFINITY),
+            (5.0, 0.0, f32::INFINITY, f32::NAN),
+            (0.0, 0.0, f32::NAN, f32::NAN),
+            (f32::NAN, 2.0, f32::NAN, f32::NAN),
+            (f32::INFINITY, 2.0, f32::NAN, f32::NAN),
+        ];
+        let column = |f: fn(&(f32, f32, f32, f32)) -> f32| cases.iter().map(f).collect::<Vec<f32>>();
+        let (a, b) = (column(|case| case.0), column(|case| case.1));
+        for (op, want) in [(Binary::FloorDivide, column(|case| case.2)), (Binary::Remainder, column(|case| case.3))] {
+            for isa in Isa::available() {
+                let mut out = vec![9.0; a.len()];
+                binary(isa, op, (&a, &[a.len()]), (&b, &[a.len()]), (&mut out, &[a.len()]));
+                assert!(same(&out, &want), "{op:?} {out:?} {want:?} {}", isa.name());
             }
         }
     }

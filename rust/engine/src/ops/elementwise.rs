@@ -57,6 +57,8 @@ makers! {
     make_maximum, "maximum", Maximum;
     make_minimum, "minimum", Minimum;
     make_power, "power", Power;
+    make_floor_divide, "floor_divide", FloorDivide;
+    make_remainder, "remainder", Remainder;
     make_equal, "equal", Equal;
     make_not_equal, "not_equal", NotEqual;
     make_less, "less", Less;
@@ -73,6 +75,8 @@ pub(crate) fn binary(graph: &mut Graph, kind: Kind, a: Value, b: Value) -> Resul
         Kind::Multiply => "multiply",
         Kind::Divide => "divide",
         Kind::Power => "power",
+        Kind::FloorDivide => "floor_divide",
+        Kind::Remainder => "remainder",
         Kind::Equal => "equal",
         Kind::Less => "less",
         Kind::LessEqual => "less_equal",
@@ -143,7 +147,14 @@ impl Op for Binary {
                     let slope = binary(graph, Kind::Multiply, y, log)?;
                     binary(graph, Kind::Multiply, dy, slope)?
                 }
-                // Comparisons are flat.
+                // a - b floor(a / b), whose last factor is flat.
+                (Kind::Remainder, 0) => dy,
+                (Kind::Remainder, _) => {
+                    let quotient = binary(graph, Kind::FloorDivide, a, b)?;
+                    let part = binary(graph, Kind::Multiply, dy, quotient)?;
+                    activation::negative(graph, part)?
+                }
+                // Comparisons and whole quotients are flat.
                 _ => continue,
             };
             found[side] = Some(unbroadcast(graph, d, at.inputs[side])?);
