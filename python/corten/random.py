@@ -15,7 +15,7 @@ import numpy as np
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.tensor import Variable, current_graph, push
+from corten.tensor import Variable, current_graph, push, tracing
 
 __all__ = [
     "SeedGenerator",
@@ -65,8 +65,9 @@ def set_state(state: dict[str, int]) -> None:
 
 def draw_seed() -> int:
     """A new seed of 31 bits, a function of the global seed and of how many were drawn before."""
-    _state["drawn"] += 1
-    return _seed_number(_state["drawn"])
+    with tracing:
+        _state["drawn"] += 1
+        return _seed_number(_state["drawn"])
 
 
 def _seed_number(index: int) -> int:
@@ -104,8 +105,9 @@ class SeedGenerator:
 
     def next(self) -> Any:
         """The state for this use; the next use gets another."""
-        state = self.state.value
-        self.state.assign(push("increment", [state], by=1)[0])
+        with tracing:
+            state = self.state.value
+            self.state.assign(push("increment", [state], by=1)[0])
         return state
 
 

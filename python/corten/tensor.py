@@ -23,6 +23,7 @@ from corten._core import has_symbolic
 __all__ = [
     "Graph",
     "Operand",
+    "StandIn",
     "SymbolicTensor",
     "Tensor",
     "Variable",
@@ -34,6 +35,7 @@ __all__ = [
     "push",
     "symbolic",
     "tracing",
+    "values",
 ]
 
 Array = NDArray[Any]
@@ -421,17 +423,32 @@ def assign(variables: Sequence[Variable], values: Sequence[Any]) -> None:
     _core.assign([variable.core for variable in variables], arrays)
 
 
+def values(variables: Sequence[Variable]) -> list[Array]:
+    """Copies of what the variables hold, all of one moment: an assignment or a step in another thread is not torn."""
+    return _core.values([variable.core for variable in variables])
+
+
 def current_graph() -> Graph | None:
     """The graph that ops called now, by this thread, are pushed to, if any."""
     return cast("Graph | None", _core.current())
 
 
-class Graph(_core.Entered):
-    """Ops applied to values; within ``with graph:`` ops are pushed to it."""
+#: Gives the variable that a graph uses in the place of another, or that itself.
+StandIn = Callable[[Variable], Variable]
 
-    def __init__(self, eager: bool = False) -> None:
+
+class Graph(_core.Entered):
+    """Ops applied to values; within ``with graph:`` ops are pushed to it.
+
+    Args:
+        eager: whether each op is computed as it is pushed.
+        stand_in: variable -> the variable that is read and assigned in its place.
+    """
+
+    def __init__(self, eager: bool = False, stand_in: StandIn | None = None) -> None:
         self.core = _core.Graph(eager)
         self.eager = eager
+        self._stand_in = stand_in
         self._variables: dict[int, Tensor] = {}
         self._assigned: dict[int, tuple[Variable, Tensor]] = {}
         self._read: dict[int, Tensor] = {}
@@ -455,6 +472,8 @@ class Graph(_core.Entered):
         A value that was assigned is a new beginning, as a variable's value always is: no gradient passes back to what
         it was computed from, so that two optimizers in one step do not differentiate each other's updates.
         """
+        if self._stand_in is not None:
+            variable = self._stand_in(variable)
         assigned = self._assigned.get(variable.core.id)
         if assigned is not None:
             read = self._read.get(variable.core.id)
@@ -467,6 +486,8 @@ class Graph(_core.Entered):
         return tensor
 
     def assign(self, variable: Variable, value: Any) -> None:
+        if self._stand_in is not None:
+            variable = self._stand_in(variable)
         tensor = self.tensor(value, variable.dtype)
         if tensor.shape != variable.shape or tensor.dtype != variable.dtype:
             raise ValueError(

@@ -31,6 +31,7 @@ from corten.tensor import (
     record,
     tracing,
     trial,
+    values,
 )
 
 __all__ = ["Layer", "auto_name", "reset_names"]
@@ -73,9 +74,9 @@ _context = _Context()
 
 @contextlib.contextmanager
 def undone_on_error(*things: Any) -> Iterator[None]:
-    """Where the block fails, ``things`` and the layers inside them get back the attributes that they had.
+    """Where the block fails, ``things`` get back the attributes that they had, and lists and dicts their items.
 
-    Lists and dicts among these get back their items. What one thread undoes must be nobody else's: hold ``tracing``.
+    What one thread undoes must be nobody else's: hold ``tracing``.
     """
     saved: list[tuple[dict[str, Any], dict[str, Any]]] = []
     items: list[tuple[Any, Any]] = []
@@ -92,10 +93,9 @@ def undone_on_error(*things: Any) -> Iterator[None]:
             save(item)
 
     for thing in things:
-        for holder in thing._inside() if isinstance(thing, Layer) else [thing]:
-            saved.append((vars(holder), dict(vars(holder))))
-            for value in vars(holder).values():
-                save(value)
+        saved.append((vars(thing), dict(vars(thing))))
+        for value in vars(thing).values():
+            save(value)
     try:
         yield
     except BaseException:
@@ -120,7 +120,7 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
         if self._being_built:
             build(self, *args, **kwargs)  # called as super().build()
             return
-        with tracing, undone_on_error(self):
+        with tracing, undone_on_error(self, *self._unbuilt()):
             was_built, weights = self.built, len(self._weights)
             names, _context.names = _context.names, (*_context.names, self.name)
             object.__setattr__(self, "_being_built", True)
@@ -292,7 +292,7 @@ class Layer(Configured):
 
     def get_weights(self) -> list[Array]:
         """Copies of the weights, in the order of :attr:`weights`."""
-        return [weight.numpy() for weight in self.weights]
+        return values(self.weights)
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets all weights: all of them or, if any does not fit (``TypeError``, ``ValueError``), none."""
@@ -357,7 +357,7 @@ class Layer(Configured):
         self._expect_started()
         if input_shape is None:
             raise ValueError(f"build of {self.name!r}: expected an input shape such as (None, 4), got None")
-        with tracing, undone_on_error(self):
+        with tracing, undone_on_error(self, *self._unbuilt()):
             if self._contents().layers and type(self).call is not Layer.call:
                 with Graph() as graph:
                     dtype = self.input_dtype
@@ -402,7 +402,7 @@ class Layer(Configured):
         self._expect_started()
         if self.built or _context.names:
             return self._apply(args, kwargs)
-        with tracing, undone_on_error(self):
+        with tracing, undone_on_error(*self._unbuilt()):
             return self._apply(args, kwargs)
 
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -590,6 +590,10 @@ class Layer(Configured):
                 inside[id(layer)] = layer
                 left.extend(layer._sublayers())
         return list(inside.values())
+
+    def _unbuilt(self) -> list[Layer]:
+        """Those of :meth:`_inside` that are not built: what a first call changes."""
+        return [layer for layer in self._inside() if not layer.built]
 
     # --- configuration -------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from corten import initializers
 from corten.configured import Configured
-from corten.tensor import Graph, Tensor, Variable, assign, current_graph
+from corten.tensor import Graph, Tensor, Variable, assign, current_graph, tracing
 
 __all__ = ["Metric"]
 
@@ -35,7 +35,8 @@ def _in_a_step(method: Callable[..., Any]) -> Callable[..., Any]:
         if graph is not None:
             graph.guard_on(self)
             return method(self, *(_tensor(graph, v) for v in args), **{k: _tensor(graph, v) for k, v in kwargs.items()})
-        with Graph(eager=True) as graph:
+        # Where several threads count at once, everything counts.
+        with tracing, Graph(eager=True) as graph:
             result = wrapper(self, *args, **kwargs)
             number = _number(result)
             graph.finish()

@@ -49,7 +49,10 @@ def pack(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
 
 
 def column(value: Any, what: str) -> Array:
-    """``value`` as an array that the engine can take batches from: float32, float64, uint8, int32 or int64."""
+    """``value`` as an array that the engine can take batches from: float32, float64, uint8, int32 or int64.
+
+    Integers beyond int32 (amounts, times in milliseconds) become floats, for as indices they could not be used.
+    """
     if hasattr(value, "to_numpy") and not isinstance(value, np.ndarray):
         value = value.to_numpy()
     if isinstance(value, np.ma.MaskedArray):
@@ -65,10 +68,11 @@ def column(value: Any, what: str) -> Array:
         dtype: Any = np.float64 if size == 8 else np.float32
     elif kind == "b" or (kind == "u" and size == 1):
         dtype = np.uint8
-    elif kind == "u" and size == 8 and array.size and array.max() > 2**63 - 1:
-        raise IndexError(f"{what}: integers must fit into int32, got {array.max()}")
+    elif size <= 2 or (kind == "i" and size == 4):
+        dtype = np.int32
     else:
-        dtype = np.int32 if size <= 2 or (kind == "i" and size == 4) else np.int64
+        beyond = array.size and (array.max() > 2**31 - 1 or array.min() < -(2**31))
+        dtype = np.float64 if beyond else np.int64
     return native(array, dtype)
 
 

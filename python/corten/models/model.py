@@ -11,7 +11,7 @@ from corten.errors import ShapeError
 from corten.layers.layer import Layer, snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
-from corten.tensor import SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested
+from corten.tensor import SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested, values
 
 __all__ = ["Model"]
 
@@ -116,7 +116,8 @@ class Model(Trainer, Layer):
             raise ValueError(f"save_weights: {self.name!r} is not built yet; call it on data first")
         if not overwrite and Path(filepath).exists():
             raise FileExistsError(f"save_weights: {os.fspath(filepath)!r} exists; overwrite=True replaces it")
-        safetensors.save_file({name: weight.numpy() for name, weight in named_weights(self).items()}, filepath)
+        named = named_weights(self)
+        safetensors.save_file(dict(zip(named, values(list(named.values())), strict=True)), filepath)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Reads weights that :meth:`save_weights` wrote for a model of the same layers in the same order.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from corten.tensor import Array, Graph, flatten, map_nested, tracing
+from corten.tensor import Array, Graph, StandIn, flatten, map_nested, tracing
 
 __all__ = ["Step", "Steps", "run_eagerly"]
 
@@ -19,12 +19,18 @@ class Step:
         function: takes and returns nested tensors.
         structure: the nested argument, with positions in ``shapes`` as leaves (None stays None).
         shapes, kinds: of each leaf.
+        stand_in: see :class:`Graph`.
     """
 
     def __init__(
-        self, function: Callable[[Any], Any], structure: Any, shapes: Sequence[Sequence[int]], kinds: Sequence[str]
+        self,
+        function: Callable[[Any], Any],
+        structure: Any,
+        shapes: Sequence[Sequence[int]],
+        kinds: Sequence[str],
+        stand_in: StandIn | None = None,
     ) -> None:
-        with Graph() as graph:
+        with Graph(stand_in=stand_in) as graph:
             leaves = [graph.input(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
             outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
             outputs = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf), outputs)
@@ -66,17 +72,24 @@ class Steps:
         structure: Any,
         shapes: Sequence[Sequence[int]],
         kinds: Sequence[str],
+        stand_in: StandIn | None = None,
     ) -> Step:
         """Traces a step and keeps it; ``key`` is asked afterwards, for a trace may build what identifies it."""
         with tracing:
-            step = Step(function, structure, shapes, kinds)
+            step = Step(function, structure, shapes, kinds, stand_in)
             self._kept = [*self._kept[-31:], (key(), step)]
         return step
 
 
-def run_eagerly(function: Callable[[Any], Any], structure: Any, arrays: Sequence[Array], kinds: Sequence[str]) -> Any:
+def run_eagerly(
+    function: Callable[[Any], Any],
+    structure: Any,
+    arrays: Sequence[Array],
+    kinds: Sequence[str],
+    stand_in: StandIn | None = None,
+) -> Any:
     """The same as a step, op by op: arrays in the structure of what ``function`` returned."""
-    with tracing, Graph(eager=True) as graph:
+    with tracing, Graph(eager=True, stand_in=stand_in) as graph:
         leaves = [graph.constant(_cast(array, kind)) for array, kind in zip(arrays, kinds, strict=True)]
         outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
         results = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf).numpy(), outputs)

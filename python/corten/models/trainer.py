@@ -6,6 +6,7 @@ import contextlib
 import functools
 import numbers
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ import numpy as np
 
 from corten import metrics, ops, optimizers
 from corten.callbacks import Callback, CallbackList, History
+from corten.errors import ShapeError
 from corten.layers.layer import undone_on_error
 from corten.models.compiled import CompiledLoss, CompiledMetrics
 from corten.models.data import (
@@ -27,7 +29,7 @@ from corten.models.data import (
 )
 from corten.models.step import Step, Steps, run_eagerly
 from corten.random import draw_seed
-from corten.tensor import SymbolicTensor, Variable, flatten, map_nested, tracing
+from corten.tensor import Graph, StandIn, SymbolicTensor, Variable, assign, flatten, map_nested, tracing, values
 
 __all__ = ["Trainer"]
 
@@ -35,6 +37,31 @@ Result = TypeVar("Result")
 
 #: Seconds of native work between two looks at Python: at signals, and at the progress bar.
 PAUSE = 0.1
+
+
+class _Usage:
+    """Who is training and who is evaluating a model: what their threads must not do to one another's counts."""
+
+    #: (process, token) of the training that goes on; set on the object while it does.
+    training: tuple[int, object]
+
+    def __init__(self) -> None:
+        #: How many evaluations of this thread are open, one called from a callback of another.
+        self.depth = 0
+        #: Stand-ins for the metrics' variables, by the variables' ids: what is evaluated during training counts here.
+        self.apart: dict[int, Variable] = {}
+        self._lock = (os.getpid(), threading.RLock())
+
+    def evaluation(self) -> Any:
+        """The lock of who evaluates. What a thread of the parent held is not held in a forked child."""
+        with tracing:
+            if self._lock[0] != os.getpid():
+                self._lock, self.depth = (os.getpid(), threading.RLock()), 0
+        return self._lock[1]
+
+    def in_training(self) -> bool:
+        """Whether this process trains the model now."""
+        return bool(vars(self).get("training", (0,))[0] == os.getpid())
 
 
 class Trainer:
@@ -47,6 +74,7 @@ class Trainer:
     losses: list[Any]
     _contents: Callable[[], Any]
     _expect_started: Callable[[], None]
+    _unbuilt: Callable[[], list[Any]]
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -60,6 +88,7 @@ class Trainer:
 
     def _start_trainer(self) -> None:
         object.__setattr__(self, "_steps", Steps())
+        object.__setattr__(self, "_usage", _Usage())
         object.__setattr__(self, "_compiled_loss", None)
         object.__setattr__(self, "_compiled_metrics", None)
         object.__setattr__(self, "_loss_tracker", metrics.Mean(name="loss"))
@@ -70,6 +99,7 @@ class Trainer:
         object.__setattr__(self, "history", None)
 
     _steps: Steps
+    _usage: _Usage
     _compiled_loss: CompiledLoss | None
     _compiled_metrics: CompiledMetrics | None
     _loss_tracker: metrics.Mean
@@ -115,6 +145,7 @@ class Trainer:
         self.stop_training = False
         self.compiled = True
         self._steps.clear()
+        self._usage.apart.clear()
 
     @property
     def metrics(self) -> list[Any]:
@@ -145,6 +176,15 @@ class Trainer:
         """Empties all metrics."""
         for metric in self.metrics:
             metric.reset_state()
+
+    def _reset(self, stand_in: StandIn | None) -> None:
+        """Empties all metrics, or the stand-ins for their variables."""
+        if stand_in is None:
+            self.reset_metrics()
+            return
+        with tracing, Graph(eager=True, stand_in=stand_in) as graph:
+            self.reset_metrics()
+            graph.finish()
 
     # --- one step: these may be overridden -----------------------------------------------------------------------
 
@@ -236,42 +276,49 @@ class Trainer:
                     kinds[index] = symbol.dtype
         return kinds
 
-    def _step(self, mode: str, chunk: Chunk) -> Step:
+    def _step(self, mode: str, chunk: Chunk, stand_in: StandIn | None = None) -> Step:
         kinds = self._kinds(chunk)
         shapes = [(chunk.batch, *column.shape[1:]) for column in chunk.columns]
 
         def key() -> Any:
             # Predicting does not depend on what is trained.
             state = None if mode == "predict" else (*(v.core.id for v in self.trainable_variables), id(self.optimizer))
-            return mode, str(chunk.structure), tuple(zip(shapes, kinds, strict=True)), state
+            return mode, stand_in is None, str(chunk.structure), tuple(zip(shapes, kinds, strict=True)), state
 
         step = self._steps.get(key())
         if step is None:
-            with tracing, self._undone_on_error():
-                step = self._steps.trace(key, functools.partial(self._call_step, mode), chunk.structure, shapes, kinds)
+            with tracing, self._undone_on_error(mode):
+                function = functools.partial(self._call_step, mode)
+                step = self._steps.trace(key, function, chunk.structure, shapes, kinds, stand_in)
         return step
 
-    def _undone_on_error(self) -> contextlib.AbstractContextManager[None]:
+    def _undone_on_error(self, mode: str) -> contextlib.AbstractContextManager[None]:
         """Where a step is refused, what it built (weights, slots, metrics) for these data is forgotten."""
-        compiled = [self.optimizer, self._compiled_loss, self._compiled_metrics, self._loss_tracker]
-        given = [] if self._compiled_metrics is None else flatten(list(self._compiled_metrics.given))
-        objects = [thing for thing in (*compiled, *given) if hasattr(thing, "__dict__") and not isinstance(thing, type)]
-        return undone_on_error(self, *objects)
+        objects: list[Any] = list(self._unbuilt())
+        if mode != "predict":
+            compiled_metrics = self._compiled_metrics
+            given = [] if compiled_metrics is None else flatten(list(compiled_metrics.given))
+            objects += [one for one in (self._compiled_loss, compiled_metrics, self.optimizer) if one is not None]
+            objects += [one for one in given if isinstance(one, metrics.Metric)]
+        return undone_on_error(*objects)
 
-    def _run_eagerly(self, mode: str, chunk: Chunk, index: int) -> Any:
+    def _run_eagerly(self, mode: str, chunk: Chunk, index: int, stand_in: StandIn | None = None) -> Any:
         rows = slice(chunk.start + index * chunk.batch, chunk.start + (index + 1) * chunk.batch)
         batch = [column[rows] if chunk.rows is None else column[chunk.rows[rows]] for column in chunk.columns]
-        with tracing, self._undone_on_error():
-            return run_eagerly(functools.partial(self._call_step, mode), chunk.structure, batch, self._kinds(chunk))
+        with tracing, self._undone_on_error(mode):
+            function = functools.partial(self._call_step, mode)
+            return run_eagerly(function, chunk.structure, batch, self._kinds(chunk), stand_in)
 
-    def _run_logged(self, mode: str, chunk: Chunk, budget: float) -> Iterator[tuple[int, dict[str, float]]]:
+    def _run_logged(
+        self, mode: str, chunk: Chunk, budget: float, stand_in: StandIn | None = None
+    ) -> Iterator[tuple[int, dict[str, float]]]:
         """Runs all steps of a chunk; now and then gives how many are done and the latest logs."""
         if self.run_eagerly:
             for index in range(chunk.steps):
-                logs = self._run_eagerly(mode, chunk, index)
+                logs = self._run_eagerly(mode, chunk, index, stand_in)
                 yield index + 1, {name: _logged(value) for name, value in logs.items()}
             return
-        step = self._step(mode, chunk)
+        step = self._step(mode, chunk, stand_in)
         targets = [np.zeros((chunk.steps, *shape), dtype) for shape, dtype in step.specs]
         done = 0
         while done < chunk.steps:
@@ -482,7 +529,7 @@ class Trainer:
         data = batches_of(x, y, sample_weight, batch_size, steps)
         _expect_rows(data, "evaluate")
         watchers = self._callbacks(callbacks, verbose, steps=steps or data.steps)
-        logs = self._evaluate(data, watchers)
+        logs = self._evaluating(lambda stand_in: self._evaluate(data, watchers, stand_in))
         if return_dict:
             return logs
         return self._in_order(logs)
@@ -493,8 +540,10 @@ class Trainer:
         values = [logs[name] for name in [*names, *(name for name in logs if name not in names)]]
         return values[0] if len(values) == 1 else values
 
-    def _evaluate(self, data: Batches | Stream, watchers: CallbackList) -> dict[str, float]:
-        self.reset_metrics()
+    def _evaluate(
+        self, data: Batches | Stream, watchers: CallbackList, stand_in: StandIn | None = None
+    ) -> dict[str, float]:
+        self._reset(stand_in)
         watchers.on_test_begin()
         logs: dict[str, float] = {}
         seen = 0
@@ -503,7 +552,7 @@ class Trainer:
             first = seen
             if each:
                 watchers.on_test_batch_begin(seen)
-            for done, logs in self._run_logged("test", chunk, 0.0 if each else PAUSE):
+            for done, logs in self._run_logged("test", chunk, 0.0 if each else PAUSE, stand_in):
                 seen = first + done
                 if each:
                     watchers.on_test_batch_end(seen - 1, logs)
@@ -537,57 +586,61 @@ class Trainer:
         if watchers is not None:
             watchers.on_predict_begin()
         parts: list[Any] = []
-        if isinstance(data, Batches) and data.rows == 0:
+        if isinstance(data, Batches):
             empty = Chunk(data.columns, data.structure, None, 0, 0, 1)
-            parts.append(self._predict(empty, watchers, 0))
-        seen = 0
-        for chunk in data.epoch(0):
-            parts.append(self._predict(chunk, watchers, seen))
-            seen += chunk.steps
+            parts.append(self._predict(list(data.epoch(0)) if data.rows else [empty], watchers, 0))
+        else:
+            for seen, chunk in enumerate(data.epoch(0)):
+                parts.append(self._predict([chunk], watchers, seen))
         if not parts:
             raise ValueError("predict: the data gave no batch")
         if watchers is not None:
             watchers.on_predict_end()
-        if len(parts) == 1:
-            return parts[0]
-        leaves = [np.concatenate(group) for group in zip(*(flatten(part) for part in parts), strict=True)]
-        ordered = iter(leaves)
-        return map_nested(lambda leaf: None if leaf is None else next(ordered), parts[0])
+        return _joined(parts)
 
-    def _predict(self, chunk: Chunk, watchers: CallbackList | None, seen: int) -> Any:
+    def _predict(self, chunks: list[Chunk], watchers: CallbackList | None, seen: int) -> Any:
+        """The outputs for all rows of ``chunks``, of which ``seen`` batches came before."""
         each = watchers is not None and watchers.wants_predict_batches
         if self.run_eagerly:
-            made = []
-            for index in range(chunk.steps):
+            parts: list[Any] = []
+            batches = [(chunk, index) for chunk in chunks for index in range(chunk.steps)]
+            for chunk, index in batches:
                 if each and watchers is not None:
-                    watchers.on_predict_batch_begin(seen + index)
-                made.append(self._run_eagerly("predict", chunk, index))
+                    watchers.on_predict_batch_begin(seen + len(parts))
+                parts.append(self._run_eagerly("predict", chunk, index))
                 if watchers is not None:
-                    _tell_predicted(watchers, each, seen + index, made[-1])
-            groups = iter([np.concatenate(group) for group in zip(*(flatten(m) for m in made), strict=True)])
-            return map_nested(lambda leaf: None if leaf is None else next(groups), made[0])
-        step = self._step("predict", chunk)
+                    _tell_predicted(watchers, each, seen + len(parts) - 1, parts[-1])
+            return _joined(parts)
+        steps = [self._step("predict", chunk) for chunk in chunks]
+        # One array for all rows, into which every batch is written: a smaller last batch is no part to be joined.
         targets = []
-        for shape, dtype in step.specs:
-            if not shape:
+        for specs in zip(*(step.specs for step in steps), strict=True):
+            if not all(shape for shape, _ in specs):
                 raise ValueError(
                     f"predict: {self.name!r} returns a scalar for a batch; outputs need a row for each sample"
                 )
-            targets.append(np.zeros((chunk.steps * shape[0], *shape[1:]), dtype))
-        done = 0
-        while done < chunk.steps:
-            views = [target[done * shape[0] :] for target, (shape, _) in zip(targets, step.specs, strict=True)]
-            start = chunk.start + done * chunk.batch
-            if each and watchers is not None:
-                watchers.on_predict_batch_begin(seen + done)
-            budget = 0.0 if each else PAUSE
-            done += step.program.run(
-                chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, None, budget
-            )
-            if watchers is not None:
-                latest = [view[: shape[0]] for view, (shape, _) in zip(views, step.specs, strict=True)]
-                _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
-        return step.fill(targets)
+            (_, *sizes), dtype = specs[0]
+            _expect_same_rows([tuple(shape[1:]) for shape, _ in specs])
+            rows = sum(chunk.steps * shape[0] for chunk, (shape, _) in zip(chunks, specs, strict=True))
+            targets.append(np.zeros((rows, *sizes), dtype))
+        views = targets
+        for chunk, step in zip(chunks, steps, strict=True):
+            rows_of = [shape[0] for shape, _ in step.specs]
+            done = 0
+            while done < chunk.steps:
+                if each and watchers is not None:
+                    watchers.on_predict_batch_begin(seen + done)
+                start, budget = chunk.start + done * chunk.batch, 0.0 if each else PAUSE
+                ran = step.program.run(
+                    chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, None, budget
+                )
+                done += ran
+                if watchers is not None:
+                    latest = [view[:rows] for view, rows in zip(views, rows_of, strict=True)]
+                    _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
+                views = [view[ran * rows :] for view, rows in zip(views, rows_of, strict=True)]
+            seen += chunk.steps
+        return steps[0].fill(targets)
 
     # --- single batches ------------------------------------------------------------------------------------------
 
@@ -608,37 +661,102 @@ class Trainer:
         """One evaluation step on one batch; returns its loss and metrics as ``evaluate`` does."""
         if not self.compiled:
             raise RuntimeError(f"{self.name!r} must be compiled before test_on_batch; call compile(optimizer, loss)")
-        return self._on_batch("test", x, y, sample_weight, None, return_dict)
+        return self._evaluating(
+            lambda stand_in: self._on_batch("test", x, y, sample_weight, None, return_dict, stand_in)
+        )
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch."""
         data = Batches(x, batch_size=1)
         chunk = Chunk(data.columns, data.structure, None, 0, data.rows, 1)
-        return self._predict(chunk, None, 0)
+        return self._predict([chunk], None, 0)
 
     def _alone(self, action: Callable[[], Result]) -> Result:
         """What ``action`` gives, unless the model is being trained."""
-        state, mine = vars(self), (os.getpid(), object())
+        usage, mine = self._usage, (os.getpid(), object())
         try:
-            now = state.setdefault("_training_now", mine)
+            now = vars(usage).setdefault("training", mine)
             if now[0] != mine[0]:
                 # What another thread of the parent was doing does not go on in a forked child.
-                state["_training_now"] = mine
+                usage.training = mine
             elif now is not mine:
-                raise RuntimeError(f"{self.name!r} is already being trained, by another thread or further out in this")
+                raise RuntimeError(
+                    f"{self.name!r} is already being trained, by another thread or an enclosing call in this one"
+                )
+            with usage.evaluation():
+                pass  # Evaluations that count with the metrics themselves have ended; later ones keep apart.
             return action()
         finally:
             # No call, for at a call Ctrl-C may end the function, and the model would count as trained for ever.
-            if "_training_now" in state and state["_training_now"] is mine:
-                del state["_training_now"]
+            if "training" in usage.__dict__ and usage.training is mine:
+                del usage.training
 
-    def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
+    def _evaluating(self, action: Callable[[StandIn | None], Result]) -> Result:
+        """What ``action`` gives, one thread at a time.
+
+        While the model is trained, by this thread or another, it is given stand-ins for the metrics' variables. Called
+        from a callback of another evaluation, it leaves what that has counted as it was.
+        """
+        usage = self._usage
+        with usage.evaluation():
+            stand_in = self._stand_in if usage.in_training() else None
+            counted = list(usage.apart.values()) if stand_in else self._metric_variables()
+            before = values(counted) if usage.depth else []
+            usage.depth += 1
+            try:
+                return action(stand_in)
+            finally:
+                usage.depth -= 1
+                if usage.depth:
+                    assign(counted, before)
+
+    def _metric_variables(self) -> list[Variable]:
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def _stand_in(self, variable: Variable) -> Variable:
+        """What a step that is evaluated during training uses in the place of ``variable``."""
+        apart, id = self._usage.apart, variable.core.id
+        if id not in apart and any(variable is one for one in self._metric_variables()):
+            apart[id] = Variable(np.zeros(variable.shape, variable.dtype), None, variable.dtype, False, variable.name)
+        return apart.get(id, variable)
+
+    def _on_batch(
+        self,
+        mode: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        class_weight: Any,
+        return_dict: bool,
+        stand_in: StandIn | None = None,
+    ) -> Any:
         data = Batches(x, y, sample_weight, 1, class_weight=class_weight)
         _expect_rows(data, f"{mode}_on_batch")
         chunk = Chunk(data.columns, data.structure, None, 0, data.rows, 1)
-        self.reset_metrics()
-        _, logs = next(self._run_logged(mode, chunk, 0.0))
+        self._reset(stand_in)
+        _, logs = next(self._run_logged(mode, chunk, 0.0, stand_in))
         return logs if return_dict else self._in_order(logs)
+
+
+def _expect_same_rows(shapes: Sequence[tuple[int, ...]]) -> None:
+    """One array is made of the outputs of all batches: the shape of a row must be the same."""
+    other = next((index for index, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is not None:
+        raise ShapeError(
+            f"predict: the outputs of batch 0 have rows of shape {shapes[0]}, those of batch {other} have "
+            f"{shapes[other]}; pad the inputs to one length, or call predict_on_batch for each batch"
+        )
+
+
+def _joined(parts: list[Any]) -> Any:
+    """The outputs of several batches as one, in the structure that each has."""
+    if len(parts) == 1:
+        return parts[0]
+    groups = list(zip(*(flatten(part) for part in parts), strict=True))
+    for group in groups:
+        _expect_same_rows([array.shape[1:] for array in group])
+    leaves = iter([np.concatenate(group) for group in groups])
+    return map_nested(lambda leaf: None if leaf is None else next(leaves), parts[0])
 
 
 def _tell_predicted(watchers: CallbackList, each: bool, batch: int, outputs: Any) -> None:

@@ -16,7 +16,7 @@ from corten.configured import Configured
 from corten.errors import ShapeError
 from corten.optimizers.schedules import LearningRateSchedule
 from corten.optimizers.schedules import get as get_schedule
-from corten.tensor import Graph, Tensor, Variable, current_graph, push
+from corten.tensor import Graph, Tensor, Variable, current_graph, push, tracing
 
 __all__ = ["Optimizer"]
 
@@ -296,7 +296,7 @@ class Optimizer(Configured):
         if graph is not None:
             self._apply(graph, grads, variables)
             return
-        with Graph(eager=True) as graph:
+        with tracing, Graph(eager=True) as graph:
             self._apply(graph, grads, variables)
             graph.finish()
 

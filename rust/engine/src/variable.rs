@@ -1,10 +1,11 @@
 //! A variable: an array that outlives a run.
 
-use crate::data::Data;
+use crate::data::{Data, Slice};
 use crate::error::{Error, Result};
 use crate::spec::Spec;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A weight, an optimizer slot, a moving average, a metric's sum, a counter. Many runs may read it at once; a run that
 /// updates it holds it alone.
@@ -37,4 +38,30 @@ impl Variable {
     pub fn write(&self) -> RwLockWriteGuard<'_, Data> {
         self.data.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+/// Gives each variable its value: who holds several at once sees all of the old or all of the new.
+pub fn assign_all(pairs: Vec<(Arc<Variable>, Data)>) {
+    let (variables, values): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+    let mut held = held(&variables, Variable::write);
+    for (variable, value) in variables.iter().zip(values) {
+        if let Some(place) = held.get_mut(&variable.id) {
+            **place = value;
+        }
+    }
+}
+
+/// Hands each variable's position and value to `put`: those of one moment, for no assignment or run comes between.
+pub fn read_all(variables: &[Arc<Variable>], mut put: impl FnMut(usize, Slice<'_>) -> Result<()>) -> Result<()> {
+    let held = held(variables, Variable::read);
+    variables.iter().enumerate().try_for_each(|(index, variable)| match held.get(&variable.id) {
+        Some(data) => put(index, data.slice()),
+        None => Err(Error::Internal("a variable is not held".into())),
+    })
+}
+
+/// Locks each variable once, in the order of the ids, as programs do.
+fn held<'v, G>(variables: &'v [Arc<Variable>], lock: impl Fn(&'v Variable) -> G) -> BTreeMap<u64, G> {
+    let sorted: BTreeMap<u64, &'v Variable> = variables.iter().map(|variable| (variable.id, &**variable)).collect();
+    sorted.into_iter().map(|(id, variable)| (id, lock(variable))).collect()
 }

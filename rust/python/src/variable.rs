@@ -54,7 +54,18 @@ pub fn assign(py: Python<'_>, variables: Vec<Bound<'_, Variable>>, values: Vec<B
         pairs.push((variable, data));
     }
     guarded(py, || {
-        pairs.into_iter().for_each(|(variable, data)| *variable.write() = data);
+        engine::assign_all(pairs);
         Ok(())
     })
+}
+
+/// Copies of what the variables hold at one moment.
+#[pyfunction]
+pub fn values<'py>(py: Python<'py>, variables: Vec<Bound<'py, Variable>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let variables: Vec<_> = variables.iter().map(|variable| variable.get().0.clone()).collect();
+    let mut copies = variables.iter().map(|variable| Fresh::new(py, variable.spec())).collect::<PyResult<Vec<_>>>()?;
+    let mut places: Vec<_> = copies.iter_mut().map(Fresh::slice_mut).collect();
+    guarded(py, || engine::read_all(&variables, |index, value| places[index].copy_from(value)))?;
+    drop(places);
+    Ok(copies.into_iter().map(Fresh::into_array).collect())
 }
