@@ -27,3 +27,8 @@ OPS_DIFFERENCES: dict[str, str] = {
     "zeros": "dtype is float32 by default, not None",
     "zeros_like": "dtype is float32 by default, not None",
 }
+
+#: Layers that hand a mask on where Keras's layer of that name loses it, with the reason.
+MASK_DIFFERENCES: dict[str, str] = {
+    "RMSNormalization": "works step by step, as LayerNormalization, which hands the mask on",
+}

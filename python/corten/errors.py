@@ -4,11 +4,15 @@ Each derives from the built-in exception a careful caller would catch anyway, so
 Every message says what was done, where, what was expected and what was got.
 """
 
-__all__ = ["CorruptFileError", "InternalError", "NonFiniteError", "ShapeError", "UnsafeFileError"]
+__all__ = ["ArgumentTypeError", "CorruptFileError", "InternalError", "NonFiniteError", "ShapeError", "UnsafeFileError"]
 
 
 class ShapeError(ValueError):
     """The shapes of an operation's operands do not fit together."""
+
+
+class ArgumentTypeError(TypeError, ValueError):
+    """An argument is of the wrong type: a ``TypeError``, and the ``ValueError`` that Keras raises for it."""
 
 
 class CorruptFileError(ValueError):

@@ -32,6 +32,7 @@ __all__ = [
     "current_graph",
     "gradients",
     "has_symbolic",
+    "kind",
     "push",
     "symbolic",
     "tracing",
@@ -81,6 +82,18 @@ def as_array(value: ArrayLike, what: str = "array") -> Array:
             raise IndexError(f"{what}: integers must fit into int32, got {array.min()}..{array.max()}")
         return narrow
     return native(array, kind)
+
+
+def kind(dtype: Any) -> str:
+    """The engine's type for a dtype the caller names: floats are float32, integers int32, bool and uint8 uint8."""
+    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    if name in ("float32", "float64", "float16", "bfloat16"):
+        return "float32"
+    if name in ("bool", "uint8"):
+        return "uint8"
+    if name in ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"):
+        return "int32"
+    raise TypeError(f"dtype: expected a float, integer or bool type, got {dtype!r}")
 
 
 def native(array: Array, dtype: Any) -> Array:
@@ -307,7 +320,7 @@ class SymbolicTensor(Operand):
         index: int = 0,
     ) -> None:
         self.shape: tuple[int | None, ...] = tuple(shape)
-        self.dtype = dtype
+        self.dtype = kind(dtype)
         self.name = name
         #: The call that gives this value; None for an input of the model.
         self.call = call

@@ -177,3 +177,72 @@ def test_wrong_arguments_are_refused() -> None:
         ops.attention(np.ones((2, 3, 1, 4)), np.ones((2, 3, 2, 4)), np.ones((2, 3, 2, 4)))
     with pytest.raises(ShapeError, match="mask"):
         ops.attention(*[np.ones((2, 3, 1, 4))] * 3, mask=np.ones(3))
+
+
+def test_a_mask_of_steps_by_steps_is_that_of_every_sample(keras: Any) -> None:
+    """Also where there are as many samples as steps, and (steps, steps) could be taken for (batch, steps)."""
+    rng = np.random.default_rng(3)
+    x, layer, oracle = numbers(rng, 5, 5, 6), *(room.MultiHeadAttention(2, 3) for room in (layers, keras.layers))
+    oracle(x, x), layer(x, x)
+    layer.set_weights(oracle.get_weights())
+    lower = np.tril(np.ones((5, 5), bool))
+    wanted = np.asarray(oracle(x, x, attention_mask=lower))
+    for one in (lower, lower[None], np.tile(lower, (5, 1, 1)), lower[None, None], np.tile(lower, (5, 2, 1, 1))):
+        np.testing.assert_allclose(layer(x, x, attention_mask=one), wanted, rtol=2e-5, atol=2e-5)
+
+
+def test_masks_of_steps_and_a_mask_of_each_head_together() -> None:
+    """As many samples as heads, so that neither may be taken for the other."""
+    rng = np.random.default_rng(4)
+    x, layer = numbers(rng, 2, 4, 6), layers.MultiHeadAttention(2, 3)
+    of_heads, of_steps = mask(rng, 2, 2, 4, 4), mask(rng, 2, 4)
+    both = of_heads & of_steps[:, None, None, :] & of_steps[:, None, :, None]
+    y = layer(x, x, attention_mask=of_heads, query_mask=of_steps, value_mask=of_steps)
+    np.testing.assert_allclose(y, layer(x, x, attention_mask=both), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_over_one_of_several_axes_is_that_of_each_place(causal: bool) -> None:
+    rng = np.random.default_rng(5)
+    x = numbers(rng, 3, 4, 3, 6)
+    of_steps, pairs = mask(rng, 3, 4), mask(rng, 3, 4, 4)
+    layer = layers.MultiHeadAttention(2, 3, attention_axes=1, sliding_window=3)
+    y = layer(x, x, query_mask=of_steps, value_mask=of_steps, attention_mask=pairs, use_causal_mask=causal)
+    single = layers.MultiHeadAttention(2, 3, sliding_window=3)
+    single(x[:, :, 0], x[:, :, 0])
+    single.set_weights(layer.get_weights())
+    for place in range(3):
+        z = x[:, :, place]
+        wanted = single(z, z, query_mask=of_steps, value_mask=of_steps, attention_mask=pairs, use_causal_mask=causal)
+        np.testing.assert_allclose(y[:, :, place], wanted, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["Attention", "AdditiveAttention"])
+def test_attention_with_more_axes_is_that_of_each_place(kind: str) -> None:
+    rng = np.random.default_rng(6)
+    query, value, key = numbers(rng, 2, 3, 4, 6), numbers(rng, 2, 3, 5, 7), numbers(rng, 2, 3, 5, 6)
+    masks = [mask(rng, 2, 3, 4), mask(rng, 2, 3, 5)]
+    layer = getattr(layers, kind)()
+    y, scores = layer([query, value, key], mask=masks, return_attention_scores=True)
+    assert y.shape == (2, 3, 4, 7) and scores.shape == (2, 3, 4, 5)
+    for i in range(3):
+        one = layer([query[:, i], value[:, i], key[:, i]], mask=[m[:, i] for m in masks], return_attention_scores=True)
+        np.testing.assert_allclose(y[:, i], one[0], rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(scores[:, i], one[1], rtol=1e-6, atol=1e-6)
+    with pytest.raises(ShapeError, match="expected"):
+        layer([query, value[:, :2], key])
+
+
+def test_masks_that_do_not_fit_attention_are_refused() -> None:
+    x, of_steps = np.ones((2, 4, 6), np.float32), np.ones((2, 4), bool)
+    for masks in (of_steps, [of_steps], [of_steps] * 4):
+        with pytest.raises(ValueError, match="mask: expected a list"):
+            layers.Attention()([x, x], mask=masks)
+    for masks in ([of_steps[:, :3], None], [None, of_steps[:1]], [None, of_steps[:, :, None]]):
+        with pytest.raises(ShapeError, match=r"mask of the (query|value): expected shape \(2, 4\)"):
+            layers.Attention()([x, x], mask=masks)
+    for name in ("query_mask", "value_mask", "key_mask"):
+        with pytest.raises(ShapeError, match=f"mask of the {name.removesuffix('_mask')}"):
+            layers.MultiHeadAttention(2, 3)(x, x, **{name: of_steps[:, :3]})
+    assert layers.Attention().compute_mask([x, x], mask=[None, of_steps]) is None
+    assert layers.Attention().compute_mask([x, x], mask=[of_steps, None]) is of_steps

@@ -68,8 +68,8 @@ def test_a_layer_that_does_not_fit_is_not_added() -> None:
 
 
 def test_an_unknown_argument_is_named_with_the_layer() -> None:
-    with pytest.raises(TypeError, match="^LSTM: there is no argument 'implementation'$"):
-        layers.LSTM(3, implementation=2)
+    with pytest.raises(TypeError, match="^LSTM: there is no argument 'unrolled'$"):
+        layers.LSTM(3, unrolled=True)
     with pytest.raises(TypeError, match="^Dense: there is no argument 'activaton'$"):
         layers.Dense(3, activaton="relu")
 

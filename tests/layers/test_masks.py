@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import corten
 from corten import layers, ops
+from corten.errors import ShapeError
 from corten.tensor import Graph
 
 X = np.random.default_rng(1).standard_normal((2, 3, 4)).astype(np.float32)
@@ -21,6 +23,20 @@ def test_softmax_gives_nothing_to_what_the_mask_leaves_out() -> None:
     assert (y[~mask] == 0).all()
     np.testing.assert_allclose(y.sum(-1), [1, 1, 0], rtol=1e-6)
     np.testing.assert_allclose(y[1, 1:3], np.asarray(ops.softmax(X[0, 1, 1:3])), rtol=1e-6)
+
+
+def test_softmax_over_steps_takes_the_mask_that_the_scores_carry() -> None:
+    """Of the first axes, where NumPy would hold it against the last: here both would fit."""
+    steps = np.random.default_rng(2).standard_normal((3, 3, 3)).astype(np.float32)
+    mask = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1]], bool)
+    with Graph(eager=True) as graph:
+        x = graph.constant(steps)
+        x.mask = graph.constant(mask)
+        y = layers.Softmax(axis=1)(x)
+        assert y.mask is x.mask
+    for i in range(3):
+        np.testing.assert_allclose(y.numpy()[i, mask[i]], np.asarray(ops.softmax(steps[i, mask[i]], 0)), rtol=1e-6)
+    assert (y.numpy()[~mask] == 0).all()
 
 
 def masked(graph: Graph, mask: list[list[int]]) -> object:
@@ -92,7 +108,8 @@ def test_layers_that_work_step_by_step_hand_the_mask_on() -> None:
             layers.Rescaling(2.0),
         ):
             assert layer(x).mask is x.mask
-        assert layers.Flatten()(x).mask is None
+        with pytest.warns(UserWarning, match="does not support masking"):
+            assert layers.Flatten()(x).mask is None
 
 
 def test_padding_is_masked_by_its_index_or_by_its_value() -> None:
@@ -148,3 +165,163 @@ def test_masks_as_keras_guide_to_masking_looks_at_them() -> None:
     steps = corten.Input((None,), dtype="int32")
     assert layer.embedding(steps)._keras_mask.shape == (None, None)
     assert steps._keras_mask is None
+
+
+def lost(seen: list[warnings.WarningMessage]) -> list[str]:
+    """The names of the layers that warned."""
+    return [str(one.message).split("'")[1] for one in seen if "therefore destroy the mask" in str(one.message)]
+
+
+def test_a_mask_that_ends_at_a_layer_is_missed_once_and_aloud() -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model = corten.Sequential(
+            [
+                layers.Embedding(5, 4, mask_zero=True, input_shape=(6,)),
+                layers.Conv1D(3, 2, padding="causal", name="between"),
+                layers.LSTM(2),
+            ]
+        )
+        model.compile("sgd", "mse")
+        for x in ([[1, 2, 0, 0, 0, 0]], [[1, 2, 0, 0, 0, 0], [1, 2, 3, 4, 1, 2]]):
+            model.predict(np.array(x), verbose=0)
+            model.fit(np.array(x), np.zeros((len(x), 2)), verbose=0)
+    assert lost(seen) == ["between"]
+
+
+class Looking(layers.Layer):
+    """Uses the mask, and has none for what it gives."""
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        return ops.sum(inputs * ops.expand_dims(mask, -1), axis=1)
+
+
+class Unaware(layers.Layer):
+    """Its mask ends at an operator."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.dense = layers.Dense(4)
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + self.dense(inputs)
+
+
+class Passing(Unaware):
+    """Its output is that of a layer that hands the mask on."""
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(inputs)
+
+
+class Halving(layers.Layer):
+    """Has a default mask that does not fit what it gives."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs[:, ::2]
+
+
+class Wrong(Halving):
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return mask
+
+
+def test_only_masks_that_are_lost_are_missed() -> None:
+    with Graph(eager=True) as graph, warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        x = masked(graph, [[1, 0, 1], [0, 1, 0]])
+        np.testing.assert_allclose(Looking()(x).numpy(), [X[0, [0, 2]].sum(0), X[1, 1]], rtol=1e-6)
+        assert Passing()(x).mask is x.mask
+        assert Unaware(name="unaware")(graph.constant(X)).mask is None
+        for model in (corten.Sequential([layers.LSTM(2)]), layers.LSTM(2), layers.Dot(axes=1)):
+            assert model([x, x] if isinstance(model, layers.Dot) else x).mask is None
+    assert lost(seen) == []
+    with Graph(eager=True) as graph, warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        x = masked(graph, [[1, 0, 1], [0, 1, 0]])
+        for layer in (Unaware(name="unaware"), Halving(name="halving"), layers.Lambda(ops.negative, name="lambda")):
+            assert layer(x).mask is layer(x).mask is None
+    assert lost(seen) == ["unaware", "halving", "lambda"]
+
+
+def test_a_mask_that_a_layer_computes_must_fit_its_output() -> None:
+    with Graph(eager=True) as graph:
+        x = masked(graph, [[1, 0, 1], [0, 1, 0]])
+        with pytest.raises(ShapeError, match=r"'wrong': compute_mask gave a mask of shape \(2, 3\) for an output of"):
+            Wrong(name="wrong")(x)
+
+
+def test_a_mask_given_as_argument_goes_on_as_one_that_the_tensor_carries() -> None:
+    mask = np.array([[1, 0, 1], [0, 1, 0]], bool)
+    with Graph(eager=True) as graph:
+        x = graph.constant(X)
+        for layer in (
+            layers.LSTM(2, return_sequences=True),
+            layers.Bidirectional(layers.GRU(2, return_sequences=True)),
+            layers.TimeDistributed(layers.Dense(2)),
+        ):
+            np.testing.assert_array_equal(layer(x, mask=mask).mask.numpy(), mask)
+        # By position too, and one that is None leaves it to the tensor.
+        assert layers.GlobalAveragePooling1D()(x, mask).numpy()[1] == pytest.approx(X[1, 1])
+        assert layers.GlobalAveragePooling1D()(masked(graph, mask.astype(int).tolist()), None).numpy()[1] == (
+            pytest.approx(X[1].mean(0))
+        )
+    inner = corten.Sequential([layers.Dense(4, kernel_initializer="identity"), layers.GlobalAveragePooling1D()])
+    np.testing.assert_allclose(inner(X, mask=mask), [X[0, [0, 2]].mean(0), X[1, 1]], rtol=1e-6)
+
+
+def test_only_the_first_output_takes_the_only_mask() -> None:
+    class Two(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.supports_masking = True
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * 2.0, ops.sum(inputs, axis=1)
+
+    class Each(Two):
+        def call(self, inputs: Any) -> Any:
+            return [one * 2.0 for one in inputs]
+
+    with Graph(eager=True) as graph:
+        a, b = masked(graph, [[1, 0, 0], [1, 1, 1]]), masked(graph, [[0, 0, 1], [1, 0, 1]])
+        assert [one.mask for one in Two()(a)] == [a.mask, None]
+        assert [one.mask for one in Each()([a, b])] == [a.mask, b.mask]
+
+
+@pytest.mark.parametrize("layer", [layers.Add(), layers.Maximum(), layers.Concatenate()], ids=lambda one: one.name)
+def test_masks_of_merged_inputs_are_a_list_as_long_as_theirs(layer: Any) -> None:
+    mask = np.ones((2, 3), bool)
+    for inputs, masks in (([X, X], mask), (X, [None, None]), ([X, X], [None]), ([X, X], [mask] * 3)):
+        with pytest.raises(ValueError, match=f"compute_mask of {type(layer).__name__}"):
+            layer.compute_mask(inputs, masks)
+    assert layer.compute_mask([X, X], mask=None) is None
+    np.testing.assert_array_equal(layer.compute_mask([X, X], mask=[mask, mask]), mask)
+
+
+WRONG = [
+    ("Softmax", lambda: layers.Softmax(), (2, 2), (2, 3)),
+    ("Softmax", lambda: layers.Softmax(), (2, 3), (1, 2, 3)),
+    ("SimpleRNN", lambda: layers.SimpleRNN(2), (2, 3, 4), (2, 4)),
+    ("LSTM", lambda: layers.LSTM(2), (2, 3, 4), (2, 2)),
+    ("GRU", lambda: layers.GRU(2), (2, 3, 4), (3, 3)),
+    ("GRU", lambda: layers.GRU(2, activation="elu"), (2, 3, 4), (2, 3, 4)),
+    ("LSTM", lambda: layers.LSTM(2, activation="elu"), (2, 3, 4), (2, 4)),
+    ("Bidirectional", lambda: layers.Bidirectional(layers.LSTM(2)), (2, 3, 4), (2, 4)),
+    ("GlobalAveragePooling1D", lambda: layers.GlobalAveragePooling1D(), (2, 3, 4), (2, 4)),
+    ("GlobalAveragePooling1D", lambda: layers.GlobalAveragePooling1D(), (2, 3, 4), (2, 1)),
+    ("BatchNormalization", lambda: layers.BatchNormalization(), (2, 3, 4), (2, 4)),
+    ("BatchNormalization", lambda: layers.BatchNormalization(), (2, 3, 4), (2, 3, 1)),
+    ("TimeDistributed", lambda: layers.TimeDistributed(layers.Dense(2)), (2, 3, 4), (3, 3)),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "shape", "of_mask"), WRONG)
+def test_a_mask_of_another_shape_is_refused(name: str, make: Any, shape: Any, of_mask: Any) -> None:
+    options = {"training": True} if name == "BatchNormalization" else {}
+    with pytest.raises(ValueError, match="mask"):
+        make()(np.ones(shape, np.float32), mask=np.ones(of_mask, bool), **options)

@@ -23,6 +23,8 @@ class Activation(Layer):
     array([0., 2.], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -45,6 +47,8 @@ class ReLU(Layer):
     array([0., 2., 6.], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
@@ -66,6 +70,8 @@ class LeakyReLU(Layer):
     array([-0.5,  2. ], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = outdated(self, kwargs, "alpha", "negative_slope", negative_slope)
         super().__init__(**kwargs)
@@ -83,6 +89,8 @@ class ELU(Layer):
     >>> corten.layers.ELU()(np.float32([-100, 2]))
     array([-1.,  2.], dtype=float32)
     """
+
+    _stateless = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -145,13 +153,21 @@ class PReLU(Layer):
 class Softmax(Layer):
     """``e^x / sum(e^x)`` along an axis, over what a mask keeps.
 
+    The call argument ``mask`` is of the input's shape, or is broadcast to it; the mask that the input carries, which is
+    of its first axes, unless given.
+
     Args:
         axis: one axis, or several taken together.
+
+    Raises:
+        ShapeError: the mask does not broadcast to the input.
 
     >>> import numpy as np, corten
     >>> corten.layers.Softmax()(np.float32([[0, 0]]))
     array([[0.5, 0.5]], dtype=float32)
     """
+
+    _stateless = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -161,6 +177,12 @@ class Softmax(Layer):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is None:
             return ops.softmax(inputs, self.axis)
+        shape, rank = tuple(inputs.shape), len(inputs.shape)
+        if mask is getattr(inputs, "mask", None):  # of the first axes, not of the last
+            mask = ops.expand_dims(mask, list(range(len(mask.shape), rank)))
+        sizes = tuple(mask.shape)
+        if len(sizes) > rank or any(size not in (1, full) for size, full in zip(sizes[::-1], shape[::-1])):
+            raise ShapeError(f'Softmax "{self.name}": mask: expected to broadcast to shape {shape}, got {sizes}')
         kept = ops.greater(mask, 0.5)
         # Not -inf: a row without any kept element shall give zeros, not NaN.
         return ops.where(kept, ops.softmax(ops.where(kept, inputs, -1e9), self.axis), 0.0)

@@ -7,14 +7,17 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from corten.errors import ShapeError
+from corten.errors import ArgumentTypeError, ShapeError
 
 __all__ = [
     "channels_last",
     "count",
+    "expect_axes",
+    "expect_mask",
     "expect_rank",
     "known_axis",
     "margins",
+    "noise_shape",
     "number",
     "only_default",
     "outdated",
@@ -28,7 +31,7 @@ __all__ = [
 def count(value: Any, where: str, least: int = 1) -> int:
     """An int of at least ``least``."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{where}: expected an int, got {value!r}")
+        raise ArgumentTypeError(f"{where}: expected an int, got {value!r}")
     if int(value) < least:
         raise ValueError(f"{where}: expected an int >= {least}, got {value}")
     return int(value)
@@ -37,7 +40,7 @@ def count(value: Any, where: str, least: int = 1) -> int:
 def whole(value: Any, where: str) -> int:
     """An int of any sign: an axis."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{where}: expected an int, got {value!r}")
+        raise ArgumentTypeError(f"{where}: expected an int, got {value!r}")
     return int(value)
 
 
@@ -54,7 +57,7 @@ def known_axis(shape: Any, axis: int, where: str) -> int:
 def number(value: Any, where: str, low: float = -math.inf, below: float = math.inf) -> float:
     """A number in [low, below)."""
     if isinstance(value, bool) or not hasattr(value, "__float__") or isinstance(value, str):
-        raise TypeError(f"{where}: expected a number, got {value!r}")
+        raise ArgumentTypeError(f"{where}: expected a number, got {value!r}")
     if not low <= float(value) < below:
         raise ValueError(f"{where}: expected a number in [{low}, {below}), got {value}")
     return float(value)
@@ -122,6 +125,29 @@ def outdated(layer: Any, given: dict[str, Any], name: str, now: str | None = Non
     if now is not None:
         layer._config[now] = value
     return value
+
+
+def noise_shape(shape: Any, where: str) -> tuple[int | None, ...] | None:
+    """The shape of a dropout's draws: None, or a size (None for that of the input) for each axis."""
+    if shape is None:
+        return None
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        raise ArgumentTypeError(f"{where}: expected None or a sequence of ints and None, got {shape!r}")
+    return tuple(size if size is None else count(size, where) for size in shape)
+
+
+def expect_axes(layer: Any, inputs: Any, rank: int, least: bool = False) -> None:
+    """:func:`expect_rank` for what a layer is called on."""
+    shape = getattr(inputs, "shape", inputs)
+    if not isinstance(shape, tuple) or len(shape) < rank or (len(shape) > rank and not least):
+        expect_rank(shape, rank, f'{type(layer).__name__} "{layer.name}"', least)
+
+
+def expect_mask(layer: Any, mask: Any, shape: tuple[int, ...]) -> None:
+    """Refuses a mask of another shape, which would be broadcast to what nobody meant."""
+    if tuple(getattr(mask, "shape", ())) != tuple(shape):
+        got = tuple(mask.shape) if hasattr(mask, "shape") else repr(mask)
+        raise ShapeError(f'{type(layer).__name__} "{layer.name}": mask: expected shape {tuple(shape)}, got {got}')
 
 
 def expect_rank(shape: Any, rank: int, where: str, least: bool = False) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
@@ -17,8 +19,9 @@ class Attention(Layer):
     """Dot-product attention: ``softmax(query . key) . value`` (Luong et al. 2015).
 
     Called with a list ``[query, value]`` or ``[query, value, key]`` of shapes (batch, T, dim), (batch, S, dim),
-    (batch, S, dim). ``mask`` is a list of the query's mask (batch, T), where the output is then zero, and the value's
-    (batch, S), which is not attended to where it is zero; the masks that the tensors carry, unless given.
+    (batch, S, dim); there may be more axes before the steps, the same in all, which all count as batch. ``mask`` is a
+    list of the query's mask (batch, T), where the output is then zero, and the value's (batch, S), which is not
+    attended to where it is zero; the masks that the tensors carry, unless given.
     ``use_causal_mask`` hides the future; ``return_attention_scores`` gives the weights as well.
 
     Args:
@@ -30,7 +33,8 @@ class Attention(Layer):
     Output (batch, T, dim), and with ``return_attention_scores`` the weights (batch, T, S).
 
     Raises:
-        ValueError: an unknown mode, a rate outside [0, 1), or not a list of two or three inputs.
+        ValueError: an unknown mode, a rate outside [0, 1), or not a list of two or three inputs, or of their masks.
+        ShapeError: inputs or masks that do not fit together.
 
     >>> import numpy as np, corten
     >>> query, value = np.float32([[[100.0]]]), np.float32([[[1.0], [2.0]]])
@@ -73,8 +77,24 @@ class Attention(Layer):
         use_causal_mask: bool = False,
     ) -> Any:
         self._expect_several(inputs)
+        query_mask, value_mask = self._masks(inputs, mask)
+        outer = tuple(inputs[0].shape[:-2])
+        if len(outer) > 1:
+            flat = [ops.reshape(x, (math.prod(outer), *x.shape[-2:])) for x in inputs]
+            masks = [
+                m if m is None else ops.reshape(m, (math.prod(outer), m.shape[-1])) for m in (query_mask, value_mask)
+            ]
+            outputs, scores = self._attend(flat, masks[0], masks[1], training, use_causal_mask)
+            outputs, scores = (ops.reshape(x, (*outer, *x.shape[1:])) for x in (outputs, scores))
+        else:
+            outputs, scores = self._attend(inputs, query_mask, value_mask, training, use_causal_mask)
+        return (outputs, scores) if return_attention_scores else outputs
+
+    def _attend(
+        self, inputs: Sequence[Any], query_mask: Any, value_mask: Any, training: bool, use_causal_mask: bool
+    ) -> tuple[Any, Any]:
+        """The outputs (batch, T, dim) and the weights (batch, T, S) of inputs with three axes."""
         query, value, key = inputs[0], inputs[1], inputs[-1]
-        query_mask, value_mask = (mask[0], mask[1]) if mask else (None, None)
         rate = self.dropout if training and self.seed_generator is not None else 0.0
         state = self.seed_generator.next() if rate > 0 and self.seed_generator is not None else None
         if self.score_mode == "dot":
@@ -91,27 +111,59 @@ class Attention(Layer):
             outputs = ops.matmul(ops.dropout(scores, rate, state) if rate > 0 else scores, value)
         if query_mask is not None:
             outputs = ops.where(ops.expand_dims(query_mask, -1), outputs, 0.0)
-        return (outputs, scores) if return_attention_scores else outputs
+        return outputs, scores
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The query's mask, for the outputs; there is none for the scores."""
-        return [previous_mask[0] if previous_mask else None, None]
+        self._expect_list(inputs)
+        return self._listed_masks(mask)[0]
+
+    def _listed_masks(self, mask: Any) -> Sequence[Any]:
+        """The masks of query and value; None where there is none."""
+        if mask is None:
+            return None, None
+        if not isinstance(mask, (list, tuple)) or len(mask) not in (2, 3):
+            got = f"{len(mask)} masks" if isinstance(mask, (list, tuple)) else type(mask).__name__
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": mask: expected a list [query mask, value mask], got {got}'
+            )
+        return mask[:2]
+
+    def _masks(self, inputs: Sequence[Any], mask: Any) -> Sequence[Any]:
+        """The masks of query and value, whose shapes are those of query and value without the last axis."""
+        masks = self._listed_masks(mask)
+        for what, value, one in zip(("query", "value"), inputs, masks):
+            if one is not None and tuple(one.shape) != tuple(value.shape[:-1]):
+                raise ShapeError(
+                    f'{type(self).__name__} "{self.name}": mask of the {what}: expected shape '
+                    f"{tuple(value.shape[:-1])}, got {tuple(one.shape)}"
+                )
+        return masks
 
     def _scores(self, sums: Any) -> Any:
         """(batch, T, S) from the sums of queries and keys (batch, T, S, dim)."""
         scaled = sums if self.scale is None else sums * self.scale
         return ops.sum(ops.tanh(scaled), axis=-1) * self.concat_score_weight
 
-    def _expect_several(self, inputs: Any) -> None:
-        where = f'{type(self).__name__} "{self.name}"'
+    def _expect_list(self, inputs: Any) -> None:
         several = isinstance(inputs, (list, tuple)) and len(inputs) in (2, 3)
         if not several or not all(isinstance(x, tuple) or hasattr(x, "shape") for x in inputs):
-            raise ValueError(f"{where}: expected a list [query, value] or [query, value, key], got {inputs!r}")
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected a list [query, value] or [query, value, key], '
+                f"got {inputs!r}"
+            )
+
+    def _expect_several(self, inputs: Any) -> None:
+        self._expect_list(inputs)
         shapes = [x if isinstance(x, tuple) else tuple(x.shape) for x in inputs]
-        fit = all(len(shape) == 3 for shape in shapes)
-        if not fit or shapes[0][2] != shapes[-1][2] or shapes[1][1] != shapes[-1][1]:
+        query, value, key = shapes[0], shapes[1], shapes[-1]
+        fit = len(query) >= 3 and len(query) == len(value) == len(key) and query[1:-2] == value[1:-2] == key[1:-2]
+        if not fit or query[-1] != key[-1] or value[-2] != key[-2]:
             got = ", ".join(map(str, shapes))
-            raise ShapeError(f"{where}: expected (batch, T, dim), (batch, S, dim) and (batch, S, dim), got {got}")
+            raise ShapeError(
+                f'{type(self).__name__} "{self.name}": expected (batch, T, dim), (batch, S, dim) and (batch, S, dim), '
+                f"got {got}"
+            )
 
 
 class AdditiveAttention(Attention):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops, random
-from corten.layers.arguments import channels_last, expect_rank, number
+from corten.layers.arguments import channels_last, expect_axes, number
 from corten.layers.layer import Layer
 
 __all__ = ["RandomFlip", "RandomTranslation"]
@@ -32,6 +32,8 @@ class RandomFlip(Layer):
     [[1.0, 2.0], [1.0, 2.0], [2.0, 1.0], [1.0, 2.0]]
     """
 
+    _stateless = True
+
     def __init__(
         self,
         mode: str = "horizontal_and_vertical",
@@ -47,10 +49,8 @@ class RandomFlip(Layer):
         self.data_format = channels_last(data_format, "RandomFlip")
         self.seed_generator = random.SeedGenerator(seed)
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 4, f'RandomFlip "{self.name}"')
-
     def call(self, inputs: Any, training: bool = False) -> Any:
+        expect_axes(self, inputs, 4)
         if not training:
             return inputs
         for axis in _MODES[self.mode]:
@@ -82,6 +82,8 @@ class RandomTranslation(Layer):
     [[1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0]]
     """
 
+    _stateless = True
+
     def __init__(
         self,
         height_factor: float | Sequence[float],
@@ -108,10 +110,8 @@ class RandomTranslation(Layer):
         self.data_format = channels_last(data_format, "RandomTranslation")
         self.seed_generator = random.SeedGenerator(seed)
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 4, f'RandomTranslation "{self.name}"')
-
     def call(self, inputs: Any, training: bool = False) -> Any:
+        expect_axes(self, inputs, 4)
         if not training:
             return inputs
         y, y_part = self._move(inputs, self.height_factor)

@@ -6,8 +6,7 @@ from typing import Any
 
 from corten import initializers, ops
 from corten.configured import forwarded
-from corten.errors import ShapeError
-from corten.layers.arguments import known_axis, number, whole
+from corten.layers.arguments import expect_mask, known_axis, number, whole
 from corten.layers.normalization import Normalization
 
 __all__ = ["BatchNormalization"]
@@ -102,11 +101,8 @@ class BatchNormalization(Normalization):
         )
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
-        if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
-            raise ShapeError(
-                f'BatchNormalization "{self.name}": the mask has one axis less than the input {inputs.shape}, '
-                f"got {mask.shape}"
-            )
+        if mask is not None:
+            expect_mask(self, mask, inputs.shape[:-1])
         if not training or not self.trainable:
             return self._by(inputs, self.moving_mean.value, self.moving_variance.value)
         if mask is None:

@@ -144,9 +144,10 @@ class Bidirectional(Layer):
                 layer._remember(getattr(sequences, "shape", (None,))[0])
         return super().__call__(*args, **kwargs)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the input where sequences are returned; states have none."""
-        mask = previous_mask if self.return_sequences else None
+        if not self.return_sequences:
+            mask = None
         masks = [mask, mask] if self.merge_mode is None else [mask]
         if self.return_state:
             masks += [None] * 2 * len(flatten(self.forward_layer.cell.state_size))

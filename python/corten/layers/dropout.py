@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import channels_last, count, expect_rank, number
+from corten.layers import arguments
+from corten.layers.arguments import channels_last, expect_axes, number
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
 
@@ -28,14 +29,14 @@ class Dropout(Layer):
     array([1., 2.], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.rate = number(rate, "Dropout: rate", 0.0, 1.0)
-        self.noise_shape = noise_shape
-        if noise_shape is not None:
-            self.noise_shape = tuple(n if n is None else count(n, "Dropout: noise_shape") for n in noise_shape)
+        self.noise_shape = arguments.noise_shape(noise_shape, f"{type(self).__name__}: noise_shape")
         self.seed = seed
         self.supports_masking = True
         # No zeros, no state: a layer that does nothing leaves nothing to store.
@@ -53,9 +54,12 @@ class _SpatialDropout(Dropout):
     #: Axes of the input, the batch included.
     rank: int
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, self.rank, f'{type(self).__name__} "{self.name}"')
-        self.noise_shape = (None, *[1] * (self.rank - 2), None)
+    def __init__(self, rate: float, **kwargs: Any) -> None:
+        super().__init__(rate, (None, *[1] * (self.rank - 2), None), **kwargs)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        expect_axes(self, inputs, self.rank)
+        return super().call(inputs, training)
 
 
 class SpatialDropout1D(_SpatialDropout):

@@ -78,7 +78,7 @@ class Embedding(Layer):
             self._build_once((None,))
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         self.embeddings = self.add_weight(
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,
@@ -90,6 +90,6 @@ class Embedding(Layer):
     def call(self, inputs: Any) -> Any:
         return ops.take(self.embeddings, inputs, axis=0)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """1 where the index is not 0, if ``mask_zero``."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None

@@ -7,23 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from corten.errors import ArgumentTypeError
+from corten.layers.arguments import outdated
 from corten.layers.layer import Layer
-from corten.tensor import SymbolicTensor
+from corten.tensor import SymbolicTensor, kind
 
 __all__ = ["Input", "InputLayer"]
-
-_KINDS = {"float32": "float32", "float64": "float32", "float16": "float32", "bool": "uint8", "uint8": "uint8"}
-
-
-def kind_of(dtype: str | None) -> str:
-    """The engine's dtype for a dtype that the user names: float32, int32 or uint8."""
-    if dtype is None:
-        return "float32"
-    name = str(dtype)
-    kind = _KINDS.get(name, "int32" if name.startswith(("int", "uint")) else None)
-    if kind is None:
-        raise TypeError(f"Input: expected a float, integer or bool dtype, got {dtype!r}")
-    return kind
 
 
 class InputLayer(Layer):
@@ -40,6 +29,8 @@ class InputLayer(Layer):
     (None, 28, 28, 1)
     """
 
+    _stateless = True
+
     def __init__(
         self,
         shape: Sequence[int | None] | None = None,
@@ -51,28 +42,50 @@ class InputLayer(Layer):
         input_tensor: SymbolicTensor | None = None,
         optional: bool = False,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name)
+        shape = outdated(self, kwargs, "input_shape", "shape", shape)
+        batch_shape = outdated(self, kwargs, "batch_input_shape", "batch_shape", batch_shape)
+        super().__init__(name=name, **kwargs)
         if sparse or ragged:
             raise ValueError("Input: sparse and ragged inputs are not supported; give dense arrays")
         if optional:
             raise ValueError("Input: optional inputs are not supported")
         if input_tensor is not None:
-            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+            dtype = self._given_by(input_tensor, shape, batch_size, batch_shape, dtype)
+            shape, batch_size, batch_shape = None, None, input_tensor.shape
         if (shape is None) == (batch_shape is None):
             raise ValueError(
                 f"Input: give either shape or batch_shape, got shape={shape!r}, batch_shape={batch_shape!r}"
+            )
+        if batch_shape is not None and batch_size is not None:
+            raise ValueError(
+                f"Input: batch_size belongs to shape; got batch_size={batch_size!r} and batch_shape={batch_shape!r}"
             )
         sizes = (batch_size, *_sizes(shape)) if batch_shape is None else _sizes(batch_shape)
         for size in sizes:
             if size is not None and (isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0):
                 raise ValueError(f"Input: sizes must be ints >= 0 or None, got {size!r} in {sizes}")
         self.batch_shape: tuple[int | None, ...] = tuple(None if size is None else int(size) for size in sizes)
-        self.kind = kind_of(dtype)
-        self.built = True
+        self.kind = kind(dtype or "float32")
         if input_tensor is None:
             input_tensor = SymbolicTensor(self.batch_shape, self.kind, name=self.name)
         self._symbol = input_tensor
+
+    @staticmethod
+    def _given_by(tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> str:
+        """The dtype of the tensor given as the input; what else is given must not contradict it."""
+        if not isinstance(tensor, SymbolicTensor):
+            raise ArgumentTypeError(f"Input: tensor: expected a symbolic tensor, got {type(tensor).__name__}")
+        for what, given, own in (
+            ("shape", shape if shape is None else _sizes(shape), tensor.shape[1:]),
+            ("batch_shape", batch_shape if batch_shape is None else _sizes(batch_shape), tensor.shape),
+            ("batch_size", batch_size, tensor.shape[0]),
+            ("dtype", dtype if dtype is None else kind(dtype), tensor.dtype),
+        ):
+            if given is not None and given != own:
+                raise ValueError(f"Input: {what}: the tensor has {own}, got {given}")
+        return tensor.dtype
 
     @property
     def input(self) -> SymbolicTensor:

@@ -55,5 +55,8 @@ class Lambda(Layer):
         given = {"mask": mask, "training": training}
         return self.function(inputs, **{name: given[name] for name in self._takes}, **self.arguments)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+    def _looks_at_masks(self) -> bool:
+        return "mask" in self._takes
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask

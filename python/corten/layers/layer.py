@@ -7,6 +7,7 @@ import functools
 import inspect
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -14,12 +15,13 @@ import numpy as np
 
 from corten import constraints, initializers, regularizers
 from corten.configured import Configured, plain
-from corten.errors import ShapeError
+from corten.errors import ArgumentTypeError, ShapeError
 from corten.random import SeedGenerator
 from corten.tensor import (
     Array,
     Call,
     Graph,
+    Operand,
     SymbolicTensor,
     Tensor,
     Variable,
@@ -66,6 +68,7 @@ class _Context(threading.local):
 
     def __init__(self) -> None:
         self.training = False
+        self.calling: Layer | None = None
         self.names: tuple[str, ...] = ()
 
 
@@ -139,6 +142,21 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def _name_by_keyword(add_weight: Callable[..., Any]) -> Callable[..., Any]:
+    """Says what to do where the name comes first, as in Keras 2."""
+
+    @functools.wraps(add_weight)
+    def wrapper(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            raise ArgumentTypeError(
+                f"add_weight of {type(layer).__name__} {layer.name!r}: the first argument is the shape, got "
+                f"{args[0]!r}; give the name as keyword argument: add_weight(shape, name={args[0]!r})"
+            )
+        return add_weight(layer, *args, **kwargs)
+
+    return wrapper
+
+
 class Layer(Configured):
     """A function of tensors with weights.
 
@@ -162,6 +180,9 @@ class Layer(Configured):
     >>> Scale()(np.float32([[1, 2]]))
     array([[1., 2.]], dtype=float32)
     """
+
+    #: Whether there is nothing to build: such a layer counts as built from the beginning, as in Keras.
+    _stateless = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls, *args, **kwargs)
@@ -188,14 +209,16 @@ class Layer(Configured):
             raise ValueError(
                 f"{type(self).__name__}: name must be 1 to 128 letters, digits, '_', '.' or '-', got {name!r}"
             )
+        if not isinstance(trainable, (bool, np.bool_)):
+            raise ArgumentTypeError(f"{type(self).__name__}: trainable: expected True or False, got {trainable!r}")
         if dtype not in (None, "float32"):
             raise ValueError(f"{type(self).__name__}: dtype must be 'float32', got {dtype!r}")
         self.name = name or auto_name(snake_case(type(self).__name__))
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
         self.dtype = "float32"
-        self.built = False
-        self.supports_masking = False
+        self.built = self._stateless and type(self).build is Layer.build
+        self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []
         if input_dim is not None:
@@ -311,6 +334,7 @@ class Layer(Configured):
 
     # --- building ------------------------------------------------------------------------------------------------
 
+    @_name_by_keyword
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
@@ -321,7 +345,16 @@ class Layer(Configured):
         constraint: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """A new variable of this layer. The default initializer is glorot_uniform (zeros for int32)."""
+        """A new variable of this layer. The default initializer is glorot_uniform (zeros for int32).
+
+        Raises:
+            ValueError: called from ``call``, which would make further weights each time.
+        """
+        where = f"add_weight of {type(self).__name__} {self.name!r}"
+        if _context.calling is self and self.built:
+            raise ValueError(
+                f"{where}: weights are made in __init__ or build, not in call, which would make new ones each time"
+            )
         dtype = dtype or "float32"
         shape = tuple(int(size) for size in (shape or ()))
         if initializer is None:
@@ -457,7 +490,9 @@ class Layer(Configured):
     def _on_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An eager step of its own: arrays in, arrays out."""
         with Graph(eager=True) as graph:
-            outputs = self(*(map_nested(graph.tensor, args) if args else ()), **_tensors(graph, kwargs))
+            first = (map_nested(graph.tensor, args[0]),) if args else ()
+            others = map_nested(lambda leaf: graph.tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, args[1:])
+            outputs = self(*first, *others, **_tensors(graph, kwargs))
             arrays = map_nested(lambda leaf: leaf.numpy() if isinstance(leaf, Tensor) else leaf, outputs)
             object.__setattr__(self, "_added", [graph.tensor(loss).numpy() for _, loss in graph.losses])
             graph.finish()
@@ -467,24 +502,28 @@ class Layer(Configured):
         if not graph.eager:
             graph.guard_on(self, *(self._inside() if not _context.names else ()))
         accepted = _accepted(type(self).call)
-        training = kwargs.get("training")
-        if training is None:
-            training = _context.training
-        if "training" in accepted:
-            kwargs["training"] = training
-        else:
-            kwargs.pop("training", None)
         if not args and accepted and accepted[0] in kwargs:
             args = (kwargs.pop(accepted[0]),)
-        if "mask" in accepted and kwargs.get("mask") is None and args:
-            kwargs["mask"] = map_nested(lambda leaf: getattr(leaf, "mask", None), args[0])
-        # An argument query_mask is the mask of the argument query, as in Keras.
+        named = accepted[len(args) :]
         given = {**dict(zip(accepted, args)), **kwargs}
-        for name in accepted[len(args) :]:
+        training = given.get("training")
+        if training is None:
+            training = _context.training
+        if "training" in named:
+            kwargs["training"] = training
+        elif "training" not in accepted:
+            kwargs.pop("training", None)
+        mask = given.get("mask")
+        if mask is None and args:
+            mask = map_nested(_mask_of, args[0])
+        if "mask" in named:
+            kwargs["mask"] = mask
+        # An argument query_mask is the mask of the argument query, as in Keras.
+        for name in named:
             if name.endswith("_mask") and given.get(name) is None:
-                mask = getattr(given.get(name.removesuffix("_mask")), "mask", None)
-                if mask is not None:
-                    kwargs[name] = mask
+                carried = _mask_of(given.get(name.removesuffix("_mask")))
+                if carried is not None:
+                    kwargs[name] = carried
         if self.autocast:
             args = map_nested(lambda leaf: _cast(graph, leaf), args)
         if not _context.names:
@@ -492,45 +531,81 @@ class Layer(Configured):
         training = bool(training)
         scope = graph.core.scope(self.name)
         # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
-        names, before = _context.names, _context.training
-        _context.names, _context.training = (*names, self.name), training
+        names, before, calling = _context.names, _context.training, _context.calling
+        _context.names, _context.training, _context.calling = (*names, self.name), training, self
         try:
             through = graph.through
             outputs = self.call(*args, **kwargs) if through is None else through(self, *args, **kwargs)
         except AttributeError as error:
+            where = f"{type(self).__name__} {self.name!r}"
             if args and isinstance(args[0], (list, tuple, dict)) and error.obj is args[0]:
-                shapes = _shapes(args[0])
-                raise ShapeError(f"{type(self).__name__} {self.name!r}: expected one input, got {shapes}") from error
+                raise ShapeError(f"{where}: expected one input, got {_shapes(args[0])}") from error
+            if any(error.obj is part for part in _parts([*args, *kwargs.values()])):
+                raise ArgumentTypeError(f"{where}: expected arrays or tensors, got {error.obj!r}") from error
             raise
         finally:
-            _context.names, _context.training = names, before
+            _context.names, _context.training, _context.calling = names, before, calling
             graph.core.scope(scope)
         if outputs is None:
             raise TypeError(f"{type(self).__name__}.call of {self.name!r} gave None; is there a return?")
-        self._set_masks(args, outputs)
+        if mask is not None or self.supports_masking:
+            self._set_masks(graph, args[0] if args else None, mask, outputs)
         if self.activity_regularizer is not None:
             for output in flatten(outputs):
                 # Per sample, as Keras: the sum over the batch divided by its size.
-                self.add_loss(self.activity_regularizer(output) * (1.0 / max(1, output.shape[0])))
+                self.add_loss(self.activity_regularizer(output) * (1.0 / max(1, (output.shape or (1,))[0])))
         return outputs
 
-    def _set_masks(self, args: tuple[Any, ...], outputs: Any) -> None:
-        masks = [mask for leaf in flatten(args[:1]) if (mask := getattr(leaf, "mask", None)) is not None]
-        custom = type(self).compute_mask is not Layer.compute_mask
-        if not masks and not custom:
+    def _set_masks(self, graph: Graph, inputs: Any, mask: Any, outputs: Any) -> None:
+        """Gives the outputs that have no mask yet theirs; says so if masks of the inputs end here."""
+        own = type(self).compute_mask is not Layer.compute_mask
+        masked = len(flatten(mask)) > 0
+        if not masked and not own:
             return
-        inputs = args[0] if args else None
-        given = map_nested(lambda leaf: getattr(leaf, "mask", None), inputs)
-        mask = self.compute_mask(inputs, given)
-        tensors = flatten(outputs)
-        found = list(mask) if isinstance(mask, (list, tuple)) else [mask] * len(tensors)
-        for tensor, own in zip(tensors, found):
-            if isinstance(tensor, Tensor) and own is not None and tensor.mask is None:
-                tensor.mask = own
+        tensors = [leaf for leaf in flatten(outputs) if isinstance(leaf, Tensor)]
+        if all(tensor.mask is not None for tensor in tensors):
+            return
+        if not self.supports_masking:
+            if masked and not self._looks_at_masks():
+                self._warn_of_lost_mask()
+            return
+        found = _leaves(self.compute_mask(inputs, mask))
+        for tensor, leaf in zip(tensors, found):
+            if leaf is None or tensor.mask is not None:
+                continue
+            one = graph.tensor(leaf)
+            if len(one.shape) <= len(tensor.shape) and one.shape == tensor.shape[: len(one.shape)]:
+                tensor.mask = one
+            elif own:
+                raise ShapeError(
+                    f"{type(self).__name__} {self.name!r}: compute_mask gave a mask of shape {one.shape} for an output "
+                    f"of shape {tensor.shape}; expected the first axes of the output"
+                )
+            elif not self._looks_at_masks():
+                self._warn_of_lost_mask()
+
+    def _looks_at_masks(self) -> bool:
+        """Whether masks reach ``call``, so that they have served where the outputs have none."""
+        return "mask" in _accepted(type(self).call)
+
+    def _warn_of_lost_mask(self) -> None:
+        if not self._warned_of_lost_mask:
+            object.__setattr__(self, "_warned_of_lost_mask", True)
+            warnings.warn(
+                f"Layer {self.name!r} (of type {type(self).__name__}) was passed an input with a mask attached to it. "
+                "However, this layer does not support masking and will therefore destroy the mask information. "
+                "Downstream layers will not see the mask.",
+                stacklevel=2,
+            )
+
+    _warned_of_lost_mask = False
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the output: that of the input where the layer passes masks on."""
-        return previous_mask if self.supports_masking and not isinstance(previous_mask, (list, tuple, dict)) else None
+        """The masks of the outputs, in their order: by default those of the inputs.
+
+        It is asked where ``supports_masking`` is true, which it is from the beginning for a layer that defines this.
+        """
+        return previous_mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for a shape (or a list of shapes) with ``None`` where a size is unknown."""
@@ -696,6 +771,26 @@ def _shapes_asked(build: Callable[..., Any]) -> tuple[str, ...]:
     return names if len(names) > 1 and all(name.endswith("_shape") for name in names) else ()
 
 
+def _mask_of(leaf: Any) -> Any:
+    return getattr(leaf, "mask", None)
+
+
+def _leaves(value: Any) -> list[Any]:
+    """The leaves of nested lists, tuples and dicts; ``None`` is one."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [leaf for item in value for leaf in _leaves(item)] if isinstance(value, (list, tuple)) else [value]
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """The lists and dicts in nested arguments, and what in them is no tensor, ``None`` aside."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    for item in items:
+        if item is not None and not isinstance(item, Operand):
+            yield item
+            yield from _parts(item)
+
+
 def _cast(graph: Graph, leaf: Any) -> Any:
     """An integer tensor as float32."""
     if isinstance(leaf, Tensor) and leaf.dtype != "float32":
@@ -711,6 +806,8 @@ def _tensors(graph: Graph, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _map_shapes(function: Callable[[Any], Any], shape: Any) -> Any:
     """``function`` applied to every shape (a tuple of ints and None) in nested lists and dicts."""
+    if not isinstance(shape, (dict, list, tuple)):
+        raise ArgumentTypeError(f"expected a shape such as (None, 4), or nested shapes, got {shape!r}")
     if isinstance(shape, dict):
         return {key: _map_shapes(function, item) for key, item in shape.items()}
     if isinstance(shape, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in shape):

@@ -24,10 +24,9 @@ def axes(axis: Any, where: str) -> int | list[int]:
 
 def sizes(input_shape: Any, axis: int | list[int], where: str) -> tuple[int, ...]:
     """The sizes of the axes, in the order of the input's."""
-    rank = len(input_shape)
     axes = [axis] if isinstance(axis, (int, np.integer)) else axis
-    found = {a % rank: known_axis(input_shape, a, where) for a in axes}
-    return tuple(found[a] for a in sorted(found))
+    found = [(known_axis(input_shape, a, where), a % len(input_shape)) for a in axes]
+    return tuple(size for size, _ in sorted(dict.fromkeys(found), key=lambda pair: pair[1]))
 
 
 class LayerNormalization(Normalization):
@@ -106,6 +105,7 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.axis = axes(axis, "RMSNormalization: axis")
         self.epsilon = number(epsilon, "RMSNormalization: epsilon", 0.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import expect_rank, number
+from corten.layers.arguments import expect_axes, number
 from corten.layers.layer import Layer
 
 __all__ = ["Masking"]
@@ -32,20 +32,20 @@ class Masking(Layer):
             [0., 0.]]], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_value = number(mask_value, "Masking: mask_value")
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 2, f'Masking "{self.name}"', least=True)
-
     def call(self, inputs: Any) -> Any:
-        counts = self.compute_mask(inputs, None)
+        expect_axes(self, inputs, 2, least=True)
+        counts = self.compute_mask(inputs)
         outputs = ops.where(ops.expand_dims(counts, -1), inputs, 0.0)
         outputs.mask = counts
         return outputs
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """1 where any feature of the step differs from ``mask_value``."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
-from corten.errors import ShapeError
+from corten.errors import ArgumentTypeError, ShapeError
 from corten.layers.layer import Layer
 
 __all__ = [
@@ -38,7 +38,22 @@ def _several(inputs: Any, where: str, exactly: int | None = None) -> list[Any]:
     if not isinstance(inputs, (list, tuple)) or len(inputs) < least or (exactly and len(inputs) != exactly):
         wanted = f"a list of {exactly} inputs" if exactly else "a list of inputs"
         raise ValueError(f"{where}: expected {wanted}, got {inputs!r}")
+    for i, value in enumerate(inputs):
+        if not hasattr(value, "shape"):
+            raise ArgumentTypeError(f"{where}: expected arrays or tensors, got {value!r} at place {i} of the list")
     return list(inputs)
+
+
+def _masks_of(inputs: Any, mask: Any, layer: Layer) -> list[Any]:
+    """The masks given to ``compute_mask``, one for each input, None for an input without one."""
+    where = f'compute_mask of {type(layer).__name__} "{layer.name}"'
+    values = _several(inputs, where)
+    if mask is None:
+        return [None] * len(values)
+    if not isinstance(mask, (list, tuple)) or len(mask) != len(values):
+        got = f"{len(mask)}" if isinstance(mask, (list, tuple)) else f"{type(mask).__name__}"
+        raise ValueError(f"{where}: expected a list of {len(values)} masks, one for each input, got {got}")
+    return list(mask)
 
 
 def _mask_of(value: Any) -> Any:
@@ -63,6 +78,8 @@ def _among_unmasked(best_of: Callable[[Any, Any], Any], values: list[Any]) -> An
 class _Merge(Layer):
     """Element by element; sizes of 1 are stretched, and missing axes are put after the batch."""
 
+    _stateless = True
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -81,11 +98,10 @@ class _Merge(Layer):
                 values[i] = ops.expand_dims(value, list(range(1, 1 + missing)))
         return self.merge(values)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Where any input counts; nothing is masked unless all inputs are."""
-        if not isinstance(previous_mask, (list, tuple)) or any(mask is None for mask in previous_mask):
-            return None
-        return functools.reduce(ops.logical_or, previous_mask)
+        masks = _masks_of(inputs, mask, self)
+        return None if any(one is None for one in masks) else functools.reduce(ops.logical_or, masks)
 
 
 class Add(_Merge):
@@ -175,23 +191,26 @@ class Concatenate(Layer):
     array([[1., 2.]], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-            raise TypeError(f"Concatenate: axis: expected an int, got {axis!r}")
+            raise ArgumentTypeError(f"Concatenate: axis: expected an int, got {axis!r}")
         self.axis = int(axis)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         return ops.concatenate(_several(inputs, f'Concatenate "{self.name}"'), self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The masks one after the other; an input without one counts as a whole, a step where any part of it does."""
-        if not isinstance(previous_mask, (list, tuple)) or all(mask is None for mask in previous_mask):
+        masks = _masks_of(inputs, mask, self)
+        if all(one is None for one in masks):
             return None
         whole = []
-        for value, mask in zip(inputs, previous_mask):
-            given = ops.ones_like(value) if mask is None else ops.cast(mask, "float32")
+        for value, one in zip(inputs, masks):
+            given = ops.ones_like(value) if one is None else ops.cast(one, "float32")
             while len(given.shape) < len(value.shape):
                 given = ops.expand_dims(given, -1)
             whole.append(ops.broadcast_to(given, value.shape))
@@ -212,11 +231,14 @@ class Dot(Layer):
     array([[11.]], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         given: list[Any] = list(axes) if isinstance(axes, (list, tuple)) else [axes, axes]
         if len(given) != 2 or not all(isinstance(a, (int, np.integer)) and not isinstance(a, bool) for a in given):
             raise ValueError(f"Dot: axes: expected an int or two ints, got {axes!r}")
+        self.supports_masking = True
         self.axes = axes
         self.normalize = bool(normalize)
         self._pair = (given[0], given[1])
@@ -242,6 +264,10 @@ class Dot(Layer):
         flat_a, flat_b = (ops.reshape(v, (batch, math.prod(n), size)) for v, n in ((a, left), (b, right)))
         products = ops.matmul(flat_a, flat_b, transpose_b=True)
         return ops.reshape(products, (batch, *(left + right or (1,))))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """None: steps are summed over."""
+        return None
 
 
 def _function(layer: type[Layer], name: str) -> Callable[..., Any]:

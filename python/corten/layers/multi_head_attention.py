@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from corten import constraints, initializers, ops, regularizers
-from corten.errors import ShapeError
-from corten.layers.arguments import count, number
+from corten.errors import ArgumentTypeError, ShapeError
+from corten.layers.arguments import count, number, whole
 from corten.layers.layer import Layer
 from corten.layers.projection import Projection
 from corten.random import SeedGenerator
@@ -109,35 +108,78 @@ class _Heads(Layer):
         outputs = self.output_dense(outputs if gate is None else outputs * gate)
         return (outputs, scores) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The query's mask, for the outputs; there is none for the scores."""
-        return [previous_mask, None]
-
     def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> Any:
         """The shape of the output; value and key are shaped as the query unless given."""
         shapes = query_shape, value_shape or query_shape, key_shape or value_shape or query_shape
+        for shape in shapes:
+            if not isinstance(shape, (list, tuple)):
+                raise ArgumentTypeError(
+                    f'{type(self).__name__} "{self.name}": compute_output_shape: expected a shape, got {shape!r}'
+                )
         return self(*(SymbolicTensor(shape) for shape in shapes)).shape
 
     def _mask(
         self, query: Any, value: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any
     ) -> Any:
         """What each step of the query may attend to: what no mask forbids."""
-        masks = [] if attention_mask is None else [ops.not_equal(attention_mask, 0)]
-        if query_mask is not None:
-            masks.append(ops.expand_dims(query_mask, -1))
-        masks += [ops.expand_dims(mask, -2) for mask in (value_mask, key_mask) if mask is not None]
+        axes = self._attended(len(query.shape))
+        n, outer = len(axes), [axis for axis in range(len(query.shape) - 1) if axis not in axes]
+        masks = []
+        if attention_mask is not None:
+            mask = ops.not_equal(attention_mask, 0)
+            if len(mask.shape) == 2 * n:
+                mask = ops.expand_dims(mask, 0)
+            masks.append(_widened(mask, len(outer) + 2 * n))
+        for what, value_of, given in (
+            ("query", query, query_mask),
+            ("value", value, value_mask),
+            ("key", value, key_mask),
+        ):
+            if given is None:
+                continue
+            if tuple(given.shape) != tuple(value_of.shape[: len(given.shape)]) or len(given.shape) >= len(query.shape):
+                raise ShapeError(
+                    f'{type(self).__name__} "{self.name}": mask of the {what}: expected the first axes of shape '
+                    f"{tuple(value_of.shape[:-1])}, got shape {tuple(given.shape)}"
+                )
+            mask = ops.expand_dims(given, list(range(len(given.shape), len(query.shape) - 1)))
+            mask = ops.transpose(mask, (*outer, *axes))
+            first = len(outer) + (n if what == "query" else 0)
+            masks.append(ops.expand_dims(mask, list(range(first, first + n))))
         if self.sliding_window is not None:
-            steps, others = ops.arange(query.shape[1]), ops.arange(value.shape[1])
-            masks.append(ops.abs(ops.expand_dims(steps, (0, 2)) - others) < self.sliding_window)
-        for i, mask in enumerate(masks[1:], 1):
-            masks[i] = masks[i - 1] * mask
-        return masks[-1] if masks else None
+            if n > 1:
+                raise ValueError(
+                    f'{type(self).__name__} "{self.name}": sliding_window: expected one axis of steps, got {n}'
+                )
+            steps, others = ops.arange(query.shape[axes[0]]), ops.arange(value.shape[axes[0]])
+            near = ops.abs(ops.expand_dims(steps, 1) - others) < self.sliding_window
+            masks.append(_widened(ops.expand_dims(near, 0), len(outer) + 2))
+        if masks and len(masks[0].shape) > len(outer) + 2 * n:  # one mask for each head
+            masks = [masks[0], *(ops.expand_dims(mask, len(outer)) for mask in masks[1:])]
+        return functools.reduce(ops.multiply, masks) if masks else None
+
+    def _attended(self, rank: int) -> tuple[int, ...]:
+        """The axes attended over of a query of so many axes."""
+        axes = self.attention_axes or tuple(range(1, rank - 1))
+        axes = tuple(axis % rank for axis in axes)
+        if not all(0 < axis < rank - 1 for axis in axes) or len(set(axes)) < len(axes):
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": attention_axes: expected axes between batch and features, '
+                f"got {axes}"
+            )
+        return axes
 
     def _attend(self, heads: tuple[Any, Any, Any], mask: Any, training: bool, causal: bool) -> tuple[Any, Any]:
         """The heads' outputs (batch, ..., heads, value depth) and the weights (batch, heads, steps, steps)."""
         rate = self.dropout if training and self.seed_generator is not None else 0.0
         state = self.seed_generator.next() if rate > 0 and self.seed_generator is not None else None
         return ops.attention(*heads, mask=mask, causal=causal, rate=rate, state=state)
+
+
+def _widened(mask: Any, rank: int) -> Any:
+    """A mask (batch, ...) of at least so many axes: those that it lacks come after the batch."""
+    missing = rank - len(mask.shape)
+    return ops.expand_dims(mask, list(range(1, 1 + missing))) if missing > 0 else mask
 
 
 class MultiHeadAttention(_Heads):
@@ -222,24 +264,22 @@ class MultiHeadAttention(_Heads):
         value_dim = self.key_dim if value_dim is None else value_dim
         self.value_dim = self.value_depth = count(value_dim, "MultiHeadAttention: value_dim")
         if output_shape is not None:
-            sizes = (output_shape,) if isinstance(output_shape, (int, np.integer)) else tuple(output_shape)
+            sizes = output_shape if isinstance(output_shape, (list, tuple)) else (output_shape,)
             self.units = tuple(count(size, "MultiHeadAttention: output_shape") for size in sizes)
         if attention_axes is not None:
-            axes = (attention_axes,) if isinstance(attention_axes, (int, np.integer)) else tuple(attention_axes)
-            self.attention_axes = tuple(count(axis, "MultiHeadAttention: attention_axes", -99) for axis in axes)
+            axes = attention_axes if isinstance(attention_axes, (list, tuple)) else (attention_axes,)
+            self.attention_axes = tuple(whole(axis, "MultiHeadAttention: attention_axes") for axis in axes)
 
     def _attend(self, heads: tuple[Any, Any, Any], mask: Any, training: bool, causal: bool) -> tuple[Any, Any]:
         """With several axes between batch and features: those attended over are one, the others are in the batch."""
         rank = len(heads[0].shape) - 1
         if rank == 3:
             return super()._attend(heads, mask, training, causal)
-        where = f'MultiHeadAttention "{self.name}"'
-        axes = self.attention_axes or tuple(range(1, rank - 1))
-        axes = tuple(axis % rank for axis in axes)
-        if not all(0 < axis < rank - 1 for axis in axes) or len(set(axes)) < len(axes):
-            raise ValueError(f"{where}: attention_axes: expected axes between batch and features, got {axes}")
-        if causal:
-            raise ValueError(f"{where}: use_causal_mask: expected one axis of steps, got {rank - 2}")
+        axes = self._attended(rank)
+        if causal and len(axes) > 1:
+            raise ValueError(
+                f'MultiHeadAttention "{self.name}": use_causal_mask: expected one axis of steps, got {len(axes)}'
+            )
         outer = tuple(axis for axis in range(rank - 1) if axis not in axes)
         order = (*outer, *axes, rank - 1, rank)
         moved = [ops.transpose(x, order) for x in heads]

@@ -8,7 +8,8 @@ from typing import Any
 
 from corten import ops
 from corten import random as rng
-from corten.layers.arguments import count, number
+from corten.layers import arguments
+from corten.layers.arguments import number
 from corten.layers.layer import Layer
 
 __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
@@ -27,6 +28,8 @@ class GaussianNoise(Layer):
     >>> corten.layers.GaussianNoise(0.1)(np.float32([1, 2]))
     array([1., 2.], dtype=float32)
     """
+
+    _stateless = True
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -54,6 +57,8 @@ class GaussianDropout(Layer):
     >>> corten.layers.GaussianDropout(0.5)(np.float32([1, 2]))
     array([1., 2.], dtype=float32)
     """
+
+    _stateless = True
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -84,6 +89,8 @@ class AlphaDropout(Layer):
     array([1., 2.], dtype=float32)
     """
 
+    _stateless = True
+
     #: The limit of SELU at minus infinity.
     LOWEST = -1.6732632423543772 * 1.0507009873554805
 
@@ -92,9 +99,7 @@ class AlphaDropout(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.rate = number(rate, "AlphaDropout: rate", 0.0, 1.0)
-        self.noise_shape = noise_shape
-        if noise_shape is not None:
-            self.noise_shape = tuple(n if n is None else count(n, "AlphaDropout: noise_shape") for n in noise_shape)
+        self.noise_shape = arguments.noise_shape(noise_shape, "AlphaDropout: noise_shape")
         self.seed = seed
         self.supports_masking = True
         self.seed_generator = rng.SeedGenerator(seed) if self.rate > 0 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import channels_last, expect_rank, padding_name, sizes
+from corten.layers.arguments import channels_last, expect_axes, padding_name, sizes
 from corten.layers.layer import Layer
 
 __all__ = ["GlobalPooling", "Pooling"]
@@ -13,6 +13,8 @@ __all__ = ["GlobalPooling", "Pooling"]
 
 class Pooling(Layer):
     """Windows: their size, strides, padding."""
+
+    _stateless = True
 
     rank: int
 
@@ -32,10 +34,8 @@ class Pooling(Layer):
         self.padding = padding_name(padding, where)
         self.data_format = channels_last(data_format, where)
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, self.rank + 2, f'{type(self).__name__} "{self.name}"')
-
     def _pool(self, op: Any, inputs: Any) -> Any:
+        expect_axes(self, inputs, self.rank + 2)
         if self.rank == 2:
             return op(inputs, self.pool_size, self.strides, self.padding)
         images = op(ops.expand_dims(inputs, 1), (1, *self.pool_size), (1, *self.strides), self.padding)
@@ -45,12 +45,11 @@ class Pooling(Layer):
 class GlobalPooling(Layer):
     """All places of the input as one."""
 
+    _stateless = True
+
     rank: int
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = channels_last(data_format, type(self).__name__)
         self.keepdims = bool(keepdims)
-
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, self.rank + 2, f'{type(self).__name__} "{self.name}"')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
+from corten.layers.arguments import expect_axes, expect_mask
 from corten.layers.pooling import GlobalPooling, Pooling
 
 __all__ = ["AveragePooling1D", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "MaxPooling1D"]
@@ -80,6 +81,7 @@ class GlobalMaxPooling1D(GlobalPooling):
     rank = 1
 
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 3)
         return ops.max(inputs, axis=1, keepdims=self.keepdims)
 
 
@@ -102,12 +104,14 @@ class GlobalAveragePooling1D(GlobalPooling):
         self.supports_masking = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
+        expect_axes(self, inputs, 3)
         if mask is None:
             return ops.mean(inputs, axis=1, keepdims=self.keepdims)
+        expect_mask(self, mask, inputs.shape[:2])
         counted = ops.expand_dims(ops.cast(mask, "float32"), 2)
         # Chosen, not multiplied: what is not counted may be NaN.
         total = ops.sum(ops.where(counted, inputs, 0.0), axis=1, keepdims=self.keepdims)
         return ops.divide(total, ops.sum(counted, axis=1, keepdims=self.keepdims))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return None

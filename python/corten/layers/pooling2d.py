@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
+from corten.layers.arguments import expect_axes
 from corten.layers.pooling import GlobalPooling, Pooling
 
 __all__ = ["AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MaxPooling2D"]
@@ -80,6 +81,7 @@ class GlobalMaxPooling2D(GlobalPooling):
     rank = 2
 
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 4)
         return ops.max(inputs, axis=(1, 2), keepdims=self.keepdims)
 
 
@@ -98,4 +100,5 @@ class GlobalAveragePooling2D(GlobalPooling):
     rank = 2
 
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 4)
         return ops.mean(inputs, axis=(1, 2), keepdims=self.keepdims)

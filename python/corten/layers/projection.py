@@ -53,6 +53,7 @@ class Projection(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.units = tuple(units)
         self.joined = joined
         self.activation = activations.get(activation)

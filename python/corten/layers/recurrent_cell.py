@@ -8,7 +8,7 @@ from typing import Any
 
 from corten import activations, constraints, initializers, ops, regularizers
 from corten.errors import ShapeError
-from corten.layers.arguments import count, expect_rank, number
+from corten.layers.arguments import count, expect_rank, number, outdated
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
 
@@ -44,6 +44,7 @@ class RecurrentCell(Layer):
         seed: int | None,
         **kwargs: Any,
     ) -> None:
+        outdated(self, kwargs, "implementation")
         super().__init__(**kwargs)
         kind = type(self).__name__.removesuffix("Cell")
         self.units = count(units, f"{kind}: units")

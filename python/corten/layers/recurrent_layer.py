@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from corten.layers.arguments import expect_rank
+from corten.layers.arguments import expect_rank, outdated
 from corten.layers.layer import snake_case
 from corten.layers.recurrent_cell import RecurrentCell
 from corten.layers.rnn import RNN
@@ -42,6 +42,7 @@ class RecurrentLayer(RNN):
     recurrent_dropout = OfCell()
 
     def __init__(self, cell: type[RecurrentCell], *, use_cudnn: Any = "auto", **arguments: Any) -> None:
+        outdated(self, arguments, "implementation")
         if use_cudnn not in ("auto", False):
             kind = type(self).__name__
             raise ValueError(f"{kind}: use_cudnn: expected 'auto' or False, for there is no GPU, got {use_cudnn!r}")

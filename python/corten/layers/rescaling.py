@@ -22,6 +22,8 @@ class Rescaling(Layer):
     array([-1.,  1.], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = scale

@@ -11,7 +11,7 @@ import numpy as np
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.layers.arguments import channels_last, count, expect_rank, margins, pair
+from corten.layers.arguments import channels_last, count, expect_axes, margins, pair
 from corten.layers.layer import Layer
 
 __all__ = [
@@ -35,13 +35,14 @@ class Flatten(Layer):
     (2, 12)
     """
 
+    _stateless = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = channels_last(data_format, "Flatten")
 
     def call(self, inputs: Any) -> Any:
-        if not inputs.shape:
-            raise ShapeError(f"Flatten {self.name!r}: expected a batch of samples, got a single number")
+        expect_axes(self, inputs, 1, least=True)
         return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
 
 
@@ -56,6 +57,8 @@ class Reshape(Layer):
     (5, 2, 3)
     """
 
+    _stateless = True
+
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         sizes = [target_shape] if isinstance(target_shape, (int, np.integer)) else target_shape
@@ -64,6 +67,7 @@ class Reshape(Layer):
             raise ValueError(f"Reshape: target_shape: expected sizes >= 0 and at most one -1, got {target_shape!r}")
 
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 1, least=True)
         # What is left is worked out for one sample, so that a batch of none has a shape too.
         size, known = math.prod(inputs.shape[1:]), math.prod(n for n in self.target_shape if n != -1)
         left = size // known if known and size % known == 0 else -1
@@ -81,16 +85,16 @@ class Permute(Layer):
     (5, 7, 6)
     """
 
+    _stateless = True
+
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(operator.index(axis) for axis in dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"Permute: dims: expected each axis from 1 to {len(self.dims)} once, got {dims!r}")
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, len(self.dims) + 1, f'Permute "{self.name}"')
-
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, len(self.dims) + 1)
         return ops.transpose(inputs, (0, *self.dims))
 
 
@@ -102,14 +106,14 @@ class RepeatVector(Layer):
     (5, 3, 6)
     """
 
+    _stateless = True
+
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.n = count(n, "RepeatVector: n")
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 2, f'RepeatVector "{self.name}"')
-
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 2)
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
 
@@ -125,15 +129,15 @@ class ZeroPadding1D(Layer):
     (5, 9, 1)
     """
 
+    _stateless = True
+
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.padding = pair(padding, "ZeroPadding1D: padding", 0)
         self.data_format = channels_last(data_format, "ZeroPadding1D")
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 3, f'ZeroPadding1D "{self.name}"')
-
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 3)
         return ops.pad(inputs, ((0, 0), self.padding, (0, 0)))
 
 
@@ -149,15 +153,15 @@ class ZeroPadding2D(Layer):
     (5, 7, 12, 1)
     """
 
+    _stateless = True
+
     def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.padding = margins(padding, "ZeroPadding2D: padding")
         self.data_format = channels_last(data_format, "ZeroPadding2D")
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 4, f'ZeroPadding2D "{self.name}"')
-
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 4)
         return ops.pad(inputs, ((0, 0), *self.padding, (0, 0)))
 
 
@@ -172,14 +176,14 @@ class Cropping1D(Layer):
     (5, 3, 1)
     """
 
+    _stateless = True
+
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cropping = pair(cropping, "Cropping1D: cropping", 0)
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 3, f'Cropping1D "{self.name}"')
-
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 3)
         before, after = self.cropping
         steps = inputs.shape[1]
         if before + after >= steps:
@@ -201,15 +205,15 @@ class Cropping2D(Layer):
     (5, 5, 2, 1)
     """
 
+    _stateless = True
+
     def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cropping = margins(cropping, "Cropping2D: cropping")
         self.data_format = channels_last(data_format, "Cropping2D")
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 4, f'Cropping2D "{self.name}"')
-
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 4)
         (top, bottom), (left, right) = self.cropping
         height, width = inputs.shape[1:3]
         if top + bottom >= height or left + right >= width:
@@ -226,6 +230,8 @@ class Identity(Layer):
     >>> corten.layers.Identity()(np.float32([1, 2]))
     array([1., 2.], dtype=float32)
     """
+
+    _stateless = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 from corten import initializers, ops
-from corten.layers.arguments import expect_rank
+from corten.layers.arguments import expect_mask, expect_rank
 from corten.layers.layer import Layer
 from corten.layers.nested import nested_layer
 from corten.layers.stacked_rnn_cells import StackedRNNCells
@@ -128,6 +128,8 @@ class RNN(Layer):
         return super().__call__(*args, **kwargs)
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
+        if mask is not None:
+            expect_mask(self, mask, sequences.shape[:2])
         states = self._begin(sequences.shape[0], initial_state)
         outputs, last, states = self._whole(sequences, states, mask, training)
         if self.stateful:
@@ -187,10 +189,11 @@ class RNN(Layer):
         whole = ops.stack(outputs, axis=1) if self.return_sequences or self.zero_output_for_mask else None
         return whole, outputs[-1], states
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the steps in the order in which they were taken; states have none."""
-        mask = previous_mask if self.return_sequences else None
-        if mask is not None and self.go_backwards:
+        if not self.return_sequences:
+            mask = None
+        elif mask is not None and self.go_backwards:
             mask = ops.flip(mask, axis=1)
         return [mask, *(None for _ in flatten(self.cell.state_size))] if self.return_state else mask
 

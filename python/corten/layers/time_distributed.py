@@ -56,7 +56,3 @@ class TimeDistributed(Layer):
                 steps.mask = ops.reshape(mask, (batch * time, *mask.shape[2:]))
         outputs = self.layer(steps, training=training)
         return ops.reshape(outputs, (batch, time, *outputs.shape[1:]))
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the input: which steps count."""
-        return previous_mask

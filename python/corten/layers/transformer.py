@@ -68,9 +68,9 @@ class PositionalEmbedding(Layer):
         # Taken, not sliced: while a functional model is made, a length that is open stands for any.
         return self.tokens(inputs) + ops.take(self.positions, ops.arange(inputs.shape[1], dtype="int32"), axis=0)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """1 where the token is not 0, if ``mask_zero``."""
-        return self.tokens.compute_mask(inputs, previous_mask)
+        return self.tokens.compute_mask(inputs, mask)
 
 
 class TransformerBlock(Layer):
@@ -181,7 +181,3 @@ class TransformerBlock(Layer):
         added = self.outer_dropout(self.outer(self.intermediate(x)))
         z = y + added if self.normalize_first else self.outer_norm(x + added)
         return (z, scores) if return_attention_scores else z
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The input's mask, for the outputs; there is none for the scores."""
-        return [previous_mask, None]

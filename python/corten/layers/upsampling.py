@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import channels_last, count, expect_rank, pair
+from corten.layers.arguments import channels_last, count, expect_axes, pair
 from corten.layers.layer import Layer
 from corten.ops.image import INTERPOLATIONS
 
@@ -22,14 +22,14 @@ class UpSampling1D(Layer):
     array([1., 1., 2., 2.], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = count(size, "UpSampling1D: size")
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 3, f'UpSampling1D "{self.name}"')
-
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 3)
         return ops.repeat(inputs, self.size, axis=1)
 
 
@@ -49,6 +49,8 @@ class UpSampling2D(Layer):
     array([0., 1., 3., 4.], dtype=float32)
     """
 
+    _stateless = True
+
     def __init__(
         self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
@@ -61,8 +63,6 @@ class UpSampling2D(Layer):
                 f"UpSampling2D: interpolation: expected one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}"
             )
 
-    def build(self, input_shape: Any) -> None:
-        expect_rank(input_shape, 4, f'UpSampling2D "{self.name}"')
-
     def call(self, inputs: Any) -> Any:
+        expect_axes(self, inputs, 4)
         return ops.upsample2d(inputs, self.size, self.interpolation)

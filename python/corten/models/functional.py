@@ -7,7 +7,7 @@ from typing import Any
 from corten.layers.input_layer import InputLayer
 from corten.layers.layer import Layer
 from corten.models.model import Model
-from corten.tensor import Call, SymbolicTensor, flatten, map_nested
+from corten.tensor import Call, SymbolicTensor, Tensor, flatten, map_nested
 
 __all__ = ["Functional"]
 
@@ -82,7 +82,7 @@ class Functional(Model):
         return [_name_of(tensor) for tensor in self.outputs]
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        tensors = self._match(inputs)
+        tensors = self._match(_with_masks(inputs, mask, self.name))
         values: dict[int, Any] = {}
         for symbol, tensor in zip(self.inputs, tensors, strict=True):
             values[id(symbol)] = tensor
@@ -117,6 +117,23 @@ class Functional(Model):
         if len(tensors) != len(self.inputs):
             raise ValueError(f"{self.name!r}: expected {len(self.inputs)} inputs, got {len(tensors)}")
         return [self._fit(symbol, tensor) for symbol, tensor in zip(self.inputs, tensors, strict=True)]
+
+
+def _with_masks(inputs: Any, masks: Any, where: str) -> Any:
+    """The inputs of a model with the masks given for them, nested alike; None where there is none."""
+    if masks is None:
+        return inputs
+    if isinstance(inputs, (list, tuple, dict)):
+        keys = list(inputs) if isinstance(inputs, dict) else range(len(inputs))
+        if isinstance(inputs, dict) != isinstance(masks, dict) or len(masks) != len(inputs):
+            raise ValueError(f"{where!r}: mask: expected one for each input, nested as these, got {masks!r}")
+        found = [_with_masks(inputs[key], masks[key], where) for key in keys]
+        return dict(zip(keys, found)) if isinstance(inputs, dict) else found
+    if not isinstance(inputs, Tensor) or inputs.mask is masks:
+        return inputs
+    tensor = Tensor(inputs.graph, inputs.id)  # the caller's own stays as it is
+    tensor.mask = inputs.graph.tensor(masks)
+    return tensor
 
 
 def _by_key(value: Any) -> list[SymbolicTensor]:

@@ -185,4 +185,4 @@ class Sequential(Model):
         elif not self._promised and isinstance(inputs, Tensor):
             with tracing:
                 self._widen(inputs.shape)
-        return self._whole().call(inputs)
+        return self._whole().call(inputs, mask=mask)

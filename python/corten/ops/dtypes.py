@@ -7,21 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from corten.tensor import Operand, as_array, push, symbolic
+from corten.tensor import Operand, as_array, kind, push, symbolic
 
 __all__ = ["cast", "dtype_of", "floats", "shape"]
-
-
-def kind(dtype: Any) -> str:
-    """The engine's type for a dtype the caller names: floats are float32, integers int32, bool and uint8 uint8."""
-    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
-    if name in ("float32", "float64", "float16", "bfloat16"):
-        return "float32"
-    if name in ("bool", "uint8"):
-        return "uint8"
-    if name in ("int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"):
-        return "int32"
-    raise TypeError(f"dtype: expected a float, integer or bool type, got {dtype!r}")
 
 
 def shape(x: Any) -> tuple[int, ...]:
