@@ -178,9 +178,10 @@ class Softmax(Layer):
         if mask is None:
             return ops.softmax(inputs, self.axis)
         shape, rank = tuple(inputs.shape), len(inputs.shape)
-        if mask is getattr(inputs, "mask", None):  # of the first axes, not of the last
-            mask = ops.expand_dims(mask, list(range(len(mask.shape), rank)))
         sizes = tuple(mask.shape)
+        if mask is getattr(inputs, "mask", None):  # of the first axes, not of the last
+            mask = ops.expand_dims(mask, list(range(len(sizes), rank)))
+            sizes = tuple(mask.shape)
         if len(sizes) > rank or any(size not in (1, full) for size, full in zip(sizes[::-1], shape[::-1])):
             raise ShapeError(f'Softmax "{self.name}": mask: expected to broadcast to shape {shape}, got {sizes}')
         kept = ops.greater(mask, 0.5)

@@ -142,11 +142,11 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _name_by_keyword(add_weight: Callable[..., Any]) -> Callable[..., Any]:
+def _name_by_keyword(add_weight: Callable[..., Variable]) -> Callable[..., Variable]:
     """Says what to do where the name comes first, as in Keras 2."""
 
     @functools.wraps(add_weight)
-    def wrapper(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+    def wrapper(layer: Layer, *args: Any, **kwargs: Any) -> Variable:
         if args and isinstance(args[0], str):
             raise ArgumentTypeError(
                 f"add_weight of {type(layer).__name__} {layer.name!r}: the first argument is the shape, got "

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from corten.ops.dtypes import cast, kind, untouched
+from corten.ops.dtypes import cast, untouched
 from corten.ops.dtypes import shape as shape_of
-from corten.tensor import Array, Operand, SymbolicTensor, Tensor, as_array, current_graph, symbolic
+from corten.tensor import Array, Operand, SymbolicTensor, Tensor, as_array, current_graph, kind, symbolic
 
 __all__ = [
     "arange",
