@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from corten import Sequential
-from corten.layers import Dense, Flatten, RandomFlip, RandomTranslation
+from corten.layers import Dense, Flatten, Layer, RandomFlip, RandomTranslation
 
 X = np.random.default_rng(0).normal(size=(60, 4, 6, 2)).astype("float32")
 
 
 def test_flips() -> None:
-    assert (RandomFlip(seed=1)(X) == X).all()
+    assert (RandomFlip(seed=1)(X, training=False) == X).all()
     for mode, ways in (("horizontal", 2), ("vertical", 2), ("horizontal_and_vertical", 4)):
         layer = RandomFlip(mode, seed=1)
         y = layer(X, training=True)
@@ -33,7 +33,7 @@ def test_flips() -> None:
 def test_translations_by_whole_pixels(fill_mode: str, mode: Any) -> None:
     options = {"constant_values": 7.0} if mode == "constant" else {}
     layer = RandomTranslation((-0.5, 0.5), (0.0, 1 / 3), fill_mode, "nearest", seed=2, fill_value=7.0)
-    assert (layer(X) == X).all()
+    assert (layer(X, training=False) == X).all()
     wide = np.pad(X, ((0, 0), (2, 2), (2, 2), (0, 0)), mode, **options)
     moves = set()
     for index, after in enumerate(layer(X, training=True)):
@@ -79,3 +79,46 @@ def test_errors() -> None:
     ):
         with pytest.raises(ValueError, match="RandomFlip|RandomTranslation"):
             make()
+
+
+@pytest.mark.parametrize("layer", [RandomFlip(seed=3), RandomTranslation(0.5, 0.5, seed=3)], ids=lambda one: one.name)
+def test_a_call_that_does_not_say_whether_it_is_training_augments(layer: Any) -> None:
+    model = Sequential([layer])
+    assert (layer(X) != X).any() and (model(X) != X).any()
+    assert (layer(X, training=False) == X).all() and (model(X, training=False) == X).all()
+    assert (model.predict(X, verbose=0) == X).all()
+
+
+def test_a_single_image() -> None:
+    for layer, again in (
+        (RandomFlip(seed=4), RandomFlip(seed=4)),
+        (RandomTranslation(0.5, 0.5, seed=4), RandomTranslation(0.5, 0.5, seed=4)),
+    ):
+        assert (layer(X[0]) == again(X[:1])[0]).all()
+        assert (layer(X[0], training=False) == X[0]).all()
+        with pytest.raises(ValueError, match="expected an input with"):
+            layer(X[0, 0])
+        with pytest.raises(ValueError, match="expected an input with"):
+            layer(X[None])
+
+
+def test_an_outermost_call_goes_by_the_default_of_training_of_call() -> None:
+    class Always(Layer):
+        def call(self, inputs: Any, training: bool = True) -> Any:
+            return inputs * 2.0 if training else inputs
+
+    class Never(Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Always()
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            return self.inner(inputs)
+
+    class Silent(Never):
+        def call(self, inputs: Any) -> Any:
+            return self.inner(inputs)
+
+    factors = [layer(np.ones((1, 1)))[0, 0] for layer in (Always(), Never(), Silent(), Sequential([Silent()]))]
+    assert factors == [2, 1, 2, 2]
+    assert Sequential([Silent()])(np.ones((1, 1)), training=False)[0, 0] == 1

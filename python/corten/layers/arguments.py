@@ -143,9 +143,10 @@ def expect_axes(layer: Any, inputs: Any, rank: int, least: bool = False) -> None
         expect_rank(shape, rank, f'{type(layer).__name__} "{layer.name}"', least)
 
 
-def expect_mask(layer: Any, mask: Any, shape: tuple[int, ...]) -> None:
-    """Refuses a mask of another shape, which would be broadcast to what nobody meant."""
-    if tuple(getattr(mask, "shape", ())) != tuple(shape):
+def expect_mask(layer: Any, mask: Any, shape: tuple[int, ...], ones: bool = False) -> None:
+    """Refuses a mask of another shape, which would be broadcast to what nobody meant; ``ones`` allows sizes of 1."""
+    sizes = tuple(getattr(mask, "shape", ()))
+    if len(sizes) != len(shape) or any(size != full and not (ones and size == 1) for size, full in zip(sizes, shape)):
         got = tuple(mask.shape) if hasattr(mask, "shape") else repr(mask)
         raise ShapeError(f'{type(layer).__name__} "{layer.name}": mask: expected shape {tuple(shape)}, got {got}')
 

@@ -1,4 +1,8 @@
-"""Augmentation: images turned into others that show the same, at random and in training only."""
+"""Augmentation: images turned into others that show the same, at random and in training only.
+
+A call that does not say whether it is ``training`` augments, as in Keras: it is there to show what becomes of images.
+``evaluate`` and ``predict`` leave them as they are.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,8 @@ class RandomFlip(Layer):
         seed: an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
         data_format: ``"channels_last"`` only.
 
-    Input and output (batch, height, width, channels).
+    Input and output (batch, height, width, channels), or a single image without the batch. A call that does not say
+    whether it is ``training`` augments.
 
     >>> import numpy as np, corten
     >>> images = np.float32([[[[1], [2]]]] * 4)
@@ -49,10 +54,13 @@ class RandomFlip(Layer):
         self.data_format = channels_last(data_format, "RandomFlip")
         self.seed_generator = random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        expect_axes(self, inputs, 4)
+    def call(self, inputs: Any, training: bool = True) -> Any:
+        expect_axes(self, inputs, 3, least=True)
         if not training:
             return inputs
+        if len(inputs.shape) == 3:
+            return ops.squeeze(self.call(ops.expand_dims(inputs, 0), training), 0)
+        expect_axes(self, inputs, 4)
         for axis in _MODES[self.mode]:
             drawn = random.uniform((inputs.shape[0], 1, 1, 1), seed=self.seed_generator)
             inputs = ops.where(ops.less_equal(drawn, 0.5), ops.flip(inputs, axis=axis), inputs)
@@ -73,7 +81,8 @@ class RandomTranslation(Layer):
         fill_value: for ``"constant"``.
         data_format: ``"channels_last"`` only.
 
-    Input and output (batch, height, width, channels).
+    Input and output (batch, height, width, channels), or a single image without the batch. A call that does not say
+    whether it is ``training`` augments.
 
     >>> import numpy as np, corten
     >>> images = np.float32([[[[1], [2], [3], [4]]]] * 3)
@@ -110,10 +119,13 @@ class RandomTranslation(Layer):
         self.data_format = channels_last(data_format, "RandomTranslation")
         self.seed_generator = random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        expect_axes(self, inputs, 4)
+    def call(self, inputs: Any, training: bool = True) -> Any:
+        expect_axes(self, inputs, 3, least=True)
         if not training:
             return inputs
+        if len(inputs.shape) == 3:
+            return ops.squeeze(self.call(ops.expand_dims(inputs, 0), training), 0)
+        expect_axes(self, inputs, 4)
         y, y_part = self._move(inputs, self.height_factor)
         y, x_part = self._move(ops.swapaxes(y, 1, 2), self.width_factor)
         y = ops.swapaxes(y, 1, 2)

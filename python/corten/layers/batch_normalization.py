@@ -102,7 +102,7 @@ class BatchNormalization(Normalization):
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if mask is not None:
-            expect_mask(self, mask, inputs.shape[:-1])
+            expect_mask(self, mask, inputs.shape[:-1], ones=True)
         if not training or not self.trainable:
             return self._by(inputs, self.moving_mean.value, self.moving_variance.value)
         if mask is None:

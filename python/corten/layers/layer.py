@@ -67,7 +67,8 @@ class _Context(threading.local):
     """What a layer's call hands down to the calls inside it."""
 
     def __init__(self) -> None:
-        self.training = False
+        #: None: nobody has said, and each call goes by its own default.
+        self.training: bool | None = None
         self.calling: Layer | None = None
         self.names: tuple[str, ...] = ()
 
@@ -509,6 +510,8 @@ class Layer(Configured):
         training = given.get("training")
         if training is None:
             training = _context.training
+        if training is None:
+            training = _default_training(type(self).call)
         if "training" in named:
             kwargs["training"] = training
         elif "training" not in accepted:
@@ -528,7 +531,7 @@ class Layer(Configured):
             args = map_nested(lambda leaf: _cast(graph, leaf), args)
         if not _context.names:
             self._forget_losses(graph)
-        training = bool(training)
+        training = None if training is None else bool(training)
         scope = graph.core.scope(self.name)
         # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
         names, before, calling = _context.names, _context.training, _context.calling
@@ -762,6 +765,13 @@ def _tracked(value: Any) -> bool:
 def _accepted(call: Callable[..., Any]) -> tuple[str, ...]:
     """The parameters of a ``call``, in order, without the layer itself."""
     return tuple(inspect.signature(call).parameters)[1:]
+
+
+@functools.cache
+def _default_training(call: Callable[..., Any]) -> Any:
+    """What ``training`` is in a ``call`` where neither caller nor an outer call says."""
+    parameter = inspect.signature(call).parameters.get("training")
+    return None if parameter is None or parameter.default is inspect.Parameter.empty else parameter.default
 
 
 @functools.cache

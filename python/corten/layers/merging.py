@@ -210,10 +210,11 @@ class Concatenate(Layer):
             return None
         whole = []
         for value, one in zip(inputs, masks):
-            given = ops.ones_like(value) if one is None else ops.cast(one, "float32")
-            while len(given.shape) < len(value.shape):
-                given = ops.expand_dims(given, -1)
-            whole.append(ops.broadcast_to(given, value.shape))
+            if one is None:
+                whole.append(ops.ones_like(value, "uint8"))
+            else:
+                given = ops.expand_dims(one, list(range(len(one.shape), len(value.shape))))
+                whole.append(ops.logical_or(given, ops.zeros_like(value, "uint8")))
         return ops.any(ops.concatenate(whole, self.axis), axis=-1)
 
 
