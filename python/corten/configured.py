@@ -105,6 +105,18 @@ class Configured:
             config["name"] = getattr(self, "name", config["name"])
         return config
 
+    def __copy__(self: Self) -> Self:
+        kind = type(self)
+        if hasattr(kind, "variables"):
+            raise TypeError(
+                f"{kind.__name__} {getattr(self, 'name', '')!r}: a shallow copy would share variables and caches with "
+                "the original; make another, type(x).from_config(x.get_config()) or clone_model of a model, and give "
+                "it the values: set_weights(get_weights())"
+            )
+        made = object.__new__(kind)
+        vars(made).update(vars(self), _config=dict(self._config))
+        return made
+
     @classmethod
     def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
         """A new object from what :meth:`get_config` gave."""

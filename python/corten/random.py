@@ -7,14 +7,15 @@ by default. Steps that draw without naming a seed share one state, which belongs
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from corten import ops
-from corten.errors import ShapeError
+from corten.errors import ArgumentTypeError, ShapeError
 from corten.tensor import Variable, current_graph, push, tracing
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "get_state",
     "normal",
     "randint",
+    "seeds_as_before",
     "set_seed",
     "set_state",
     "uniform",
@@ -63,6 +65,16 @@ def set_state(state: dict[str, int]) -> None:
         _shared_generator().state.assign(np.array([_seed_number(0), count], np.int32))
 
 
+@contextlib.contextmanager
+def seeds_as_before() -> Iterator[None]:
+    """After the block, the seeds that were drawn in it are drawn again."""
+    drawn = _state["drawn"]
+    try:
+        yield
+    finally:
+        _state["drawn"] = drawn
+
+
 def draw_seed() -> int:
     """A new seed of 31 bits, a function of the global seed and of how many were drawn before."""
     with tracing:
@@ -93,7 +105,7 @@ class SeedGenerator:
 
     def __init__(self, seed: int | None = None, name: str = "seed_generator") -> None:
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
-            raise TypeError(f"seed: expected an int or None, got {type(seed).__name__}")
+            raise ArgumentTypeError(f"seed: expected an int or None, got {type(seed).__name__}")
         #: None where the seed was drawn.
         self.seed = seed
         number = draw_seed() if seed is None else int(seed) & 0x7FFFFFFF

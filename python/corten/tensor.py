@@ -469,6 +469,8 @@ class Graph(_core.Entered):
         self.losses: list[tuple[Any, Any]] = []
         #: What the trace depends on beside its inputs, by id: (object, the changes that its attributes had).
         self.guards: dict[int, tuple[Any, Any]] = {}
+        #: Whether this is a trial in which numbers stand for sizes, beside the batch's, that are not known.
+        self.open = False
         #: Where set, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call``: to look at what is inside.
         self.through: Callable[..., Any] | None = None
 
@@ -671,6 +673,7 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
             if not isinstance(value, SymbolicTensor):
                 return value
             if id(value) not in inputs:
+                graph.open |= None in value.shape[1:]
                 tensor = inputs[id(value)] = graph.input(trial(value.shape, which), value.dtype)
                 if isinstance(value.mask, SymbolicTensor):
                     tensor.mask = graph.input(trial(value.mask.shape, which), value.mask.dtype)

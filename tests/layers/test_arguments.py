@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import corten
 from corten import layers
 from corten.errors import ShapeError
 
@@ -105,8 +106,10 @@ def test_wrong_values(name: str, options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("name", "options"), TYPES)
 def test_wrong_types(name: str, options: dict[str, Any]) -> None:
-    with pytest.raises(TypeError):
-        getattr(layers, name)(**options)
+    """TypeError, as Python names it, and ValueError, for which scripts written for Keras look."""
+    for kind in (TypeError, ValueError) if options else (TypeError,):
+        with pytest.raises(kind):
+            getattr(layers, name)(**options)
 
 
 @pytest.mark.parametrize(("name", "options", "shapes"), INPUTS)
@@ -147,3 +150,172 @@ def test_what_textbooks_still_write() -> None:
     with pytest.warns(FutureWarning, match=r"Embedding: input_length= is outdated; leave it out"):
         embedding = layers.Embedding(10, 3, input_length=4)
     assert "input_length" not in embedding.get_config()
+    for layer in (layers.LSTM, layers.GRU, layers.SimpleRNN, layers.LSTMCell):
+        with pytest.warns(FutureWarning, match=r"implementation= is outdated; leave it out"):
+            assert "implementation" not in layer(3, implementation=2).get_config()
+    with pytest.warns(FutureWarning, match=r"InputLayer: input_shape= is outdated; write shape="):
+        assert layers.InputLayer(input_shape=(3,)).batch_shape == (None, 3)
+    with pytest.warns(FutureWarning, match=r"InputLayer: batch_input_shape= is outdated; write batch_shape="):
+        assert layers.InputLayer(batch_input_shape=(2, 3)).batch_shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batch_size": 4, "batch_shape": (2, 3)},
+        {"shape": (4,)},
+        {"batch_shape": (2, 4)},
+        {"batch_size": 5},
+        {"dtype": "int32"},
+    ],
+)
+def test_what_is_said_of_an_input_must_agree(options: dict[str, Any]) -> None:
+    if len(options) == 1:
+        options = {**options, "input_tensor": corten.Input(batch_shape=(2, 3))}
+    with pytest.raises(ValueError, match="Input: "):
+        layers.InputLayer(**options)
+    tensor = corten.Input(batch_shape=(2, 3))
+    assert layers.InputLayer((3,), 2, "float64", input_tensor=tensor).output is tensor
+    with pytest.raises(TypeError, match="tensor: expected a symbolic tensor, got ndarray"):
+        corten.Input(tensor=np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [("float64", "float32"), ("int64", "int32"), ("bool", "uint8"), (np.float64, "float32"), (float, "float32")],
+)
+def test_symbolic_tensors_have_a_type_that_there_is(given: Any, kind: str) -> None:
+    for tensor in (corten.KerasTensor((2, 3), given), corten.Input((3,), dtype=given)):
+        assert tensor.dtype == kind
+        assert layers.Flatten()(tensor).shape[1:] == (3,)
+    with pytest.raises(TypeError, match="expected a float, integer or bool type"):
+        corten.KerasTensor((2, 3), "string")
+
+
+STATELESS = [
+    layers.ReLU(), layers.Masking(), layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.MaxPooling1D(),
+    layers.GlobalMaxPooling2D(), layers.GaussianNoise(0.1), layers.Flatten(), layers.Permute((2, 1)),
+    layers.ZeroPadding2D(), layers.Cropping1D(), layers.UpSampling2D(), layers.Add(), layers.RandomFlip(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", STATELESS, ids=lambda layer: layer.name)
+def test_layers_with_nothing_to_build_are_built_from_the_beginning(layer: Any) -> None:
+    assert layer.built and layer.count_params() == 0
+    own = type("Own", (type(layer),), {"build": lambda self, input_shape: None})
+    assert not own.from_config(layer.get_config()).built
+
+
+@pytest.mark.parametrize(
+    ("layer", "fits", "other"),
+    [
+        (layers.Masking(), (2, 3), (2,)),
+        (layers.SpatialDropout1D(0.5), (2, 3, 4), (2, 3)),
+        (layers.MaxPooling1D(), (2, 3, 4), (2, 3, 4, 5)),
+        (layers.GlobalAveragePooling1D(), (2, 3, 4), (2, 3)),
+        (layers.GlobalAveragePooling2D(), (2, 3, 4, 5), (2, 3, 4)),
+        (layers.GlobalMaxPooling2D(), (2, 3, 4, 5), (2, 3, 4)),
+        (layers.Permute((2, 1)), (2, 3, 4), (2, 3, 4, 5)),
+        (layers.RepeatVector(2), (2, 3), (2, 3, 4)),
+        (layers.ZeroPadding2D(), (2, 3, 4, 5), (2, 3, 4)),
+        (layers.Cropping1D(), (2, 3, 4), (2, 3)),
+        (layers.UpSampling1D(), (2, 3, 4), (2, 3)),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_the_number_of_axes_is_checked_at_each_call(layer: Any, fits: Any, other: Any) -> None:
+    layer(np.ones(fits, np.float32))
+    with pytest.raises(ShapeError, match=rf'"{layer.name}": expected an input with .* axes'):
+        layer(np.ones(other, np.float32))
+
+
+ODD = {
+    "number": np.float32(1), "int": 5, "bool": True, "text": "a", "none": None, "nothing": np.zeros((0,), np.float32),
+    "numbers": [[1.0, 2.0]], "list": [], "dict": {}, "nested": {"a": np.ones((2, 3), np.float32)}, "object": object(),
+    "short": [np.ones((2, 3), np.float32), []], "hole": [np.ones((2, 3), np.float32), None],
+    "words": [np.ones((2, 3), np.float32), "a"], "complex": np.ones((2, 3), complex), "strings": np.array(["a"]),
+}  # fmt: skip
+CALLED: list[tuple[str, tuple[Any, ...]]] = [
+    ("Dense", (3,)), ("Conv1D", (3, 2)), ("LSTM", (3,)), ("Embedding", (3, 2)), ("LayerNormalization", ()),
+    ("RMSNormalization", ()), ("GroupNormalization", (1,)), ("UnitNormalization", ()), ("BatchNormalization", ()),
+    ("Add", ()), ("Multiply", ()), ("Maximum", ()), ("Concatenate", ()), ("Dot", (1,)), ("Attention", ()),
+    ("AdditiveAttention", ()), ("Flatten", ()), ("Reshape", ((3,),)), ("Permute", ((2, 1),)), ("Masking", ()),
+    ("PReLU", ()), ("Softmax", ()), ("Dropout", (0.5,)), ("ActivityRegularization", (0.1,)), ("MaxPooling2D", ()),
+    ("GlobalAveragePooling1D", ()), ("RandomFlip", ()), ("Rescaling", (2.0,)), ("UpSampling2D", ()), ("Cropping2D", ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "arguments"), CALLED)
+def test_whatever_a_layer_is_called_on_it_answers_or_says_what_is_wrong(name: str, arguments: tuple[Any, ...]) -> None:
+    for what, value in ODD.items():
+        layer = getattr(layers, name)(*arguments)
+        try:
+            layer(value)
+        except (TypeError, ValueError, IndexError) as error:
+            said = str(error)
+        else:
+            said = ""
+        inside = ("object has no attribute", "object is not", "tuple index", "not enough values")
+        assert not any(words in said for words in inside), (what, said)
+
+
+def test_a_list_among_tensors_is_named() -> None:
+    with pytest.raises(TypeError, match=r'Add "sum": expected arrays or tensors, got \[\] at place 1 of the list'):
+        layers.Add(name="sum")([np.ones((2, 3)), []])
+
+    class Own(layers.Layer):
+        def call(self, first: Any, second: Any) -> Any:
+            return first + second.shape[0]
+
+    with pytest.raises(TypeError, match=r"Own 'own': expected arrays or tensors, got 'a'"):
+        Own(name="own")(np.ones((2, 3)), "a")
+
+
+def test_trainable_is_true_or_false() -> None:
+    for value in (None, 1, "no"):
+        with pytest.raises(ValueError, match="Dense: trainable: expected True or False"):
+            layers.Dense(2, trainable=value)
+
+
+def test_weights_are_given_a_shape_once_and_a_name_by_keyword() -> None:
+    layer = layers.Layer(name="own")
+    with pytest.raises(ValueError, match=r"'own': .*add_weight\(shape, name='kernel'\)"):
+        layer.add_weight("kernel", shape=(3, 4))
+    with pytest.raises(ValueError, match="'own': the shape is given twice"):
+        layer.add_weight((3, 4), shape=(3, 4))
+    assert layer.weights == []
+
+
+def test_a_call_makes_no_weights() -> None:
+    class Growing(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs * self.add_weight((), "ones")
+
+    for layer in (Growing(name="growing"), corten.Sequential([Growing(name="growing")])):
+        with pytest.raises(ValueError, match="'growing': weights are made in __init__ or build, not in call"):
+            layer(np.ones((2, 3)))
+
+
+def test_a_build_of_several_shapes_names_arguments_of_call() -> None:
+    class Two(layers.Layer):
+        def call(self, first: Any, second: Any) -> Any:
+            return first + second
+
+    class Strange(Two):
+        def build(self, first_shape: Any, other: Any) -> None: ...
+
+    class Unknown(Two):
+        def build(self, first_shape: Any, third_shape: Any) -> None: ...
+
+    class Swapped(Two):
+        def build(self, second_shape: Any, first_shape: Any) -> None:
+            self.seen = first_shape, second_shape
+
+    x, y = np.ones((2, 3)), np.ones((2, 1))
+    with pytest.raises(ValueError, match=r"Strange\.build: .* end in '_shape', got 'other'"):
+        Strange()(x, y)
+    with pytest.raises(ValueError, match=r"Unknown\.build: .*'third_shape'.*first, second"):
+        Unknown()(x, y)
+    layer = Swapped()
+    layer(x, y)
+    assert layer.seen == ((None, 3), (None, 1))

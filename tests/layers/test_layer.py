@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -124,3 +125,74 @@ def test_lists_and_dicts_of_layers_may_change_later() -> None:
     assert [v.shape for v in stack.variables] == [(7,), (5,), (3, 5)]
     stack.heads = None  # type: ignore[assignment]
     assert stack.variables == [stack.scale]
+
+
+def test_asking_for_an_output_shape_changes_nothing() -> None:
+    def weights(ask: bool) -> list[Any]:
+        corten.utils.set_random_seed(3)
+        block = corten.layers.TransformerBlock(num_heads=2, intermediate_dim=5, name="block")
+        if ask:
+            assert block.compute_output_shape((None, 3, 4)) == (None, 3, 4)
+            assert not block.built and block.weights == [] and not hasattr(block, "attention")
+            with pytest.raises(AttributeError):
+                block.output  # noqa: B018
+            # Another size may still come.
+            assert block.compute_output_shape((2, None, 8)) == (2, None, 8)
+        block(np.ones((1, 3, 4)))
+        return block.get_weights()
+
+    assert all((a == b).all() for a, b in zip(weights(True), weights(False), strict=True))
+    with pytest.raises(NotImplementedError):
+        layers.Layer().compute_output_shape((None, 3))
+    with pytest.raises(ValueError, match="expected a shape"):
+        layers.Dense(3).compute_output_shape(4)
+
+
+def test_a_configuration_tells_what_a_layer_is_now() -> None:
+    dropout, dense = layers.Dropout(0.1), layers.Dense(2, activation="softmax")
+    assert dense.get_config()["activation"] == "softmax"
+    dropout.rate = 0.4
+    dense.activation = corten.activations.relu
+    assert dropout.get_config()["rate"] == 0.4 and dense.get_config()["activation"] == "relu"
+    model = Sequential([layers.Dense(2, activation="softmax", input_shape=(3,))])
+    model.layers[0].activation = None
+    clone = corten.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    x = np.float32([[1, -2, 3]])
+    np.testing.assert_allclose(model.predict(x, verbose=0), x @ model.get_weights()[0], rtol=1e-6)
+    assert (clone.predict(x, verbose=0) == model.predict(x, verbose=0)).all()
+
+
+def test_shallow_copies_are_right_or_refused() -> None:
+    model = Sequential([layers.Dense(2, input_shape=(3,))])
+    for thing in (model, model.layers[0], layers.Dense(2), corten.metrics.Mean(), corten.optimizers.Adam()):
+        with pytest.raises(TypeError, match="a shallow copy would share variables and caches"):
+            copy.copy(thing)
+    loss = corten.losses.Huber(delta=2.0)
+    other = copy.copy(loss)
+    assert type(other) is type(loss) and other.get_config() == loss.get_config()
+    other._config["delta"] = 3.0
+    assert loss.get_config()["delta"] == 2.0
+
+
+def test_sizes_that_come_with_the_data_may_fit_a_shape_that_is_wanted() -> None:
+    y = layers.Reshape((-1, 10))(Input((None, 2)))
+    assert y.shape == (None, None, 10)
+    model = Model(x := Input((None,)), layers.Dense(3)(layers.Reshape((3, 5))(x)))
+    assert model.output_shape == (None, 3, 3)
+    assert model.predict(np.ones((2, 15)), verbose=0).shape == (2, 3, 3)
+    with pytest.raises(ValueError, match="reshape"):
+        model.predict(np.ones((2, 16)), verbose=0)
+    with pytest.raises(ValueError, match="reshape"):
+        layers.Reshape((3, 5))(Input((16,)))
+
+
+def test_arguments_that_are_no_tensors_may_come_by_position() -> None:
+    class Doubling(layers.Layer):
+        def call(self, inputs: Any, twice: bool, training: bool = False) -> Any:
+            return inputs * (2.0 if twice else 1.0) + (1.0 if training else 0.0)
+
+    x = np.ones((1, 2), np.float32)
+    assert Doubling()(x, True)[0, 0] == 2 and Doubling()(x, False, True)[0, 0] == 2
+    model = Model(i := Input((2,)), Doubling()(i, True, True))
+    assert model.predict(x, verbose=0)[0, 0] == 3

@@ -138,9 +138,9 @@ def noise_shape(shape: Any, where: str) -> tuple[int | None, ...] | None:
 
 def expect_axes(layer: Any, inputs: Any, rank: int, least: bool = False) -> None:
     """:func:`expect_rank` for what a layer is called on."""
-    shape = getattr(inputs, "shape", inputs)
-    if not isinstance(shape, tuple) or len(shape) < rank or (len(shape) > rank and not least):
-        expect_rank(shape, rank, f'{type(layer).__name__} "{layer.name}"', least)
+    axes = len(inputs.shape)
+    if axes < rank or (axes > rank and not least):
+        expect_rank(tuple(inputs.shape), rank, f'{type(layer).__name__} "{layer.name}"', least)
 
 
 def expect_mask(layer: Any, mask: Any, shape: tuple[int, ...], ones: bool = False) -> None:

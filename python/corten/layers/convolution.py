@@ -101,7 +101,7 @@ class Convolution(Layer):
 
     def _finish(self, images: Any) -> Any:
         y = ops.squeeze(images, 1) if self.rank == 1 else images
-        return self.activation(y) if self._fused() == "linear" else y
+        return y if self.activation is None or self._fused() == "relu" else self.activation(y)
 
 
 class KernelConvolution(Convolution):

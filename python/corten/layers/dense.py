@@ -99,4 +99,5 @@ class Dense(Layer):
     def call(self, inputs: Any) -> Any:
         if activations.is_plain_relu(self.activation):
             return ops.dense(inputs, self.kernel, self.bias, activation="relu")
-        return self.activation(ops.dense(inputs, self.kernel, self.bias))
+        y = ops.dense(inputs, self.kernel, self.bias)
+        return y if self.activation is None else self.activation(y)

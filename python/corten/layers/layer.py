@@ -16,7 +16,7 @@ import numpy as np
 from corten import constraints, initializers, regularizers
 from corten.configured import Configured, plain
 from corten.errors import ArgumentTypeError, ShapeError
-from corten.random import SeedGenerator
+from corten.random import SeedGenerator, seeds_as_before
 from corten.tensor import (
     Array,
     Call,
@@ -115,6 +115,23 @@ def undone_on_error(*things: Any) -> Iterator[None]:
         raise
 
 
+class _UndoneError(Exception):
+    """Ends a block that is to be undone."""
+
+
+@contextlib.contextmanager
+def undone(*things: Any) -> Iterator[None]:
+    """After the block, ``things`` are as before it, and so are names and seeds to come."""
+    names = dict(_counts)
+    try:
+        with contextlib.suppress(_UndoneError), seeds_as_before(), undone_on_error(*things):
+            yield
+            raise _UndoneError
+    finally:
+        _counts.clear()
+        _counts.update(names)
+
+
 def _building(build: Callable[..., Any]) -> Callable[..., Any]:
     """A subclass's ``build``, whoever calls it: undone where it fails; then the layer counts as built."""
 
@@ -152,6 +169,11 @@ def _name_by_keyword(add_weight: Callable[..., Variable]) -> Callable[..., Varia
             raise ArgumentTypeError(
                 f"add_weight of {type(layer).__name__} {layer.name!r}: the first argument is the shape, got "
                 f"{args[0]!r}; give the name as keyword argument: add_weight(shape, name={args[0]!r})"
+            )
+        if args and "shape" in kwargs:
+            raise ArgumentTypeError(
+                f"add_weight of {type(layer).__name__} {layer.name!r}: the shape is given twice, {args[0]!r} and "
+                f"shape={kwargs['shape']!r}"
             )
         return add_weight(layer, *args, **kwargs)
 
@@ -205,7 +227,7 @@ class Layer(Configured):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise TypeError(f"{type(self).__name__}: there is no argument {next(iter(unknown))!r}")
+            raise ArgumentTypeError(f"{type(self).__name__}: there is no argument {next(iter(unknown))!r}")
         if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
             raise ValueError(
                 f"{type(self).__name__}: name must be 1 to 128 letters, digits, '_', '.' or '-', got {name!r}"
@@ -351,10 +373,10 @@ class Layer(Configured):
         Raises:
             ValueError: called from ``call``, which would make further weights each time.
         """
-        where = f"add_weight of {type(self).__name__} {self.name!r}"
         if _context.calling is self and self.built:
             raise ValueError(
-                f"{where}: weights are made in __init__ or build, not in call, which would make new ones each time"
+                f"add_weight of {type(self).__name__} {self.name!r}: weights are made in __init__ or build, not in "
+                "call, which would make new ones each time"
             )
         dtype = dtype or "float32"
         shape = tuple(int(size) for size in (shape or ()))
@@ -422,6 +444,13 @@ class Layer(Configured):
         """What ``build`` is given: the shape of the first argument or, where it asks for several, each by its name."""
         asked = _shapes_asked(type(self).build)
         if asked:
+            accepted = _accepted(type(self).call)
+            strange = [name for name in asked if name.removesuffix("_shape") not in {*accepted, *kwargs}]
+            if strange:
+                raise ValueError(
+                    f"{type(self).__name__}.build: the shape of which argument of call is {strange[0]!r}? There are "
+                    f"{', '.join(accepted)}"
+                )
             given = {**dict(zip(_accepted(type(self).call), args)), **kwargs}
             return {name: _shapes(given.get(name.removesuffix("_shape"))) for name in asked}
         return _shapes(args[0] if args else next(iter(kwargs.values()), None))
@@ -612,8 +641,20 @@ class Layer(Configured):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for a shape (or a list of shapes) with ``None`` where a size is unknown."""
-        inputs = _map_shapes(lambda shape: SymbolicTensor(shape, self.input_dtype), input_shape)
-        return map_nested(lambda tensor: tensor.shape, self(inputs))
+        if type(self).call is Layer.call:
+            self.call()
+        return self._output_shape(_map_shapes(lambda shape: SymbolicTensor(shape, self.input_dtype), input_shape))
+
+    def _output_shape(self, *inputs: Any) -> Any:
+        """The shape of the output for symbolic inputs; a layer that is not built stays so."""
+
+        def shapes() -> Any:
+            return map_nested(lambda tensor: tensor.shape, record(self, inputs, {}))
+
+        if self.built:
+            return shapes()
+        with tracing, undone(*self._unbuilt()):
+            return shapes()
 
     @property
     def input_dtype(self) -> str:
@@ -677,7 +718,9 @@ class Layer(Configured):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again: plain values."""
-        config = {key: plain(value) for key, value in self._config.items() if value is not None or key not in _IMPLIED}
+        changed = {name: getattr(self, name) for name, _, _ in self._changes if name in self._config}
+        given = {**self._config, **changed}
+        config = {key: plain(value) for key, value in given.items() if value is not None or key not in _IMPLIED}
         return {**config, "name": self.name, "trainable": self._trainable}
 
     def __repr__(self) -> str:
@@ -777,8 +820,20 @@ def _default_training(call: Callable[..., Any]) -> Any:
 @functools.cache
 def _shapes_asked(build: Callable[..., Any]) -> tuple[str, ...]:
     """The parameters of a ``build`` that wants the shapes of several arguments: ``query_shape``, ``value_shape``."""
-    names = tuple(inspect.signature(build).parameters)[1:]
-    return names if len(names) > 1 and all(name.endswith("_shape") for name in names) else ()
+    parameters = list(inspect.signature(build).parameters.values())[1:]
+    names = tuple(parameter.name for parameter in parameters)
+    if len(names) > 1 and all(name.endswith("_shape") for name in names):
+        return names
+    needed = [
+        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    if len(needed) > 1:
+        strange = next(name for name in needed if not name.endswith("_shape"))
+        raise ValueError(
+            f"{build.__qualname__}: expected one parameter, the input's shape, or several whose names end in '_shape', "
+            f"got {strange!r}"
+        )
+    return ()
 
 
 def _mask_of(leaf: Any) -> Any:

@@ -212,6 +212,8 @@ class Concatenate(Layer):
         for value, one in zip(inputs, masks):
             if one is None:
                 whole.append(ops.ones_like(value, "uint8"))
+            elif len(one.shape) == len(value.shape):
+                whole.append(ops.not_equal(one, 0))
             else:
                 given = ops.expand_dims(one, list(range(len(one.shape), len(value.shape))))
                 whole.append(ops.logical_or(given, ops.zeros_like(value, "uint8")))

@@ -116,7 +116,7 @@ class _Heads(Layer):
                 raise ArgumentTypeError(
                     f'{type(self).__name__} "{self.name}": compute_output_shape: expected a shape, got {shape!r}'
                 )
-        return self(*(SymbolicTensor(shape) for shape in shapes)).shape
+        return self._output_shape(*(SymbolicTensor(shape) for shape in shapes))
 
     def _mask(
         self, query: Any, value: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any

@@ -13,6 +13,7 @@ from corten import ops
 from corten.errors import ShapeError
 from corten.layers.arguments import channels_last, count, expect_axes, margins, pair
 from corten.layers.layer import Layer
+from corten.tensor import current_graph
 
 __all__ = [
     "Cropping1D",
@@ -71,6 +72,10 @@ class Reshape(Layer):
         # What is left is worked out for one sample, so that a batch of none has a shape too.
         size, known = math.prod(inputs.shape[1:]), math.prod(n for n in self.target_shape if n != -1)
         left = size // known if known and size % known == 0 else -1
+        graph = current_graph()
+        if graph is not None and graph.open and (left == -1 if -1 in self.target_shape else size != known):
+            # Sizes that are not known will fit when data come, or raise then.
+            return graph.input([inputs.shape[0], *(size if n == -1 else n for n in self.target_shape)], inputs.dtype)
         return ops.reshape(inputs, (inputs.shape[0], *(left if n == -1 else n for n in self.target_shape)))
 
 
