@@ -20,6 +20,7 @@ PACKAGE = Path(SPEC.origin).parent
 # A module may import from rooms below its own, and from its own. A new room is put here, by decision.
 FLOORS = [
     {"_core"},
+    {"keywords"},
     {"configured", "errors", "lookup"},
     {"config", "tensor"},
     {"ops"},

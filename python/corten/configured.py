@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any, TypeVar
 
 from corten._core import current
+from corten.keywords import expect_known, signature_of
 
 __all__ = ["Configured", "Itself", "forwarded", "plain"]
 
 _UNSET = object()
 
 Self = TypeVar("Self", bound="Configured")
-
-
-@functools.cache
-def _signature(cls: Any) -> inspect.Signature:
-    return inspect.signature(cls.__init__)
 
 
 class Itself:
@@ -81,7 +76,8 @@ class Configured:
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
         key: Any = cls
-        signature = _signature(key)
+        expect_known(key, args, kwargs)
+        signature = signature_of(key)
         try:
             # Partial, for copies are made without arguments; what is missing is __init__'s to say.
             bound = signature.bind_partial(made, *args, **kwargs)

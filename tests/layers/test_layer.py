@@ -69,9 +69,11 @@ def test_a_layer_that_does_not_fit_is_not_added() -> None:
 
 
 def test_an_unknown_argument_is_named_with_the_layer() -> None:
-    with pytest.raises(TypeError, match="^LSTM: there is no argument 'unrolled'$"):
+    with pytest.raises(TypeError, match="^LSTM: unexpected keyword argument 'unrolled'; did you mean 'unroll'\\?$"):
         layers.LSTM(3, unrolled=True)
-    with pytest.raises(TypeError, match="^Dense: there is no argument 'activaton'$"):
+    with pytest.raises(
+        TypeError, match="^Dense: unexpected keyword argument 'activaton'; did you mean 'activation'\\?$"
+    ):
         layers.Dense(3, activaton="relu")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from corten import constraints, initializers, regularizers
 from corten.configured import Configured, plain
 from corten.errors import ArgumentTypeError, ShapeError
+from corten.keywords import parameters, unexpected_argument
 from corten.random import SeedGenerator, seeds_as_before
 from corten.tensor import (
     Array,
@@ -227,7 +228,7 @@ class Layer(Configured):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise ArgumentTypeError(f"{type(self).__name__}: there is no argument {next(iter(unknown))!r}")
+            raise unexpected_argument(type(self).__name__, next(iter(unknown)), parameters(type(self)))
         if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
             raise ValueError(
                 f"{type(self).__name__}: name must be 1 to 128 letters, digits, '_', '.' or '-', got {name!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from corten.keywords import suggesting
 from corten.layers.input_layer import Input
 from corten.layers.layer import Layer
 from corten.models.functional import Functional
@@ -14,13 +15,13 @@ from corten.tensor import SymbolicTensor, flatten, map_nested, record
 __all__ = ["clone_model"]
 
 
+@suggesting
 def clone_model(
     model: Any,
     input_tensors: Any = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
-    **kwargs: Any,
 ) -> Any:
     """A model of new layers, made as those of ``model`` were, and connected as they are; the weights begin anew.
 
@@ -42,8 +43,6 @@ def clone_model(
     >>> clone.set_weights(model.get_weights()); clone.output_shape
     (None, 2)
     """
-    if kwargs:
-        raise TypeError(f"clone_model: there is no argument {next(iter(kwargs))!r}")
     if not isinstance(model, (Sequential, Functional)):
         raise ValueError(
             f"clone_model: expected a Sequential or functional model, got {type(model).__name__}; make another by its "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten.errors import ShapeError
+from corten.keywords import expect_known
 from corten.layers.layer import Layer, snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
@@ -32,6 +33,7 @@ class Model(Trainer, Layer):
             # Model(inputs, outputs) is functional; a subclass with steps of its own becomes both.
             kind: Any = type(self)
             self.__class__, start = _functional(kind)
+            expect_known(self.__class__, args, kwargs)
             start(self, *args, name=name, trainable=trainable, **kwargs)
             return
         if args:
