@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -182,3 +183,63 @@ def test_class_weights_of_batches_are_those_of_arrays() -> None:
     assert all((a == b).all() for a, b in zip(*weights, strict=True))
     with pytest.raises(ValueError, match="not both"):
         model.fit(iter([(X, labels, np.ones(26))]), class_weight={0: 1.0, 1: 5.0}, verbose=0)
+
+
+class Pairs:
+    """Batches of four rows that can be iterated over again and again, but not indexed."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return ((X[start : start + 4], Y[start : start + 4]) for start in range(0, 20, 4))
+
+
+def test_a_generator_of_validation_data_that_is_used_up_is_told() -> None:
+    model, seen = compiled(), len(list(Pairs()))
+    with pytest.warns(RuntimeWarning, match="no batch left for epoch 2; from now on nothing is validated") as caught:
+        history = model.fit(X, Y, epochs=4, verbose=0, validation_data=iter(Pairs()))
+    assert len(caught) == 1 and history.epoch == [0, 1, 2, 3]
+    assert len(history.history["val_loss"]) == 1 and len(history.history["loss"]) == 4
+    with pytest.warns(RuntimeWarning) as caught:
+        history = model.fit(X, Y, epochs=4, verbose=0, validation_data=iter(Pairs()), validation_steps=2)
+    told = [str(one.message) for one in caught]
+    assert seen == 5 and told[0].startswith("evaluate: the data ended after 1 of 2 steps")
+    assert len(told) == 2 and "no batch left for epoch 4" in told[1]
+    assert len(history.history["val_loss"]) == 3
+    with pytest.warns(RuntimeWarning, match="no batch left for epoch 1"):
+        assert "val_loss" not in model.fit(X, Y, verbose=0, validation_data=iter([])).history
+    with pytest.raises(ValueError, match="evaluate: the data gave no batch"):
+        model.evaluate(iter([]), verbose=0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("source", [Pairs(), list(Pairs())], ids=["iterable", "indexed"])
+def test_validation_steps_are_the_same_batches_in_every_epoch(source: Any) -> None:
+    if isinstance(source, list):
+        batches = source
+        source = type("Indexed", (), {"__len__": lambda _: 5, "__getitem__": lambda _, index: batches[index]})()
+    model = compiled()
+    model.optimizer.learning_rate = 0.0  # type: ignore[union-attr]
+    history = model.fit(X, Y, epochs=6, verbose=0, validation_data=source, validation_steps=2).history
+    assert history["val_loss"] == [pytest.approx(model.evaluate(X[:8], Y[:8], verbose=0))] * 6
+
+
+def test_more_steps_than_there_are_batches_are_told() -> None:
+    model = compiled()
+    with pytest.warns(RuntimeWarning, match="evaluate: the data ended after 7 of 10 steps"):
+        model.evaluate(X, Y, batch_size=4, steps=10, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: compiled().fit(X, Y, nb_epoch=2), "fit: unexpected keyword argument 'nb_epoch'; use 'epochs'"),
+        (lambda: compiled().fit(X, Y, validation_date=2), "did you mean 'validation_data'?"),
+        (lambda: compiled().fit(X, Y, workers=2), "fit: unexpected keyword argument 'workers'$"),
+        (lambda: compiled().evaluate(X, Y, val_samples=2), "evaluate: .* 'val_samples'; use 'steps'"),
+        (lambda: compiled().predict(X, batchsize=2), "predict: .* did you mean 'batch_size'?"),
+        (lambda: Sequential().compile("sgd", metric=["mae"]), "compile: .* did you mean 'metrics'?"),
+        (lambda: corten.Model(input=corten.Input((2,)), output=3), "unexpected keyword argument 'input'; use 'inputs'"),
+    ],
+)
+def test_an_unexpected_argument_is_answered_with_the_one_meant(call: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call()

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten.keywords import expect_known
+
 __all__ = ["Callback", "Logs"]
 
-Logs = dict[str, float]
+#: Names and values: a float each, or an array where a metric has a number for each class.
+Logs = dict[str, Any]
 
 
 class Callback:
     """Acts at points of ``fit``, ``evaluate`` and ``predict``. Subclass it and define the hooks you want.
 
-    ``logs`` holds the loss and the metrics as floats; a hook may add to it. Setting ``self.model.stop_training = True``
+    ``logs`` holds the loss and the metrics: floats, and arrays of metrics that have a number for each class. A hook may
+    add to it. Setting ``self.model.stop_training = True``
     ends training after the batch. Batch hooks cost a return to Python after every batch: where no callback defines
     one, many batches run in a single native call.
 
     Attributes:
         model: the model, from :meth:`set_model`.
-        params: ``{"verbose", "epochs", "steps"}``, from :meth:`set_params`.
+        params: ``{"verbose", "epochs", "steps"}`` and, in ``fit``, ``"do_validation"`` (whether there are validation
+            data) and ``"validation_freq"``; from :meth:`set_params`.
 
     >>> from corten.callbacks import Callback
     >>> class Shout(Callback):
@@ -31,6 +36,10 @@ class Callback:
     #: The attributes that :meth:`get_state` stores.
     _state: tuple[str, ...] = ()
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        expect_known(cls, args, kwargs)
+        return super().__new__(cls)
+
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
         self._model: Any = None
@@ -41,7 +50,7 @@ class Callback:
         return self._model
 
     def set_params(self, params: dict[str, Any] | None) -> None:
-        """Tells the callback ``{"verbose", "epochs", "steps"}``."""
+        """Tells the callback :attr:`params`."""
         self.params = params or {}
 
     def set_model(self, model: Any) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from corten.callbacks.callback import Logs
-from corten.callbacks.monitor import MonitorCallback
+from corten.callbacks.monitor import MonitorCallback, expect_number
 
 __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping(MonitorCallback):
     """Ends training when the monitored value has not improved for ``patience`` epochs.
+
+    A value that is NaN is no improvement. Where the logs do not have the monitored value, a warning lists what they
+    have, and training goes on.
 
     Args:
         monitor: a name in the logs of an epoch.
@@ -20,11 +24,14 @@ class EarlyStopping(MonitorCallback):
         verbose: 1 says when it acts.
         mode: ``"min"``, ``"max"`` or ``"auto"``.
         baseline: only a value that beats this too resets the patience.
-        restore_best_weights: give the model the weights of its best epoch in the end, however training ended.
+        restore_best_weights: give the model the weights of its best epoch in the end, however training ended; where
+            every epoch's value was NaN, a warning says that there is none.
         start_from_epoch: epochs before this one do not count.
 
     Raises:
-        ValueError: a negative patience, an unknown mode; at the end of the first epoch: no such monitor.
+        ValueError: a number outside its range, an unknown mode; at the end of the first epoch: the monitored value is
+            an array of several numbers, or nothing tells whether more of it is better.
+        TypeError: no string or number where one belongs.
 
     >>> from types import SimpleNamespace
     >>> from corten.callbacks import EarlyStopping
@@ -51,8 +58,10 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        if patience < 0:
-            raise ValueError(f"EarlyStopping: patience must not be negative, got {patience}")
+        expect_number("EarlyStopping", "patience", patience, 0)
+        expect_number("EarlyStopping", "start_from_epoch", start_from_epoch, 0)
+        if baseline is not None:
+            expect_number("EarlyStopping", "baseline", baseline)
         self.patience = patience
         self.verbose = verbose
         self.baseline = baseline
@@ -74,9 +83,6 @@ class EarlyStopping(MonitorCallback):
         current = self.monitored(logs)
         if current is None or epoch < self.start_from_epoch:
             return
-        if self.restore_best_weights and self.best_weights is None:
-            self.best_weights = self.model.get_weights()
-            self.best_epoch = epoch
         self.wait += 1
         if self.is_improvement(current, self.best):
             self.best = current
@@ -97,3 +103,9 @@ class EarlyStopping(MonitorCallback):
             if self.verbose > 0:
                 print(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
+        elif self.restore_best_weights and self.wait > 0:
+            warnings.warn(
+                f"EarlyStopping: {self.monitor} was NaN in every epoch, so no epoch is the best; the weights stay as "
+                "they are",
+                stacklevel=2,
+            )

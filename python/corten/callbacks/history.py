@@ -13,7 +13,7 @@ class History(Callback):
     """Records the loss and the metrics of every epoch; ``fit`` returns it.
 
     Attributes:
-        history: name -> one float an epoch.
+        history: name -> one float an epoch; an array, where a metric has a number for each class.
         epoch: the epochs, counted from 0.
 
     >>> from corten.callbacks import History
@@ -28,7 +28,7 @@ class History(Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
     def get_state(self) -> dict[str, Any]:

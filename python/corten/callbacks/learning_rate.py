@@ -9,13 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 from corten.callbacks.callback import Callback, Logs
-from corten.callbacks.monitor import MonitorCallback, learning_rate_of
+from corten.callbacks.monitor import MonitorCallback, expect_number, learning_rate_of
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
 
 
 class ReduceLROnPlateau(MonitorCallback):
     """Multiplies the learning rate by ``factor`` when the monitored value has not improved for ``patience`` epochs.
+
+    A value that is NaN is no improvement. Where the logs do not have the monitored value, a warning lists what they
+    have, and training goes on.
 
     Args:
         monitor: a name in the logs of an epoch.
@@ -28,7 +31,10 @@ class ReduceLROnPlateau(MonitorCallback):
         min_lr: the learning rate does not fall below this.
 
     Raises:
-        ValueError: ``factor`` outside [0, 1), negative patience, cooldown or min_lr; no such monitor.
+        ValueError: ``factor`` outside [0, 1), negative patience, cooldown or min_lr, an unknown mode; at the end of
+            the first epoch: the monitored value is an array of several numbers, or nothing tells whether more of it is
+            better.
+        TypeError: no string or number where one belongs; when training begins: the optimizer follows a schedule.
 
     >>> from types import SimpleNamespace
     >>> from corten.callbacks import ReduceLROnPlateau
@@ -56,13 +62,10 @@ class ReduceLROnPlateau(MonitorCallback):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        if not 0 <= factor < 1:
+        for name, value in {"factor": factor, "patience": patience, "cooldown": cooldown, "min_lr": min_lr}.items():
+            expect_number("ReduceLROnPlateau", name, value, 0)
+        if factor >= 1:
             raise ValueError(f"ReduceLROnPlateau: expected 0 <= factor < 1, got {factor}")
-        if patience < 0 or cooldown < 0 or not min_lr >= 0:
-            raise ValueError(
-                "ReduceLROnPlateau: patience, cooldown and min_lr must not be negative, got "
-                f"{patience}, {cooldown} and {min_lr}"
-            )
         self.factor = factor
         self.patience = patience
         self.verbose = verbose
@@ -75,6 +78,9 @@ class ReduceLROnPlateau(MonitorCallback):
         self.best = None
         self.cooldown_counter = 0
         self.wait = 0
+        if self.model is not None:
+            # A rate that cannot be set is an error now, not after ``patience`` epochs.
+            self.model.optimizer.learning_rate = learning_rate_of(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = {} if logs is None else logs

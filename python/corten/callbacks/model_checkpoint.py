@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 from typing import Any
+
+import numpy as np
 
 from corten.callbacks.callback import Logs
 from corten.callbacks.monitor import MonitorCallback
@@ -14,9 +18,13 @@ __all__ = ["ModelCheckpoint"]
 class ModelCheckpoint(MonitorCallback):
     """Saves the model's weights after every epoch, or after every ``save_freq`` batches.
 
+    With ``save_best_only``, a value that is NaN is no improvement. Where the logs do not have the monitored value, a
+    warning lists what they have, and the weights are saved all the same.
+
     Args:
         filepath: where to; may hold ``{epoch}`` (counted from 1), ``{batch}`` and names of the logs, as in
-            ``"{epoch:02d}-{val_loss:.2f}.safetensors"``. Folders are made.
+            ``"{epoch:02d}-{val_loss:.2f}.safetensors"``; of an array one number, as in ``{f1_score[0]:.2f}``. Folders
+            are made.
         monitor: a name in the logs, for ``save_best_only``.
         verbose: 1 says when it saves.
         save_best_only: save only when the monitored value has improved.
@@ -26,8 +34,11 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: what the monitored value must beat at first.
 
     Raises:
-        ValueError: ``save_weights_only`` is False, ``save_freq`` is neither, ``filepath`` names a value that the logs
-            do not have, or there is no such monitor.
+        ValueError: ``save_weights_only`` is False, ``save_freq`` is neither, ``filepath`` has braces that are not
+            closed; when training begins: it names a value of the validation, and there is none; when saving: it names a
+            value that the logs do not have, or an array as a whole; the monitored value is an array, or nothing tells
+            whether more of it is better.
+        TypeError: no string, path or number where one belongs.
         OSError: the file cannot be written.
 
     >>> from corten.callbacks import ModelCheckpoint
@@ -53,13 +64,21 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError(
                 "ModelCheckpoint: whole models cannot be saved yet, only weights; pass save_weights_only=True"
             )
-        if save_freq != "epoch" and (isinstance(save_freq, (bool, str)) or save_freq < 1):
+        whole = isinstance(save_freq, (int, np.integer)) and not isinstance(save_freq, bool)
+        if save_freq != "epoch" and not (whole and int(save_freq) >= 1):
             raise ValueError(f"ModelCheckpoint: save_freq must be 'epoch' or an int >= 1, got {save_freq!r}")
-        self.filepath = os.fspath(filepath)
+        self.filepath = os.fsdecode(filepath)
+        self._names = _names(self.filepath)
+        if self.filepath.endswith((".h5", ".hdf5")):
+            warnings.warn(
+                f"ModelCheckpoint: {self.filepath!r} will be a safetensors file, which load_weights reads but programs "
+                "for HDF5 do not; end the name in '.safetensors'",
+                stacklevel=2,
+            )
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.save_freq = save_freq
+        self.save_freq = save_freq if save_freq == "epoch" else int(save_freq)
         self.batches_since = 0
         self._epoch = 0
 
@@ -68,7 +87,8 @@ class ModelCheckpoint(MonitorCallback):
 
     def path(self, epoch: int, batch: int | None, logs: Logs | None) -> str:
         """The file for this epoch (counted from 0) and batch."""
-        values: dict[str, Any] = {**(logs or {}), "epoch": epoch + 1}
+        values: dict[str, Any] = {name: _named(name, value) for name, value in (logs or {}).items()}
+        values["epoch"] = epoch + 1
         if batch is not None:
             values["batch"] = batch + 1
         try:
@@ -77,6 +97,18 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError(
                 f"ModelCheckpoint: {self.filepath!r} names {error}, but there are only {sorted(values)}"
             ) from None
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"ModelCheckpoint: {self.filepath!r} cannot be filled in: {error}") from None
+
+    def _may_lack(self, name: str) -> bool:
+        return self.save_freq == "epoch" and super()._may_lack(name)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        validated = [name for name in self._names if name.startswith("val_")]
+        if validated and self.params.get("do_validation") is False:
+            raise ValueError(
+                f"ModelCheckpoint: {self.filepath!r} names {validated[0]!r}, but fit was given no validation data"
+            )
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch
@@ -97,18 +129,68 @@ class ModelCheckpoint(MonitorCallback):
 
         reason = ""
         if self.save_best_only:
-            current = self.monitored(logs)
-            if current is None:
+            current = self.monitored(logs, "; saving all the same")
+            if current is None and self._may_lack(self.monitor):
                 return
-            if not self.is_improvement(current, self.best):
-                if self.verbose > 0:
-                    print(f"Epoch {epoch + 1}: {self.monitor} did not improve from {self.best:.5f}")
-                return
-            was = "" if self.best is None else f" from {self.best:.5f}"
-            reason = f"{self.monitor} improved{was} to {current:.5f}, "
-            self.best = current
+            if current is not None:
+                if not self.is_improvement(current, self.best):
+                    if self.verbose > 0:
+                        print(f"Epoch {epoch + 1}: {self._failure(current)}")
+                    return
+                was = "" if self.best is None else f" from {self.best:.5f}"
+                reason = f"{self.monitor} improved{was} to {current:.5f}, "
+                self.best = current
+        lacking = [name for name in self._names if name not in (logs or {}) and self._may_lack(name)]
+        if lacking:
+            warnings.warn(
+                f"ModelCheckpoint: {self.filepath!r} names {lacking[0]!r}; epochs that are not validated are not saved",
+                stacklevel=2,
+            )
+            return
         path = self.path(epoch, batch, logs)
         if self.verbose > 0:
             print(f"Epoch {epoch + 1}: {reason}saving weights to {path}")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.model.save_weights(path, overwrite=True)
+
+    def _failure(self, current: float) -> str:
+        """Why ``current`` is not saved."""
+        if math.isnan(current):
+            return f"{self.monitor} is nan, not saving"
+        return f"{self.monitor} did not improve from {self.best:.5f}"
+
+
+class _Numbers:
+    """An array in the name of a file: a name may hold its numbers, one by one."""
+
+    def __init__(self, name: str, array: Any) -> None:
+        self.name = name
+        self.array = array
+
+    def __getitem__(self, index: Any) -> Any:
+        if not isinstance(index, int):
+            raise TypeError(f"{index!r} is no index of {self.name!r}, which has shape {self.array.shape}")
+        return _named(f"{self.name}[{index}]", self.array[index])
+
+    def __format__(self, form: str) -> str:
+        raise TypeError(
+            f"{self.name!r} has shape {self.array.shape}, and a name can only hold one of its numbers, as in "
+            f"{{{self.name}[0]}}"
+        )
+
+
+def _named(name: str, value: Any) -> Any:
+    """A value for the name of a file."""
+    array = np.asarray(value)
+    return value if array.dtype.kind in "OSU" else array.item() if array.size == 1 else _Numbers(name, array)
+
+
+def _names(filepath: str) -> list[str]:
+    """The names in braces."""
+    from string import Formatter
+
+    try:
+        fields = [field for _, field, _, _ in Formatter().parse(filepath) if field is not None]
+    except ValueError as error:
+        raise ValueError(f"ModelCheckpoint: filepath {filepath!r}: {error}") from None
+    return [field.partition("[")[0].partition(".")[0] for field in fields]

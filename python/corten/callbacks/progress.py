@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from corten.callbacks.callback import Callback, Logs
 __all__ = ["ProgbarLogger", "Progress", "can_show", "is_interactive"]
 
 WIDTH = 20
+#: The numbers shown of a metric that has one for each class.
+MOST_SHOWN = 10
 #: Seconds between two drawings of the bar.
 INTERVAL = 0.1
 
@@ -55,9 +58,21 @@ def _per_step(seconds: float) -> str:
 
 
 def _values(logs: Logs) -> str:
-    """`` - name: value`` for each, four decimals, or as many digits where the value is small; of several their mean."""
-    means = {name: value.mean() if hasattr(value, "mean") else value for name, value in logs.items()}
-    return "".join(f" - {k}: {v:.4f}" if abs(v) > 1e-3 else f" - {k}: {v:.4e}" for k, v in means.items())
+    """`` - name: value`` for each; of a metric with several numbers all, or where these are many their mean."""
+    return "".join(f" - {name}: {_shown(value)}" for name, value in logs.items())
+
+
+def _shown(value: Any) -> str:
+    """Four decimals, or as many digits where the value is small."""
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        return f"{number:.4f}" if abs(number) > 1e-3 else f"{number:.4e}"
+    if not getattr(value, "ndim", 0):
+        # What a callback put into the logs.
+        return str(value)
+    if value.size > MOST_SHOWN:
+        return f"{_shown(float(value.mean()))} (mean of {value.size})"
+    return f"[{', '.join(map(_shown, value.ravel().tolist()))}]"
 
 
 class Progress:

@@ -215,14 +215,17 @@ class Stream:
             _, batches = stretch(epoch, len(self.source), self.limit)
             yield from (self.source[index] for index in batches)
             return
-        if self.limit is None:
+        if self.limit is None or epoch == 0:
             self._iterator = None if iter(self.source) is not self.source else self._iterator
         if self._iterator is None:
             self._iterator = iter(self.source)
         yield from itertools.islice(self._iterator, self.limit)
 
     def epoch(self, epoch: int) -> Iterator[Chunk]:
-        """The batches of one epoch; where ``steps`` limits it, it goes on where the last epoch ended."""
+        """The batches of one epoch; where ``steps`` limits it, it goes on where the last epoch ended.
+
+        Epoch 0 begins at the beginning, unless the source is an iterator that is used up as it goes.
+        """
         if self.indexed and hasattr(self.source, "on_epoch_begin"):
             self.source.on_epoch_begin()
         for index, data in enumerate(self._items(epoch)):

@@ -16,6 +16,7 @@ import numpy as np
 from corten import metrics, ops, optimizers
 from corten.callbacks import Callback, CallbackList, History
 from corten.errors import ShapeError
+from corten.keywords import suggesting
 from corten.layers.layer import undone_on_error
 from corten.models.compiled import CompiledLoss, CompiledMetrics
 from corten.models.data import (
@@ -111,6 +112,7 @@ class Trainer:
 
     # --- compile -------------------------------------------------------------------------------------------------
 
+    @suggesting
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -331,6 +333,7 @@ class Trainer:
 
     # --- fit -----------------------------------------------------------------------------------------------------
 
+    @suggesting
     def fit(
         self,
         x: Any = None,
@@ -366,7 +369,8 @@ class Trainer:
             class_weight: class -> factor of its samples' losses.
             sample_weight: a factor for each sample.
             steps_per_epoch, validation_steps: batches to take. An epoch goes on where the last one ended, and ends at
-                the end of the data; validation on arrays always takes the first.
+                the end of the data. Validation always takes the first; only of a generator, which cannot begin anew, it
+                takes the next, and once it is used up, a warning says so and later epochs are not validated.
             validation_freq: validate every so many epochs, or after the epochs listed (counted from 1).
 
         Raises:
@@ -414,7 +418,15 @@ class Trainer:
     ) -> History:
         steps = steps_per_epoch or data.steps
         every = validation_freq if validation is not None else 1
-        watchers = self._callbacks(callbacks, verbose, history=True, epochs=epochs, steps=steps, validation_freq=every)
+        watchers = self._callbacks(
+            callbacks,
+            verbose,
+            history=True,
+            epochs=epochs,
+            steps=steps,
+            do_validation=validation is not None,
+            validation_freq=every,
+        )
         self.stop_training = False
         watchers.on_train_begin()
         logs: dict[str, float] = {}
@@ -436,7 +448,16 @@ class Trainer:
                 logs = made
                 if validation is not None and _due(validation_freq, epoch):
                     results = self._evaluate(validation, watchers)
-                    logs = {**logs, **{f"val_{name}": value for name, value in results.items()}}
+                    if results is None:
+                        warnings.warn(
+                            f"fit: the validation data have no batch left for epoch {epoch + 1}; from now on nothing "
+                            "is validated. A generator gives its batches once: pass arrays, an object with len() and "
+                            "indexing, or one that begins anew whenever it is iterated over",
+                            RuntimeWarning,
+                            stacklevel=3,
+                        )
+                        validation = None
+                    logs = {**logs, **{f"val_{name}": value for name, value in (results or {}).items()}}
                 watchers.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
@@ -511,6 +532,7 @@ class Trainer:
 
     # --- evaluate ------------------------------------------------------------------------------------------------
 
+    @suggesting
     def evaluate(
         self,
         x: Any = None,
@@ -530,6 +552,8 @@ class Trainer:
         _expect_rows(data, "evaluate")
         watchers = self._callbacks(callbacks, verbose, steps=steps or data.steps)
         logs = self._evaluating(lambda stand_in: self._evaluate(data, watchers, stand_in))
+        if logs is None:
+            raise ValueError("evaluate: the data gave no batch")
         if return_dict:
             return logs
         return self._in_order(logs)
@@ -542,7 +566,8 @@ class Trainer:
 
     def _evaluate(
         self, data: Batches | Stream, watchers: CallbackList, stand_in: StandIn | None = None
-    ) -> dict[str, float]:
+    ) -> dict[str, float] | None:
+        """The logs of the last step; None where the data have no batch left."""
         self._reset(stand_in)
         watchers.on_test_begin()
         logs: dict[str, float] = {}
@@ -560,13 +585,20 @@ class Trainer:
                         watchers.on_test_batch_begin(seen)
                 else:
                     watchers.on_progress(seen, logs)
-        if seen == 0:
-            raise ValueError("evaluate: the data gave no batch")
         watchers.on_test_end(logs)
+        if seen == 0:
+            return None
+        if data.limit is not None and seen < data.limit:
+            warnings.warn(
+                f"evaluate: the data ended after {seen} of {data.limit} steps; the results are of these",
+                RuntimeWarning,
+                stacklevel=4,
+            )
         return logs
 
     # --- predict -------------------------------------------------------------------------------------------------
 
+    @suggesting
     def predict(
         self,
         x: Any,
