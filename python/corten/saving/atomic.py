@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+locks: Any = None
+with suppress(ImportError):  # there is none on Windows
+    import fcntl as locks
 
 __all__ = ["atomic_write"]
 
@@ -21,26 +26,81 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     file or the new one. If the block raises anything, ``path`` is as it was and the temporary file is gone. A symbolic
     link is followed, the permissions of an existing file are kept.
 
+    A process that is killed leaves its temporary file, ``.<name>.corten-<16 hexadecimal digits>.tmp``; the next writing
+    of ``path`` removes it. A living writer holds a lock on its file (``flock``), so of several at once none removes
+    another's; where there are no such locks (Windows, some network file systems), nothing is removed.
+
     Raises ``OSError`` if the file cannot be written, or if ``path`` is something other than a regular file.
     """
     target = Path(os.path.realpath(path))
     mode = _mode_of(target)
-    part = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    _remove_leftovers(target)
+    part = target.with_name(f"{_beginning(target)}{os.urandom(8).hex()}.tmp")
     try:
         # Within the try, so that Ctrl-C can never come between the file and its removal.
-        with os.fdopen(os.open(part, flags, 0o666), "wb") as file:
+        with os.fdopen(_create(part), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
-            part.chmod(mode)
-        part.replace(target)
+            if locks is None:
+                # Windows renames no open file; elsewhere the lock is held until the file has its name.
+                file.close()
+            if mode is not None:
+                part.chmod(mode)
+            part.replace(target)
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
     _sync_folder(target.parent)
+
+
+def _beginning(target: Path) -> str:
+    """What the names of the temporary files of ``target`` begin with."""
+    return f".{target.name[:50]}.corten-"
+
+
+def _create(part: Path) -> int:
+    """A descriptor of the new file ``part``, locked where the system has locks."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    while True:
+        descriptor = os.open(part, flags, 0o666)
+        if locks is None:
+            return descriptor
+        try:
+            with suppress(OSError):  # a file system without locks: then nobody removes anything either
+                locks.flock(descriptor, locks.LOCK_EX)
+            if os.fstat(descriptor).st_nlink > 0:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # Another writer came between and took it for a leftover: once more.
+        os.close(descriptor)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Removes the temporary files of ``target`` that no living process has a lock on."""
+    if locks is None:
+        return
+    name = re.compile(re.escape(_beginning(target)) + r"[0-9a-f]{16}\.tmp")
+    # A folder that cannot be read may be written to all the same; and what cannot be removed is in nobody's way.
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):
+                    _remove_unlocked(Path(entry.path))
+
+
+def _remove_unlocked(path: Path) -> None:
+    """Removes the file; ``OSError`` where another has a lock on it, or it is no longer the file at ``path``."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        locks.flock(descriptor, locks.LOCK_EX | locks.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), path.lstat()):
+            path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def _mode_of(target: Path) -> int | None:
