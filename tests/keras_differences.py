@@ -32,3 +32,41 @@ OPS_DIFFERENCES: dict[str, str] = {
 MASK_DIFFERENCES: dict[str, str] = {
     "RMSNormalization": "works step by step, as LayerNormalization, which hands the mask on",
 }
+
+#: Where a program for Keras meets other behaviour on purpose.
+BEHAVIOUR_DIFFERENCES: dict[str, str] = {
+    "EarlyStopping(monitor=...) and its like, no such value in the logs": (
+        "always a warning that lists the logs; Keras raises ValueError after the first epoch where the name tells no "
+        "direction, and training is lost"
+    ),
+    "EarlyStopping(mode=...) and its like, an unknown mode": "ValueError; Keras warns and takes 'auto'",
+    "EarlyStopping(monitor=...) and its like, an array of several numbers": (
+        "ValueError that names the monitor; Keras compares the array, or saves in every epoch"
+    ),
+    "EarlyStopping and its like, NaN": (
+        "NaN is never the best; in Keras a NaN in the first epoch is the best for ever, so that no later epoch is"
+    ),
+    "EarlyStopping.monitor_op": "there is none: the direction is asked of the metric at each comparison",
+    "CSVLogger": (
+        "no columns val_... where fit has no validation data; an array is written as JSON; a last line that was cut is "
+        "ended before append=True goes on"
+    ),
+    "LambdaCallback(name_of_no_hook=...)": "TypeError: it would never be called, and is mostly a misspelt hook",
+    "TerminateOnNaN(raise_error=True)": (
+        "on_train_end is called whenever training ends, by an error too: files are closed, best weights restored"
+    ),
+    "ModelCheckpoint(save_weights_only=True)": "writes safetensors whatever the name's ending; warns where it is .h5",
+    "fit(validation_data=generator)": (
+        "once the generator is used up, one warning, and no validation from then on; validation_steps of what can be "
+        "iterated over again are the same batches in every epoch"
+    ),
+    "gradient_accumulation_steps": (
+        "schedules, moving averages (use_ema) and Nadam's momenta count updates, as iterations do, so that k batches "
+        "accumulated are one batch k times as large; Keras counts every batch"
+    ),
+    "Optimizer.name": "the class name in lower case for every one; Keras numbers them (adam_1) and writes adam_w",
+    "Optimizer, pickled or copied": "only before its first step: its state belongs to the variables it was built for",
+    "Optimizer.apply(grads, new_variables)": "builds what is new; Keras raises ValueError for unknown variables",
+    "Variable.overwrite_with_gradient": "not looked at: it serves float8 training",
+    "unexpected keyword arguments": "TypeError everywhere, with the name that is meant; Keras: ValueError in places",
+}

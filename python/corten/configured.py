@@ -145,4 +145,6 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if callable(value) and hasattr(value, "__name__"):
         return value.__name__
-    return value.item() if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0 else value
+    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
+        return (value.numpy() if hasattr(value, "numpy") else value).item()
+    return value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import corten
 from corten import ops, optimizers
 from corten.errors import ShapeError
-from corten.optimizers import SGD, Adam, AdamW, Nadam, Optimizer
+from corten.optimizers import SGD, Adam, AdamW, Optimizer
 from corten.optimizers.schedules import ExponentialDecay
 from corten.tensor import Graph, Variable
 
@@ -205,6 +208,8 @@ def test_twenty_steps_of_keras(
     given = {**kwargs, **common}
     if name == "Nadam" and "gradient_accumulation_steps" in common:
         pytest.skip("Keras counts Nadam's momenta by batches while it accumulates, ours by steps")
+    if "use_ema" in common and "gradient_accumulation_steps" in common:
+        pytest.skip("Keras moves averages at every batch while it accumulates, ours at every step")
     ours = getattr(optimizers, name)(**given)
     want, states = run_keras(keras, getattr(keras.optimizers, name)(**given))
     close(run(ours), want, rtol=1e-4)
@@ -231,16 +236,76 @@ def test_options_compiled_are_the_same_bits(name: str, common: dict[str, Any]) -
         assert a.tobytes() == b.tobytes()
 
 
-def test_accumulated_steps_are_steps_with_the_mean() -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"learning_rate": ExponentialDecay(0.1, 1, 0.5)},
+        {"weight_decay": 0.1, "learning_rate": ExponentialDecay(0.1, 2, 0.5, staircase=True)},
+        {"use_ema": True, "ema_momentum": 0.5},
+        {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2},
+        {"clipnorm": 0.5},
+    ],
+    ids=lambda options: "-".join(options) or "plain",
+)
+@pytest.mark.parametrize(("name", "kwargs", "reference"), CASES, ids=IDS)
+def test_accumulated_steps_are_steps_with_the_mean(
+    name: str, kwargs: dict[str, Any], reference: Any, options: dict[str, Any]
+) -> None:
+    """Schedules, iterations, decay, averages and Nadam's momenta count updates, not the batches between them."""
+    options = {"learning_rate": 0.01, **kwargs, **options}
     weights, gradients = data()
+    gathered = getattr(optimizers, name)(**options, gradient_accumulation_steps=4)
+    single = getattr(optimizers, name)(**options)
     variables, plain = [Variable(w) for w in weights], [Variable(w) for w in weights]
-    gathered, single = Nadam(0.01, gradient_accumulation_steps=4), Nadam(0.01)
-    for step in gradients:
+    for batch, step in enumerate(gradients[:18], 1):
         gathered.apply(step, variables)
-    for first in range(0, STEPS, 4):
-        single.apply([np.mean(column, axis=0) for column in zip(*gradients[first : first + 4], strict=True)], plain)
+        if batch % 4 == 0:
+            means = [np.mean(column, axis=0) for column in zip(*gradients[batch - 4 : batch], strict=True)]
+            single.apply(means, plain)
+        assert gathered.iterations == batch // 4 == int(single.iterations)
+        assert float(gathered.learning_rate) == float(single.learning_rate)
     close([v.numpy() for v in variables], [v.numpy() for v in plain])
-    assert gathered.iterations == STEPS // 4
+    for mine, theirs in zip(variables, plain, strict=True):
+        for slot, value in single._slots[id(theirs)].items():
+            np.testing.assert_allclose(gathered._slots[id(mine)][slot].numpy(), value.numpy(), rtol=1e-4, atol=1e-6)
+    gathered.finalize_variable_values(variables)
+    single.finalize_variable_values(plain)
+    close([v.numpy() for v in variables], [v.numpy() for v in plain])
+
+
+def test_an_average_that_no_update_has_moved_is_not_taken_over() -> None:
+    w = Variable(np.float32([3.0]))
+    optimizer = SGD(0.1, use_ema=True, gradient_accumulation_steps=4)
+    optimizer.apply([np.float32([1.0])], [w])
+    optimizer.finalize_variable_values([w])
+    assert w.numpy()[0] == 3.0
+
+
+def test_averages_of_variables_without_gradients_or_that_come_later_are_theirs() -> None:
+    w, idle, late = (Variable(np.float32([value])) for value in (1.0, 7.0, 5.0))
+    optimizer, one = SGD(1.0, use_ema=True, ema_momentum=0.5), np.float32([1.0])
+    with pytest.warns(UserWarning, match="does not depend on"):
+        optimizer.apply([one, None], [w, idle])
+    optimizer.apply([one, one], [w, late])
+    optimizer.finalize_variable_values([w, idle, late])
+    # 0 and -1; never a step; before the first step 5, after it 4.
+    assert [float(v.numpy()[0]) for v in (w, idle, late)] == [-0.5, 7.0, 4.5]
+
+
+@pytest.mark.parametrize("every", [None, 2])
+def test_iterations_can_be_used_within_a_step(every: int | None) -> None:
+    w, optimizer = Variable(np.float32([0.0])), SGD(0.0, gradient_accumulation_steps=every)
+    with Graph() as graph:
+        g = graph.input((1,))
+        count = optimizer.iterations
+        tensor = graph.variable(count) if isinstance(count, Variable) else count
+        assert tensor.dtype == "int32"
+        optimizer.apply([g], [w])
+        program = graph.compile([g], [tensor])
+    counts = np.zeros(5, np.int32)
+    program.run([np.zeros(5, np.float32)], None, 0, 1, 5, [counts], None, 1.0)
+    assert counts.tolist() == ([0, 1, 2, 3, 4] if every is None else [0, 0, 1, 1, 2])
 
 
 def test_averages_are_taken_over_in_the_end() -> None:
@@ -262,6 +327,17 @@ def test_weights_named_may_be_spared_from_decay() -> None:
     assert [float(v.numpy()[0]) for v in (kernel, bias, other)] == [pytest.approx(0.95), 1.0, 1.0]
     with pytest.raises(ValueError, match="before"):
         optimizer.exclude_from_weight_decay(var_names=["x"])
+    for wrong, error in [("bias", TypeError), (["("], ValueError)]:
+        with pytest.raises(error, match="exclude_from_weight_decay"):
+            AdamW().exclude_from_weight_decay(var_names=wrong)
+    with pytest.raises(TypeError, match="expected lists"):
+        AdamW().exclude_from_weight_decay(var_list=other)  # type: ignore[arg-type]
+    inner = Variable(np.float32([1.0]), name="bias")
+    inner.path = "dense/bias"
+    optimizer = AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["^bias$"])
+    optimizer.apply([np.zeros(1, np.float32)], [inner])
+    assert inner.numpy()[0] == 1.0
 
 
 def test_constraints_come_after_the_step() -> None:
@@ -288,6 +364,103 @@ def test_the_learning_rate_can_be_set_without_compiling_anew() -> None:
             optimizer.learning_rate = bad
     optimizer.learning_rate = np.float32(0.125)
     assert float(optimizer.learning_rate) == 0.125
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_function_that_gives_the_rate_is_asked_again(eager: bool) -> None:
+    rate = [0.5]
+    model = corten.Sequential([corten.layers.Dense(1, input_shape=(1,), kernel_initializer="zeros", use_bias=False)])
+    model.compile(SGD(lambda: rate[0]), "mse", run_eagerly=eager)
+    x, y = np.ones((2, 1), np.float32), np.ones((2, 1), np.float32)
+    for now, weight in [(0.5, 1.0), (0.0, 1.0), (0.25, 1.0)]:
+        rate[0] = now
+        model.fit(x, y, verbose=0)
+        assert model.get_weights()[0].item() == weight
+    model.set_weights([np.zeros((1, 1))])
+    model.fit(x, y, verbose=0)
+    assert model.get_weights()[0].item() == 0.5
+
+
+def test_what_keras_2_called_lr() -> None:
+    optimizer = SGD(0.5)
+    for use in (lambda: optimizer.lr, lambda: setattr(optimizer, "lr", 0.1)):
+        with pytest.raises(AttributeError, match="SGD has no attribute 'lr'; use 'learning_rate'"):
+            use()
+    assert not hasattr(optimizer, "lr") and float(optimizer.learning_rate) == 0.5
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in CASES}))
+def test_decay_is_ignored_with_a_warning(name: str) -> None:
+    with pytest.warns(UserWarning, match=f"{name}: decay is ignored.*InverseTimeDecay"):
+        optimizer = getattr(optimizers, name)(learning_rate=0.5, decay=1e-3)
+    assert float(optimizer.learning_rate) == 0.5 and "decay" not in optimizer.get_config()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        getattr(optimizers, name)(decay=0.0)
+        type(optimizer).from_config(optimizer.get_config())
+    with pytest.raises(TypeError, match=f"{name}: unexpected keyword argument 'decai'"):
+        getattr(optimizers, name)(decai=1.0)
+
+
+def test_a_configuration_tells_what_is_now() -> None:
+    optimizer = SGD(0.5, momentum=0.5)
+    optimizer.momentum, optimizer.clipnorm = 0.25, 2.0
+    optimizer.learning_rate = 0.125
+    config = optimizer.get_config()
+    assert (config["momentum"], config["clipnorm"], config["learning_rate"]) == (0.25, 2.0, 0.125)
+    optimizer.learning_rate = ExponentialDecay(optimizer.learning_rate, 10, 0.5)
+    again = optimizers.deserialize(optimizers.serialize(optimizer))
+    assert again.learning_rate == 0.125 and again.momentum == 0.25 and len(again.variables) == 1
+
+
+def test_an_optimizer_is_copied_before_its_first_step_only() -> None:
+    for name, kwargs, _ in CASES:
+        made = getattr(optimizers, name)(learning_rate=ExponentialDecay(0.5, 10, 0.5), clipnorm=2.0, **kwargs)
+        made.weight_decay = 0.25
+        for again in (pickle.loads(pickle.dumps(made)), copy.copy(made), copy.deepcopy(made)):
+            assert type(again) is type(made) and again.get_config() == made.get_config()
+            assert again.variables[0] is not made.variables[0]
+    optimizer = SGD(momentum=0.5)
+    optimizer.apply([np.float32([1.0])], [Variable(np.float32([1.0]))])
+    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="has taken steps can be neither pickled nor copied"):
+            attempt(optimizer)
+
+
+def test_weights_are_set_as_a_whole() -> None:
+    w = Variable(np.float32([1.0, 2.0]))
+    first, second = Adam(0.5), Adam(0.25)
+    first.apply([np.float32([1.0, 2.0])], [w])
+    with pytest.raises(ValueError, match="set_weights must come after build"):
+        second.set_weights(first.variables)
+    second.build([w])
+    with pytest.raises(ValueError, match="expected 4 arrays, got 3"):
+        second.set_weights(first.variables[:3])
+    with pytest.raises(ValueError, match="shape"):
+        second.set_weights([*first.variables[:3], np.zeros(3)])
+    assert int(second.iterations) == 0 and float(second.learning_rate) == 0.25
+    second.set_weights(first.variables)
+    for mine, theirs in zip(second.variables, first.variables, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+def test_no_gradients_are_no_step() -> None:
+    optimizer = SGD()
+    optimizer.apply([])
+    optimizer.apply_gradients([])
+    assert int(optimizer.iterations) == 0
+    with pytest.raises(ValueError, match="sgd: apply needs the variables"):
+        optimizer.apply([np.float32([1.0])])
+
+
+def test_none_is_no_optimizer() -> None:
+    assert optimizers.get(None) is None
+    model = corten.Sequential([corten.layers.Dense(1, input_shape=(2,))])
+    model.compile(None, "mse")
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+    assert np.isfinite(model.evaluate(x, y, verbose=0))
+    with pytest.raises(ValueError, match="has no optimizer to be trained with"):
+        model.fit(x, y, verbose=0)
 
 
 def test_a_schedule_is_followed_in_a_compiled_step() -> None:
@@ -382,7 +555,7 @@ def test_a_huge_gradient_is_clipped_and_nan_stays_visible() -> None:
         ({"gradient_accumulation_steps": 1}, ValueError),
         ({"gradient_accumulation_steps": True}, ValueError),
         ({"loss_scale_factor": 0.0}, ValueError),
-        ({"decay": 0.1}, TypeError),
+        ({"lr": 0.1}, TypeError),
     ],
 )
 def test_bad_arguments(kwargs: dict[str, Any], error: type[Exception]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from corten.optimizers import schedules
+from corten.optimizers import SGD, schedules
 from corten.tensor import Graph
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
@@ -82,3 +82,17 @@ def test_configurations() -> None:
 def test_bad_arguments(make_bad: Any) -> None:
     with pytest.raises(ValueError):
         make_bad()
+
+
+def test_a_piecewise_rate_before_the_first_step_and_without_boundaries() -> None:
+    rate = schedules.PiecewiseConstantDecay([100, 110], [1.0, 0.5, 0.25])
+    assert [float(rate(step)) for step in (-999, 0, 100, 101, 110, 111)] == [1.0, 1.0, 1.0, 0.5, 0.5, 0.25]
+    assert float(schedules.PiecewiseConstantDecay([], [0.5])(7)) == 0.5
+
+
+def test_numbers_may_come_as_arrays_and_variables() -> None:
+    rate = SGD(0.5).learning_rate
+    for start in (rate, np.array(0.5), np.float32(0.5)):
+        schedule = schedules.PolynomialDecay(start, 4)
+        assert float(schedule(0)) == 0.5
+        assert schedules.serialize(schedule)["config"]["initial_learning_rate"] == 0.5

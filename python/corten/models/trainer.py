@@ -128,7 +128,7 @@ class Trainer:
         """Says how the model is trained.
 
         Args:
-            optimizer: a name or an ``Optimizer``.
+            optimizer: a name or an ``Optimizer``; None for a model that is evaluated only.
             loss: a name, a ``Loss`` or a function (y_true, y_pred); a list or dict where there are several outputs.
             loss_weights: factors of the losses, in the same form.
             metrics: names, ``Metric`` objects or functions; nested where there are several outputs.
@@ -229,7 +229,7 @@ class Trainer:
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
         self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
         if self.optimizer is None:
-            raise ValueError(f"{self.name!r} must be compiled before it is trained")
+            raise ValueError(f"{self.name!r} has no optimizer to be trained with; compile it with one")
         self.optimizer.minimize(loss, self.trainable_variables)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 

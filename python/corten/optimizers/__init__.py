@@ -36,11 +36,11 @@ _KNOWN: dict[str, Callable[..., Any]] = {
 }
 
 
-def get(identifier: Any) -> Optimizer:
-    """The optimizer that ``identifier`` stands for.
+def get(identifier: Any) -> Any:
+    """The optimizer that ``identifier`` stands for; None for None.
 
     Args:
-        identifier: a name ("adam", "sgd", ...; upper or lower case), an ``Optimizer``, a class, or a configuration.
+        identifier: a name ("adam", "sgd", ...; upper or lower case), an ``Optimizer``, a class, a configuration, None.
 
     Raises:
         ValueError: an unknown name.
@@ -50,7 +50,7 @@ def get(identifier: Any) -> Optimizer:
     >>> optimizers.get("adam")
     <Adam name='adam'>
     """
-    if isinstance(identifier, Optimizer):
+    if identifier is None or isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, str) and identifier not in _KNOWN:
         identifier = identifier.lower()
@@ -70,8 +70,8 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
 
 
-def deserialize(config: Any) -> Optimizer:
-    """The optimizer that a name or a configuration describes.
+def deserialize(config: Any) -> Any:
+    """The optimizer that a name or a configuration describes; None for None.
 
     >>> from corten import optimizers
     >>> optimizers.deserialize({"class_name": "SGD", "config": {"momentum": 0.5}}).momentum

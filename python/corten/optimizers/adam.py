@@ -61,6 +61,7 @@ class Adam(Fused):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "beta_1", "beta_2", "epsilon", "amsgrad"))
         expect_betas("Adam", beta_1, beta_2, epsilon)
@@ -114,6 +115,7 @@ class AdamW(Adam):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()))
         if weight_decay is None:
@@ -152,6 +154,7 @@ class Adamax(Fused):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "beta_1", "beta_2", "epsilon"))
         expect_betas("Adamax", beta_1, beta_2, epsilon)
@@ -199,6 +202,7 @@ class Nadam(Fused):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "beta_1", "beta_2", "epsilon"))
         expect_betas("Nadam", beta_1, beta_2, epsilon)

@@ -54,6 +54,7 @@ class RMSprop(Fused):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "rho", "momentum", "epsilon", "centered"))
         expect("RMSprop", "rho", rho, lambda v: 0 <= v <= 1, "0 <= rho <= 1")
@@ -116,6 +117,7 @@ class Adagrad(Fused):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "initial_accumulator_value", "epsilon"))
         value = initial_accumulator_value
@@ -166,6 +168,7 @@ class Adadelta(Fused):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "rho", "epsilon"))
         expect("Adadelta", "rho", rho, lambda v: 0 <= v <= 1, "0 <= rho <= 1")

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from corten import ops
-from corten.configured import Configured
+from corten.configured import Configured, plain
 from corten.errors import ShapeError
+from corten.keywords import parameters, unexpected_argument
 from corten.optimizers.schedules import LearningRateSchedule
 from corten.optimizers.schedules import get as get_schedule
-from corten.tensor import Graph, Tensor, Variable, current_graph, push, tracing
+from corten.tensor import Graph, Tensor, Variable, assign, current_graph, push, tracing
 
 __all__ = ["Optimizer"]
 
@@ -42,8 +43,12 @@ class Optimizer(Configured):
     What is common to all happens here, in this order: gradients are unscaled, accumulated and clipped, weights decay,
     the step is taken, its moving average too, and constraints are applied.
 
+    Where gradients are accumulated, a step is one update of the variables: schedules, :attr:`iterations`, decay and
+    moving averages count updates, not the batches between them.
+
     Args:
-        learning_rate: a float, a ``LearningRateSchedule``, or a function without arguments.
+        learning_rate: a float, a ``LearningRateSchedule``, or a function without arguments, which is asked whenever a
+            run of batches begins: at least once an epoch.
         weight_decay: w; before each step every variable loses ``learning_rate w`` of itself.
         clipnorm: each gradient is shortened to this Euclidean norm.
         clipvalue: each element of a gradient is brought into ``[-clipvalue, clipvalue]``.
@@ -54,10 +59,11 @@ class Optimizer(Configured):
         loss_scale_factor: the loss is multiplied, the gradients divided by it.
         gradient_accumulation_steps: a step is taken with the mean of so many gradients.
         name: in messages and paths; the class name in lower case unless given.
+        decay: what Keras 2 called so is ignored, with a warning; see ``schedules.InverseTimeDecay``.
 
     Raises:
         ValueError: a number outside its range, or more than one way of clipping.
-        TypeError: no number where one belongs.
+        TypeError: no number where one belongs, or an unexpected keyword argument.
 
     >>> import numpy as np
     >>> from corten import Variable, ops
@@ -84,8 +90,17 @@ class Optimizer(Configured):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         kind = type(self).__name__
+        if kwargs.pop("decay", None):
+            warnings.warn(
+                f"{kind}: decay is ignored, as Keras 3 ignores it; for a learning rate that decays, pass a schedule, "
+                "such as learning_rate=InverseTimeDecay(learning_rate, 1, decay)",
+                stacklevel=3,
+            )
+        if kwargs:
+            raise unexpected_argument(kind, next(iter(kwargs)), parameters(type(self)))
         if weight_decay is not None:
             expect(kind, "weight_decay", weight_decay, lambda v: 0 <= v < math.inf, "0 <= weight_decay")
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
@@ -132,10 +147,17 @@ class Optimizer(Configured):
 
     @property
     def iterations(self) -> Any:
-        """How many steps were taken: an int32 variable (a number where gradients are accumulated)."""
+        """How many steps were taken: an int32 variable.
+
+        Where gradients are accumulated, the number of updates: an int, within a step an int32 tensor.
+        """
         if self.gradient_accumulation_steps is None:
             return self._iterations
-        return int(self._iterations.numpy()) // self.gradient_accumulation_steps
+        graph = current_graph()
+        if graph is None:
+            return int(self._iterations.numpy()) // self.gradient_accumulation_steps
+        batches = graph.variable(self._iterations)
+        return ops.cast(ops.floor_divide(batches, self.gradient_accumulation_steps), "int32")
 
     @property
     def learning_rate(self) -> Any:
@@ -146,10 +168,13 @@ class Optimizer(Configured):
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return rate
-        graph = current_graph()
         if not isinstance(rate, LearningRateSchedule):
             return rate()
-        return float(rate(int(self._iterations.numpy()))) if graph is None else rate(graph.variable(self._iterations))
+        steps = self.iterations
+        graph = current_graph()
+        if graph is None:
+            return float(rate(int(steps)))
+        return rate(graph.variable(steps) if isinstance(steps, Variable) else steps)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -162,6 +187,15 @@ class Optimizer(Configured):
             self._learning_rate.assign(new.numpy())
         else:
             self._learning_rate = new
+
+    @property
+    def lr(self) -> Any:
+        """Keras 2 called the learning rate so; ``AttributeError``, which says how it is called now."""
+        raise AttributeError(f"{type(self).__name__} has no attribute 'lr'; use 'learning_rate'")
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} has no attribute 'lr'; use 'learning_rate'")
 
     @property
     def variables(self) -> list[Variable]:
@@ -180,8 +214,31 @@ class Optimizer(Configured):
         names = {name: None for slots in self._slots.values() for name in slots}
         return [(name,) for name in names if name not in ("average", "gradient_accumulator")]
 
-    def add_variable(self, reference: Variable, name: str, value: float = 0.0) -> Variable:
-        """A new slot, filled with ``value``, in the shape of ``reference``."""
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Gives all :attr:`variables` new values: all of them or, if any does not fit, none.
+
+        Raises:
+            ValueError: the optimizer is not built, or the values are not as many and of the shapes as its variables.
+
+        >>> import numpy as np
+        >>> from corten import Variable
+        >>> from corten.optimizers import SGD
+        >>> first, second, weight = SGD(momentum=0.5), SGD(momentum=0.5), Variable(np.float32([1.0]))
+        >>> first.apply([np.float32([1.0])], [weight])
+        >>> second.build([weight])
+        >>> second.set_weights([variable.numpy() for variable in first.variables])
+        >>> second.iterations.numpy()
+        array(1, dtype=int32)
+        """
+        if not self.built:
+            raise ValueError(f"{self.name}: set_weights must come after build(variables)")
+        own = self.variables
+        if len(weights) != len(own):
+            raise ValueError(f"{self.name}: set_weights: expected {len(own)} arrays, got {len(weights)}")
+        assign(own, weights)
+
+    def add_variable(self, reference: Variable, name: str, value: Any = 0.0) -> Variable:
+        """A new slot, filled with ``value`` (a number, or an array), in the shape of ``reference``."""
         array = np.full(reference.shape, value, np.float32)
         slot = Variable(array, trainable=False, name=f"{reference.path.replace('/', '_')}_{name}")
         slot.path = f"{self.name}/{slot.name}"
@@ -194,7 +251,8 @@ class Optimizer(Configured):
                 continue
             slots: dict[str, Variable] = {}
             if self.use_ema:
-                slots["average"] = self.add_variable(variable, "average")
+                # What no step reaches is its own average.
+                slots["average"] = self.add_variable(variable, "average", variable.numpy())
             if self.gradient_accumulation_steps is not None:
                 slots["gradient_accumulator"] = self.add_variable(variable, "gradient_accumulator")
             slots.update(self.slots(variable))
@@ -206,18 +264,29 @@ class Optimizer(Configured):
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Lets variables not decay: those listed, and those whose path has any of ``var_names`` (patterns) in it.
+        """Lets variables not decay: those listed, and those in whose path or name any of ``var_names`` (regular
+        expressions) is found.
 
-        ``ValueError`` once the optimizer is built.
+        Raises:
+            ValueError: the optimizer is built, or a name is no regular expression.
+            TypeError: one variable or one name where a list belongs.
         """
         if self.built:
             raise ValueError(f"{self.name}: exclude_from_weight_decay must come before the optimizer is built")
+        if isinstance(var_names, str) or isinstance(var_list, Variable):
+            raise TypeError(f"{self.name}: exclude_from_weight_decay: expected lists, got {var_list!r}, {var_names!r}")
         names = list(var_names or ())
-        self._undecayed = {id(v) for v in var_list or ()}, re.compile("|".join(names)) if names else None
+        try:
+            pattern = re.compile("|".join(names)) if names else None
+        except re.error as error:
+            raise ValueError(f"{self.name}: exclude_from_weight_decay: var_names {names}: {error}") from None
+        self._undecayed = {id(v) for v in var_list or ()}, pattern
 
     def _decay_of(self, variable: Variable) -> float:
         listed, pattern = self._undecayed
-        if not self.weight_decay or id(variable) in listed or (pattern and pattern.search(variable.path)):
+        if not self.weight_decay or id(variable) in listed:
+            return 0.0
+        if pattern and (pattern.search(variable.path) or pattern.search(variable.name)):
             return 0.0
         return float(self.weight_decay)
 
@@ -281,14 +350,23 @@ class Optimizer(Configured):
         return self.iterations
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
-        """Takes a step with a gradient for each variable; None where there is none.
+        """Takes a step with a gradient for each variable; None where there is none. No gradients are no step.
 
         Outside a graph, gradients are arrays and the variables change at once.
 
+        Args:
+            grads: a gradient for each variable.
+            trainable_variables: the variables; those that the optimizer was built for unless given.
+
         Raises:
-            ValueError: other numbers of gradients and variables, or only None.
+            ValueError: other numbers of gradients and variables, only None, or no variables and the optimizer is not
+                built.
             ShapeError: a gradient has another shape than its variable.
         """
+        if len(grads) == 0:
+            return
+        if trainable_variables is None and not self.built:
+            raise ValueError(f"{self.name}: apply needs the variables, or build(variables) first")
         variables = list(self._known.values() if trainable_variables is None else trainable_variables)
         if len(grads) != len(variables):
             raise ValueError(f"{self.name}: got {len(grads)} gradients for {len(variables)} variables")
@@ -316,7 +394,9 @@ class Optimizer(Configured):
         if self.loss_scale_factor is not None:
             gradients = [ops.divide(gradient, self.loss_scale_factor) for gradient in gradients]
         iterations = graph.variable(self._iterations)
-        real = self.learning_rate
+        real, source = self.learning_rate, self._learning_rate
+        if not isinstance(source, (Variable, LearningRateSchedule)) and not isinstance(real, Tensor):
+            graph.guard_on(_Asked(source))
         rate = graph.tensor(real, "float32") if not isinstance(real, Variable) else graph.variable(real)
         steps, taken = iterations, None
         if self.gradient_accumulation_steps is not None:
@@ -326,7 +406,7 @@ class Optimizer(Configured):
         for gradient, (_, variable) in zip(gradients, pairs, strict=True):
             self._update(graph, variable, gradient, rate, steps, taken)
         if self.use_ema:
-            self._average(graph, [v for _, v in pairs], steps)
+            self._average(graph, variables, steps, taken)
         for _, variable in pairs:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.value))
@@ -358,16 +438,14 @@ class Optimizer(Configured):
     ) -> tuple[list[Any], Any, Any]:
         """The means of the gradients gathered, the number of steps taken so far, and whether one is due now."""
         every = float(self.gradient_accumulation_steps or 1)
-        count = ops.cast(iterations, "float32")
-        steps = ops.floor(ops.divide(count, every))
-        taken = ops.equal(ops.multiply(ops.add(steps, 1.0), every), ops.add(count, 1.0))
+        taken = ops.equal(ops.mod(iterations, every), every - 1.0)
         means = []
         for gradient, variable in zip(gradients, variables, strict=True):
             gathered = self._slots[id(variable)]["gradient_accumulator"]
             total = ops.add(gathered.value, gradient)
             gathered.assign(ops.multiply(total, ops.subtract(1.0, taken)))
             means.append(ops.divide(total, every))
-        return means, ops.cast(steps, "int32"), taken
+        return means, self.iterations, taken
 
     def _clip(self, gradients: list[Any]) -> list[Any]:
         if self.clipvalue is not None:
@@ -381,37 +459,71 @@ class Optimizer(Configured):
             return [_shortened(gradient, total, self.global_clipnorm) for gradient in gradients]
         return gradients
 
-    def _average(self, graph: Graph, variables: list[Variable], steps: Any) -> None:
-        """Moves the averages towards the variables; the first time, all the way."""
-        count = ops.cast(steps, "float32")
-        keep = ops.multiply(ops.not_equal(count, 0.0), self.ema_momentum)
+    def _average(self, graph: Graph, variables: list[Variable], steps: Any, taken: Any) -> None:
+        """Moves the averages towards the variables; the first time, all the way. Where no step is taken, they stay."""
+        keep = ops.multiply(ops.not_equal(steps, 0.0), self.ema_momentum)
         due = None
         if self.ema_overwrite_frequency is not None:
-            every = float(self.ema_overwrite_frequency)
-            following = ops.add(count, 1.0)
-            due = ops.equal(ops.multiply(ops.floor(ops.divide(following, every)), every), following)
+            due = ops.equal(ops.mod(ops.add(steps, 1.0), self.ema_overwrite_frequency), 0.0)
+            due = due if taken is None else ops.logical_and(due, taken)
         for variable in variables:
             average, value = self._slots[id(variable)]["average"], graph.variable(variable)
-            moved = ops.add(ops.multiply(keep, average.value), ops.multiply(ops.subtract(1.0, keep), value))
-            average.assign(moved)
+            before = average.value
+            moved = ops.add(ops.multiply(keep, before), ops.multiply(ops.subtract(1.0, keep), value))
+            average.assign(moved if taken is None else ops.where(taken, moved, before))
             if due is not None:
                 variable.assign(ops.where(due, moved, value))
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Gives the variables their moving averages, where ``use_ema`` keeps them: for the end of training."""
-        for variable in var_list if self.use_ema else ():
+        if not self.use_ema or int(self.iterations) == 0:
+            return
+        for variable in var_list:
             slots = self._slots.get(id(variable))
-            if slots is not None and int(self._iterations.numpy()) > 0:
+            if slots is not None:
                 variable.assign(slots["average"].numpy())
 
+    def _arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, as they are now."""
+        found = {name: value for name, value in self._config.items() if name != "decay"}
+        found.update((name, now) for name, now in vars(self).items() if name in found and isinstance(now, _PLAIN))
+        rate = self._learning_rate
+        return {**found, "learning_rate": float(rate.numpy()) if isinstance(rate, Variable) else rate}
+
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        if isinstance(self._learning_rate, Variable):
-            config["learning_rate"] = float(self._learning_rate.numpy())
-        return config
+        """The arguments that make this optimizer again, as plain values: attributes as they are now, without state."""
+        return {name: plain(value) for name, value in self._arguments().items()}
+
+    def __reduce__(self) -> Any:
+        # A copy has slots for other variables: what is known of these would be lost without a word.
+        if self._known or int(self._iterations.numpy()):
+            raise TypeError(
+                f"{self.name}: an optimizer that has taken steps can be neither pickled nor copied; make the same "
+                "again, from_config(get_config()), and give it the values: build(variables), set_weights(...)"
+            )
+        return _made_again, (type(self), self._arguments())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r}>"
+
+
+#: Attributes that may stand for the arguments of the same names.
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def _made_again(kind: Any, arguments: dict[str, Any]) -> Any:
+    return kind(**arguments)
+
+
+class _Asked:
+    """A function that gives the learning rate, for a traced step to depend on: another rate outdates it."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+
+    @property
+    def _changes(self) -> float:
+        return float(self._function())
 
 
 def _square(gradient: Any) -> Any:

@@ -8,10 +8,13 @@ import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from corten import ops
 from corten.configured import Configured
 from corten.lookup import find
 from corten.ops.dtypes import floats
+from corten.tensor import Variable
 
 __all__ = [
     "CosineDecay",
@@ -28,6 +31,8 @@ __all__ = [
 
 
 def _number(kind: str, name: str, value: Any) -> Any:
+    if isinstance(value, (np.ndarray, Variable)) and value.shape == ():
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
     return value
@@ -126,7 +131,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         count = floats(step)
-        rate = ops.multiply(ops.greater_equal(count, 0.0), self.values[0])
+        rate: Any = floats(self.values[0])
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
             rate = ops.where(ops.greater(count, boundary), value, rate)
         return rate

@@ -47,6 +47,7 @@ class SGD(Fused):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "momentum", "nesterov"))
         expect("SGD", "momentum", momentum, lambda v: 0 <= v <= 1, "0 <= momentum <= 1")
@@ -95,6 +96,7 @@ class Lion(Fused):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "beta_1", "beta_2"))
         expect("Lion", "beta_1", beta_1, lambda v: 0 < v <= 1, "0 < beta_1 <= 1")
