@@ -470,6 +470,25 @@ def test_terminate_on_nan(bad: float, capsys: pytest.CaptureFixture[str]) -> Non
         CallbackList(TerminateOnNaN(raise_error=True)).on_progress(5, {"loss": bad})
 
 
+def test_terminate_on_nan_says_that_there_is_no_loss_to_watch() -> None:
+    callbacks = CallbackList(TerminateOnNaN(), model=Model())
+    with pytest.warns(UserWarning, match="TerminateOnNaN: 'loss' is not among the logs; there are total_loss"):
+        callbacks.on_epoch_end(0, {"total_loss": NAN})
+
+
+@pytest.mark.parametrize("verbose", ["auto", None, 3, 0.5])
+def test_verbose_is_looked_at_before_training(verbose: Any) -> None:
+    for make in (
+        lambda: EarlyStopping(verbose=verbose),
+        lambda: ReduceLROnPlateau(verbose=verbose),
+        lambda: LearningRateScheduler(lambda epoch: 1.0, verbose=verbose),
+        lambda: ModelCheckpoint("x", verbose=verbose, save_weights_only=True),
+    ):
+        with pytest.raises(ValueError, match="verbose must be 0 or 1"):
+            make()
+    assert EarlyStopping(verbose=True).verbose == 1
+
+
 def test_an_error_inside_a_schedule_is_its_own() -> None:
     def schedule(epoch: int, rate: float) -> float:
         return rate + "1"  # type: ignore[operator]

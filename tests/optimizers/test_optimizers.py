@@ -16,7 +16,7 @@ import corten
 from corten import ops, optimizers
 from corten.errors import ShapeError
 from corten.optimizers import SGD, Adam, AdamW, Optimizer
-from corten.optimizers.schedules import ExponentialDecay
+from corten.optimizers.schedules import ExponentialDecay, LearningRateSchedule
 from corten.tensor import Graph, Variable
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
@@ -516,6 +516,53 @@ def test_variables_may_come_later() -> None:
     assert len(optimizer.variables) == 2 + 4 and int(optimizer.iterations.numpy()) == 2
 
 
+class Given(LearningRateSchedule):
+    def __init__(self, rate: Any) -> None:
+        self.rate = rate
+
+    def __call__(self, step: Any) -> Any:
+        return self.rate
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("rate", "error"),
+    [(None, TypeError), ("fast", TypeError), (np.ones(2), TypeError), (np.nan, ValueError), (np.inf, ValueError)],
+)
+def test_what_functions_and_schedules_give_as_rates_is_checked(
+    rate: Any, error: type[Exception], compiled: bool
+) -> None:
+    for source in (lambda: rate, Given(rate)):
+        optimizer, step = SGD(source), run_compiled if compiled else run
+        with pytest.raises(error, match="sgd: .*learning rate"):
+            step(optimizer, 1)
+    for source in (lambda: np.array(0.5), Given(np.float32(0.5))):
+        assert SGD(source).learning_rate == 0.5
+    w = Variable(np.float32([1.0]))
+    with Graph(eager=True) as graph:
+        rates = graph.constant(np.ones(2, np.float32))
+        with pytest.raises(ShapeError, match="expected one learning rate"):
+            SGD(lambda: rates).apply([np.float32([1.0])], [w])
+
+
+def test_functions_that_cannot_be_asked_for_a_rate() -> None:
+    for wrong in (lambda step: 0.5, ExponentialDecay):
+        with pytest.raises(TypeError, match="must take no arguments.*LearningRateSchedule"):
+            SGD(wrong)
+
+
+def test_only_variables_of_floats_are_trained() -> None:
+    one = np.float32([1.0])
+    for wrong in (one, None, Variable(np.int32([1]), dtype="int32")):
+        with pytest.raises(TypeError, match="sgd: expected float32 variables to train, got"):
+            SGD().apply([one], [wrong])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="expected pairs"):
+        SGD().apply_gradients([one])  # type: ignore[list-item]
+    w = Variable(one)
+    SGD(0.5).apply([np.array([2])], [w])
+    assert w.numpy()[0] == 0.0
+
+
 def test_gradients_that_do_not_fit() -> None:
     w = Variable(np.float32([1.0]))
     with pytest.raises(ShapeError, match="gradient"):
@@ -556,6 +603,7 @@ def test_a_huge_gradient_is_clipped_and_nan_stays_visible() -> None:
         ({"gradient_accumulation_steps": True}, ValueError),
         ({"loss_scale_factor": 0.0}, ValueError),
         ({"lr": 0.1}, TypeError),
+        ({"name": 5}, TypeError),
     ],
 )
 def test_bad_arguments(kwargs: dict[str, Any], error: type[Exception]) -> None:

@@ -77,6 +77,7 @@ def test_configurations() -> None:
         lambda: schedules.CosineDecayRestarts(0.1, 1, t_mul=0.5),
         lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]),
         lambda: schedules.PiecewiseConstantDecay([2, 1], [0.1, 0.2, 0.3]),
+        lambda: schedules.PiecewiseConstantDecay([float("nan")], [0.1, 0.2]),
     ],
 )
 def test_bad_arguments(make_bad: Any) -> None:

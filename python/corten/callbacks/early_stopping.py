@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from corten.callbacks.callback import Logs
-from corten.callbacks.monitor import MonitorCallback, expect_number
+from corten.callbacks.monitor import MonitorCallback, expect_number, verbosity
 
 __all__ = ["EarlyStopping"]
 
@@ -63,7 +63,7 @@ class EarlyStopping(MonitorCallback):
         if baseline is not None:
             expect_number("EarlyStopping", "baseline", baseline)
         self.patience = patience
-        self.verbose = verbose
+        self.verbose = verbosity("EarlyStopping", verbose)
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from corten.callbacks.callback import Callback, Logs
-from corten.callbacks.monitor import MonitorCallback, expect_number, learning_rate_of
+from corten.callbacks.monitor import MonitorCallback, expect_number, learning_rate_of, verbosity
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
 
@@ -68,7 +68,7 @@ class ReduceLROnPlateau(MonitorCallback):
             raise ValueError(f"ReduceLROnPlateau: expected 0 <= factor < 1, got {factor}")
         self.factor = factor
         self.patience = patience
-        self.verbose = verbose
+        self.verbose = verbosity("ReduceLROnPlateau", verbose)
         self.cooldown = cooldown
         self.min_lr = min_lr
         self.cooldown_counter = 0
@@ -132,7 +132,7 @@ class LearningRateScheduler(Callback):
         if not callable(schedule):
             raise TypeError(f"LearningRateScheduler: schedule must be a function, got {schedule!r}")
         self.schedule = schedule
-        self.verbose = verbose
+        self.verbose = verbosity("LearningRateScheduler", verbose)
         try:
             inspect.signature(schedule).bind(0, 0.0)
             self._takes = 2

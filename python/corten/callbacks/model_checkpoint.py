@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from corten.callbacks.callback import Logs
-from corten.callbacks.monitor import MonitorCallback
+from corten.callbacks.monitor import MonitorCallback, verbosity
 
 __all__ = ["ModelCheckpoint"]
 
@@ -75,7 +75,7 @@ class ModelCheckpoint(MonitorCallback):
                 "for HDF5 do not; end the name in '.safetensors'",
                 stacklevel=2,
             )
-        self.verbose = verbose
+        self.verbose = verbosity("ModelCheckpoint", verbose)
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq if save_freq == "epoch" else int(save_freq)

@@ -11,7 +11,7 @@ import numpy as np
 
 from corten.callbacks.callback import Callback, Logs
 
-__all__ = ["MonitorCallback", "expect_number", "learning_rate_of"]
+__all__ = ["MonitorCallback", "expect_number", "learning_rate_of", "verbosity"]
 
 _UP = ("acc", "accuracy", "auc", "precision", "recall", "f1_score", "fbeta_score", "r2_score", "iou", "similarity")
 
@@ -23,6 +23,13 @@ def expect_number(kind: str, name: str, value: Any, least: float = -math.inf) ->
     if not float(value) >= least:
         wanted = "must not be NaN" if math.isnan(value) else f"must be at least {least}"
         raise ValueError(f"{kind}: {name} {wanted}, got {value}")
+
+
+def verbosity(kind: str, verbose: Any) -> int:
+    """``verbose`` as 0 (silent), 1 or 2; ``ValueError`` for anything else."""
+    if not isinstance(verbose, numbers.Integral) or int(verbose) not in (0, 1, 2):
+        raise ValueError(f"{kind}: verbose must be 0 or 1, got {verbose!r}")
+    return int(verbose)
 
 
 class MonitorCallback(Callback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 from corten.callbacks.callback import Callback, Logs
 
@@ -12,7 +13,8 @@ __all__ = ["TerminateOnNaN"]
 class TerminateOnNaN(Callback):
     """Ends training at the first loss that is NaN or infinite.
 
-    The native loop watches the loss itself and comes back at the bad batch, so this costs nothing.
+    The native loop watches the loss itself and comes back at the bad batch, so this costs nothing. Where the logs have
+    no ``"loss"``, because a step of one's own logs others, a warning lists what they have.
 
     Args:
         raise_error: raise ``RuntimeError`` instead of stopping quietly.
@@ -30,6 +32,13 @@ class TerminateOnNaN(Callback):
 
     def wants_batches(self, mode: str) -> bool:
         return False
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if "loss" not in (logs or {}):
+            warnings.warn(
+                f"TerminateOnNaN: 'loss' is not among the logs; there are {', '.join(sorted(logs or {})) or 'none'}",
+                stacklevel=2,
+            )
 
     def on_progress(self, current: int, logs: Logs | None = None) -> None:
         loss = (logs or {}).get("loss", 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 import re
@@ -34,6 +35,20 @@ def expect_count(kind: str, name: str, value: Any, least: int) -> None:
     """``ValueError`` unless ``value`` is None or an int of at least ``least``."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
         raise ValueError(f"{kind}: {name} must be None or an int >= {least}, got {value!r}")
+
+
+def _expect_no_arguments(kind: str, function: Callable[..., Any]) -> None:
+    """``TypeError`` unless the function that gives the learning rate can be called without arguments."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        raise TypeError(
+            f"{kind}: a learning_rate that is a function must take no arguments; a rate that follows the steps is a "
+            f"LearningRateSchedule; got {function!r}"
+        ) from None
+    except ValueError:
+        # A built-in without a signature.
+        return
 
 
 class Optimizer(Configured):
@@ -114,6 +129,8 @@ class Optimizer(Configured):
         expect(kind, "ema_momentum", ema_momentum, lambda v: 0 <= v <= 1, "0 <= ema_momentum <= 1")
         expect_count(kind, "ema_overwrite_frequency", ema_overwrite_frequency, 1)
         expect_count(kind, "gradient_accumulation_steps", gradient_accumulation_steps, 2)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"{kind}: name must be a string, got {name!r}")
         self.name = name or kind.lower()
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
@@ -137,11 +154,23 @@ class Optimizer(Configured):
         if isinstance(value, (LearningRateSchedule, dict)):
             return get_schedule(value)
         if callable(value) and not isinstance(value, Variable):
+            _expect_no_arguments(type(self).__name__, value)
             return value
         if isinstance(value, (np.ndarray, Variable)) and value.shape == ():
             value = float(np.asarray(value))
         expect(type(self).__name__, "learning_rate", value, lambda v: 0 <= v < math.inf, "0 <= learning_rate")
         return Variable(np.float32(value), trainable=False, name="learning_rate")
+
+    def _given(self, value: Any) -> Any:
+        """What a function or schedule gave as the learning rate: a float, or within a step a tensor."""
+        if isinstance(value, Tensor):
+            if value.shape != ():
+                raise ShapeError(f"{self.name}: expected one learning rate, {self._learning_rate!r} gave {value.shape}")
+            return value
+        if isinstance(value, (np.ndarray, Variable)) and value.shape == ():
+            value = float(value)
+        expect(self.name, "the computed learning rate", value, math.isfinite, "a finite learning rate")
+        return float(value)
 
     # --- what it remembers ---------------------------------------------------------------------------------------
 
@@ -169,12 +198,12 @@ class Optimizer(Configured):
         if isinstance(rate, Variable):
             return rate
         if not isinstance(rate, LearningRateSchedule):
-            return rate()
+            return self._given(rate())
         steps = self.iterations
         graph = current_graph()
         if graph is None:
-            return float(rate(int(steps)))
-        return rate(graph.variable(steps) if isinstance(steps, Variable) else steps)
+            return self._given(rate(int(steps)))
+        return self._given(rate(graph.variable(steps) if isinstance(steps, Variable) else steps))
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -245,10 +274,12 @@ class Optimizer(Configured):
         return slot
 
     def build(self, variables: Iterable[Variable]) -> None:
-        """Creates the slots of all variables that have none yet."""
+        """Creates the slots of all variables that have none yet; ``TypeError`` for what is no float32 variable."""
         for variable in variables:
             if id(variable) in self._known:
                 continue
+            if not isinstance(variable, Variable) or variable.dtype != "float32":
+                raise TypeError(f"{self.name}: expected float32 variables to train, got {variable!r}")
             slots: dict[str, Variable] = {}
             if self.use_ema:
                 # What no step reaches is its own average.
@@ -346,6 +377,8 @@ class Optimizer(Configured):
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
         """Takes a step with (gradient, variable) pairs; returns the iterations."""
         pairs = list(grads_and_vars)
+        if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+            raise TypeError(f"{self.name}: apply_gradients: expected pairs (gradient, variable)")
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self.iterations
 
@@ -390,7 +423,7 @@ class Optimizer(Configured):
                     f"{self.name}: variable {variable.path!r} has shape {variable.shape}, its gradient {gradient.shape}"
                 )
         self._warn_of_missing([v for g, v in zip(grads, variables, strict=True) if g is None], len(variables))
-        gradients = [gradient for gradient, _ in pairs]
+        gradients = [g if g.dtype == "float32" else ops.cast(g, "float32") for g, _ in pairs]
         if self.loss_scale_factor is not None:
             gradients = [ops.divide(gradient, self.loss_scale_factor) for gradient in gradients]
         iterations = graph.variable(self._iterations)

@@ -123,7 +123,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 "PiecewiseConstantDecay: expected one value more than boundaries, got "
                 f"{len(values)} values and {len(boundaries)} boundaries"
             )
-        if any(b <= a for a, b in itertools.pairwise(boundaries)):
+        for boundary in boundaries:
+            _number("PiecewiseConstantDecay", "each boundary", boundary)
+        if not all(a < b for a, b in itertools.pairwise([*boundaries, math.inf])):
             raise ValueError(f"PiecewiseConstantDecay: boundaries must rise, got {list(boundaries)}")
         self.boundaries = list(boundaries)
         self.values = [_rate("PiecewiseConstantDecay", "each value", value) for value in values]
@@ -260,7 +262,7 @@ class CosineDecay(LearningRateSchedule):
         self.alpha = _rate("CosineDecay", "alpha", alpha)
         self.name = name
         self.warmup_target = None if warmup_target is None else _rate("CosineDecay", "warmup_target", warmup_target)
-        self.warmup_steps = int(_rate("CosineDecay", "warmup_steps", warmup_steps))
+        self.warmup_steps = _rate("CosineDecay", "warmup_steps", warmup_steps)
 
     def __call__(self, step: Any) -> Any:
         count, peak = floats(step), self.initial_learning_rate
