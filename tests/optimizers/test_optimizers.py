@@ -274,6 +274,17 @@ def test_accumulated_steps_are_steps_with_the_mean(
     close([v.numpy() for v in variables], [v.numpy() for v in plain])
 
 
+def test_a_gradient_that_is_nan_spoils_one_update_only() -> None:
+    w, optimizer = Variable(np.float32([1.0, 1.0])), SGD(1.0, gradient_accumulation_steps=2)
+    for gradient in ([1.0, np.nan], [1.0, 1.0]):
+        optimizer.apply([np.float32(gradient)], [w])
+    np.testing.assert_array_equal(w.numpy(), [0.0, np.nan])
+    w.assign([0.0, 0.0])
+    for _ in range(2):
+        optimizer.apply([np.float32([1.0, 1.0])], [w])
+    np.testing.assert_array_equal(w.numpy(), [-1.0, -1.0])
+
+
 def test_an_average_that_no_update_has_moved_is_not_taken_over() -> None:
     w = Variable(np.float32([3.0]))
     optimizer = SGD(0.1, use_ema=True, gradient_accumulation_steps=4)

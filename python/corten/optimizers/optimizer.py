@@ -476,7 +476,7 @@ class Optimizer(Configured):
         for gradient, variable in zip(gradients, variables, strict=True):
             gathered = self._slots[id(variable)]["gradient_accumulator"]
             total = ops.add(gathered.value, gradient)
-            gathered.assign(ops.multiply(total, ops.subtract(1.0, taken)))
+            gathered.assign(ops.where(taken, 0.0, total))
             means.append(ops.divide(total, every))
         return means, self.iterations, taken
 
