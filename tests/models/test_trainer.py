@@ -10,7 +10,7 @@ import pytest
 
 import corten
 from corten import Sequential, layers
-from corten.callbacks import Callback
+from corten.callbacks import Callback, CallbackList
 
 X = np.random.default_rng(0).normal(size=(26, 4)).astype("float32")
 Y = X[:, :2].copy()
@@ -226,6 +226,16 @@ def test_more_steps_than_there_are_batches_are_told() -> None:
     model = compiled()
     with pytest.warns(RuntimeWarning, match="evaluate: the data ended after 7 of 10 steps"):
         model.evaluate(X, Y, batch_size=4, steps=10, verbose=0)
+
+
+@pytest.mark.parametrize("wrap", [lambda one: CallbackList([one]), lambda one: [[one], ()], lambda one: one])
+def test_callbacks_may_be_nested_or_a_callback_list(wrap: Any) -> None:
+    model, calls = compiled(), Calls()
+    history = model.fit(X, Y, epochs=2, batch_size=13, verbose=0, callbacks=wrap(calls))
+    assert history.epoch == [0, 1] and len(calls.calls) == 8
+    assert calls.model is model and calls.params["epochs"] == 2 and calls.params["do_validation"] is False
+    with pytest.raises(TypeError, match="Callback objects, got 5"):
+        model.fit(X, Y, callbacks=wrap(5))
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def _flat(callbacks: Any) -> Iterable[Callback]:
     elif isinstance(callbacks, Callback):
         yield callbacks
     else:
-        raise TypeError(f"callbacks: expected objects of corten.callbacks.Callback, got {callbacks!r}")
+        raise TypeError(f"callbacks: expected corten.callbacks.Callback objects, got {callbacks!r}")
 
 
 def _sorted(logs: Logs | None) -> Logs:

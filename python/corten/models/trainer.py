@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from corten import metrics, ops, optimizers
-from corten.callbacks import Callback, CallbackList, History
+from corten.callbacks import CallbackList, History
 from corten.errors import ShapeError
 from corten.keywords import suggesting
 from corten.layers.layer import undone_on_error
@@ -515,19 +515,11 @@ class Trainer:
     def _callbacks(
         self, callbacks: Any, verbose: Any, history: bool = False, epochs: int = 1, **params: Any
     ) -> CallbackList:
-        if isinstance(callbacks, CallbackList):
-            return callbacks
-        given: list[Any] = (
-            list(callbacks) if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
-        )
-        for callback in given:
-            if not isinstance(callback, Callback):
-                raise TypeError(f"callbacks: expected Callback objects, got {type(callback).__name__}")
         if verbose not in ("auto", 0, 1, 2):
             raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
         level = 1 if verbose == "auto" else int(verbose)
         return CallbackList(
-            given, add_history=history, add_progbar=level != 0, model=self, verbose=level, epochs=epochs, **params
+            callbacks, add_history=history, add_progbar=level != 0, model=self, verbose=level, epochs=epochs, **params
         )
 
     # --- evaluate ------------------------------------------------------------------------------------------------
