@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast
 
+from corten.errors import ArgumentTypeError
+
 __all__ = ["expect_known", "parameters", "signature_of", "suggesting", "unexpected_argument"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -54,22 +56,22 @@ RENAMED: dict[str, tuple[str, ...]] = {
 }
 
 
-def unexpected_argument(callee: str, name: str, known: Collection[str]) -> TypeError:
+def unexpected_argument(callee: str, name: str, known: Collection[str]) -> ArgumentTypeError:
     """The error for a keyword argument that ``callee`` does not have, with the one that is probably meant.
 
     >>> unexpected_argument("SGD", "lr", ["learning_rate", "momentum"])
-    TypeError("SGD: unexpected keyword argument 'lr'; use 'learning_rate'")
+    ArgumentTypeError("SGD: unexpected keyword argument 'lr'; use 'learning_rate'")
     >>> unexpected_argument("SGD", "momentun", ["learning_rate", "momentum"])
-    TypeError("SGD: unexpected keyword argument 'momentun'; did you mean 'momentum'?")
+    ArgumentTypeError("SGD: unexpected keyword argument 'momentun'; did you mean 'momentum'?")
     """
     message = f"{callee}: unexpected keyword argument {name!r}"
     new = _renamed(name, known)
     if new is not None:
-        return TypeError(f"{message}; use {new!r}")
+        return ArgumentTypeError(f"{message}; use {new!r}")
     import difflib
 
     close = difflib.get_close_matches(name, sorted(known), 1, 0.75)
-    return TypeError(f"{message}; did you mean {close[0]!r}?" if close else message)
+    return ArgumentTypeError(f"{message}; did you mean {close[0]!r}?" if close else message)
 
 
 def _renamed(name: str, known: Collection[str]) -> str | None:
@@ -105,7 +107,7 @@ def suggesting(function: Function) -> Function:
     >>> fit(None, nb_epoch=2)
     Traceback (most recent call last):
         ...
-    TypeError: fit: unexpected keyword argument 'nb_epoch'; use 'epochs'
+    corten.errors.ArgumentTypeError: fit: unexpected keyword argument 'nb_epoch'; use 'epochs'
     """
     known = frozenset(inspect.signature(function).parameters)
 
