@@ -238,6 +238,15 @@ def test_callbacks_may_be_nested_or_a_callback_list(wrap: Any) -> None:
         model.fit(X, Y, callbacks=wrap(5))
 
 
+def test_a_class_of_ones_own_may_be_a_functional_model_without_saying_so() -> None:
+    class Own(corten.Model):
+        def __init__(self) -> None:
+            inputs = corten.Input((4,))
+            super().__init__(inputs=inputs, outputs=layers.Dense(2)(inputs))
+
+    assert Own().predict(X, verbose=0).shape == (26, 2)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -32,9 +32,9 @@ class Model(Trainer, Layer):
         if has_symbolic(args) or has_symbolic(kwargs):
             # Model(inputs, outputs) is functional; a subclass with steps of its own becomes both.
             kind: Any = type(self)
-            self.__class__, start = _functional(kind)
-            expect_known(self.__class__, args, kwargs)
-            start(self, *args, name=name, trainable=trainable, **kwargs)
+            self.__class__, functional = _functional(kind)
+            expect_known(functional, args, kwargs)
+            functional.__init__(self, *args, name=name, trainable=trainable, **kwargs)
             return
         if args:
             raise TypeError(
@@ -154,13 +154,13 @@ class Model(Trainer, Layer):
 
 @functools.cache
 def _functional(kind: Any) -> tuple[Any, Any]:
-    """``kind`` as a class of functional models, and how these begin."""
+    """``kind`` as a class of functional models, and the class of these."""
     from corten.models.functional import Functional
 
     if kind is Model:
-        return Functional, Functional.__init__
+        return Functional, Functional
     made = type(kind.__name__, (kind, Functional), {"__module__": kind.__module__, "__doc__": kind.__doc__})
-    return made, Functional.__init__
+    return made, Functional
 
 
 def named_weights(layer: Layer, prefix: str = "") -> dict[str, Variable]:
