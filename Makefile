@@ -73,7 +73,7 @@ examples: $(INSTALLED) $(VENV)/.extra-examples ## run every example whole; one p
 
 # With PEERS, an interpreter that has PyTorch, gradients are compared with its gradients too.
 ifdef PEERS
-test: export CORTEN_TORCH := $(PEERS)
+test: export TORCH_PYTHON := $(PEERS)
 endif
 test: $(INSTALLED) $(VENV)/.extra-test ## Rust tests, then Python tests and doctests
 	@cargo test --workspace --locked --quiet

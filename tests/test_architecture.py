@@ -21,7 +21,7 @@ PACKAGE = Path(SPEC.origin).parent
 FLOORS = [
     {"_core", "errors"},
     {"keywords"},
-    {"configured", "lookup"},
+    {"arguments", "configured", "lookup"},
     {"config", "tensor"},
     {"ops"},
     {"random"},

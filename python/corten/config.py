@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
+import os
+import warnings
 
 from corten import _core
+from corten.arguments import whole
 
 __all__ = ["cpu_info", "epsilon", "floatx", "image_data_format", "num_threads", "set_num_threads"]
+
+#: What Corten reads of the environment.
+_VARIABLES = ("CORTEN_DATA", "CORTEN_ISA", "CORTEN_NUM_THREADS")
+
+for _name in sorted(os.environ):
+    if _name.startswith("CORTEN_") and _name not in _VARIABLES:
+        warnings.warn(
+            f"the environment variable {_name} is unknown and has no effect; Corten reads {', '.join(_VARIABLES)}",
+            stacklevel=2,
+        )
 
 
 def num_threads() -> int:
@@ -14,21 +26,23 @@ def num_threads() -> int:
 
     By default that of ``CORTEN_NUM_THREADS``, ``RAYON_NUM_THREADS`` or ``OMP_NUM_THREADS``, else the processors that
     affinity and cgroup leave to the process. Results never depend on it.
+
+    Raises:
+        ValueError: ``CORTEN_NUM_THREADS`` is set to something else than an integer from 1 to 1024, or ``CORTEN_ISA`` to
+            what is no instruction set of this machine. So does whatever computes first.
     """
     return _core.threads()
 
 
 def set_num_threads(threads: int) -> None:
-    """Sets the number of threads; 0 asks the environment and the machine again.
+    """Sets the number of threads, from 1 to 1024; 0 asks the environment and the machine again.
 
     >>> import corten
     >>> corten.config.set_num_threads(1); corten.config.num_threads()
     1
     >>> corten.config.set_num_threads(0)
     """
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or not 0 <= threads <= 1024:
-        raise ValueError(f"set_num_threads: expected an int from 0 to 1024, got {threads!r}")
-    _core.set_threads(int(threads))
+    _core.set_threads(whole(threads, "set_num_threads: threads", 0, 1024))
 
 
 def cpu_info() -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Gradients of recurrent and attention layers are PyTorch's, on random shapes, with and without masks.
 
-PyTorch is no requirement of the tests. ``CORTEN_TORCH`` names an interpreter that has it and NumPy (``make test
+PyTorch is no requirement of the tests. ``TORCH_PYTHON`` names an interpreter that has it and NumPy (``make test
 PEERS=/path/to/its/python``); without it these tests are skipped.
 """
 
@@ -18,8 +18,8 @@ import corten
 from corten import layers, ops
 from corten.tensor import Graph
 
-TORCH = os.environ.get("CORTEN_TORCH", "")
-pytestmark = pytest.mark.skipif(not TORCH, reason="needs PyTorch as the oracle: CORTEN_TORCH=/path/to/its/python")
+TORCH = os.environ.get("TORCH_PYTHON", "")
+pytestmark = pytest.mark.skipif(not TORCH, reason="needs PyTorch as the oracle: TORCH_PYTHON=/path/to/its/python")
 
 KINDS = ("SimpleRNN", "LSTM", "GRU", "GRU_reset_before", "Attention", "AdditiveAttention")
 KINDS += ("MultiHeadAttention", "GroupQueryAttention")

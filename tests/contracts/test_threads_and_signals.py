@@ -616,6 +616,32 @@ print(json.dumps(seen))
     assert not warm or seen["fit"][0] == seen["predict"][0] == "MemoryError", seen
 
 
+DENORMALS = """
+seen, tiny = set(), (np.float32(1e-40), np.float64(1e-310), np.full(64, 1e-40, np.float32))
+def halves(): return tuple(float(np.max(number * type(number.flat[0])(0.5))) for number in tiny)
+wanted = halves()
+assert min(wanted) > 0
+signal.signal(signal.SIGUSR1, lambda *_: seen.add(halves()))
+def until_seen(action):
+    seen.clear()
+    began = time.perf_counter()
+    while not seen and time.perf_counter() - began < 10:
+        threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+        action(); time.sleep(0.01)
+    assert seen == {wanted}, seen
+model, x, y = made("large")
+a = np.ones((1500, 1500), np.float32)
+until_seen(lambda: model.fit(x[:512], y[:512], verbose=0))
+until_seen(lambda: model.predict(x, verbose=0))
+until_seen(lambda: corten.ops.matmul(a, a))
+assert halves() == wanted
+"""
+
+
+def test_a_signal_handler_has_denormals_though_kernels_flush_them() -> None:
+    output(PRELUDE + DENORMALS, timeout=60)
+
+
 def test_a_signal_handler_of_the_users_is_called() -> None:
     program = (
         PRELUDE

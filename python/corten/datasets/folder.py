@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from ..errors import CorruptFileError
 
-__all__ = ["find", "read_lines", "read_text"]
+__all__ = ["find", "own_folder", "read_lines", "read_text"]
 
 _LARGEST_TEXT = 1 << 28
 
 
+def own_folder() -> Path | None:
+    """The folder that ``CORTEN_DATA`` names, if it is set; a warning, if there is no such folder."""
+    own = os.environ.get("CORTEN_DATA")
+    if not own:
+        return None
+    if not Path(own).is_dir():
+        warnings.warn(f"the environment variable CORTEN_DATA names no folder: {own!r}", stacklevel=4)
+    return Path(own)
+
+
 def find(name: str, subfolder: str, origin: str) -> Path:
     """The path of a file in ``$CORTEN_DATA`` or in its subfolder; ``OSError`` says where to get it (``origin``)."""
-    own = os.environ.get("CORTEN_DATA")
-    folders = [Path(own) / subfolder, Path(own)] if own else []
+    own = own_folder()
+    folders = [own / subfolder, own] if own is not None else []
     for folder in folders:
         if (folder / name).exists():
             return folder / name
-    tried = " and ".join(str(folder) for folder in folders) or "nowhere, since CORTEN_DATA is not set"
+    tried = " and ".join(map(str, folders)) or "nowhere, since CORTEN_DATA is not set"
     raise FileNotFoundError(
         f"{name}: not found (looked in {tried}). Get it from {origin}, put it as {name} into a folder or its "
         f"subfolder {subfolder}, and set the environment variable CORTEN_DATA to that folder."

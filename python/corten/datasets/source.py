@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptFileError
+from .folder import own_folder
 from .idx import read_idx, read_npz
 
 __all__ = ["IdxDataset", "IdxFile", "Images", "cache_folder", "load"]
@@ -84,8 +85,9 @@ def cache_folder() -> Path:
 
 def _folders(dataset: IdxDataset) -> list[Path]:
     folders = [cache_folder() / dataset.name]
-    if own := os.environ.get("CORTEN_DATA"):
-        folders[:0] = [Path(own) / dataset.name, Path(own)]
+    own = own_folder()
+    if own is not None:
+        folders[:0] = [own / dataset.name, own]
     return folders
 
 

@@ -848,15 +848,6 @@ def _leaves(value: Any) -> list[Any]:
     return [leaf for item in value for leaf in _leaves(item)] if isinstance(value, (list, tuple)) else [value]
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    """The lists and dicts in nested arguments, and what in them is no tensor, ``None`` aside."""
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    for item in items:
-        if item is not None and not isinstance(item, Operand):
-            yield item
-            yield from _parts(item)
-
-
 def _cast(graph: Graph, leaf: Any) -> Any:
     """An integer tensor as float32."""
     if isinstance(leaf, Tensor) and leaf.dtype != "float32":

@@ -14,6 +14,7 @@ pub mod conv2d;
 pub mod conv2d_max_pool2d;
 pub mod cross_entropy;
 pub mod elementwise;
+mod environment;
 pub mod gemm;
 pub mod layer_norm;
 pub mod layout;
@@ -29,4 +30,5 @@ pub mod simd;
 pub mod softmax;
 pub mod threads;
 
+pub use environment::check as check_environment;
 pub use simd::Isa;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 mod cores;
 mod watch;
 
+use crate::environment;
 pub use watch::{cancelled, interruptible, whole};
 
 /// Multiply-adds (or an equal amount of other work) below which a piece is not worth handing to another thread.
@@ -26,20 +27,38 @@ struct Pool {
 static POOL: AtomicPtr<Pool> = AtomicPtr::new(std::ptr::null_mut());
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
+/// The most threads that may be asked for.
+pub const MOST: usize = 1024;
+
 /// How many threads a parallel loop may use: what [`set_count`] said, else `CORTEN_NUM_THREADS`, `RAYON_NUM_THREADS` or
 /// `OMP_NUM_THREADS`, else the processors that affinity and cgroup leave to this process.
 pub fn count() -> usize {
     match COUNT.load(Ordering::Relaxed) {
         0 => {
-            let named = ["CORTEN_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"].iter();
-            let wanted =
-                named.filter_map(|name| std::env::var(name).ok()?.trim().parse().ok()).find(|&n: &usize| n > 0);
+            let wanted = asked_for(environment::value).unwrap_or_default();
             let threads = wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
             COUNT.store(threads, Ordering::Relaxed);
             threads
         }
         threads => threads,
     }
+}
+
+/// Says what is wrong with `CORTEN_NUM_THREADS`, which [`count`] passes over, if the count is still to be asked for.
+pub fn check_environment() -> Result<(), String> {
+    if COUNT.load(Ordering::Relaxed) == 0 { asked_for(environment::value).map(drop) } else { Ok(()) }
+}
+
+/// The number of threads that environment variables ask for. A wrong value of Corten's own is an error; what others'
+/// hold counts where it is a number that this library can use, of a list (one for each level of nesting) the first.
+fn asked_for(value: impl Fn(&str) -> Option<String>) -> Result<Option<usize>, String> {
+    let number = |text: &str| text.trim().parse().ok().filter(|threads| (1..=MOST).contains(threads));
+    if let Some(text) = value("CORTEN_NUM_THREADS") {
+        let wrong = || format!("CORTEN_NUM_THREADS: expected an integer from 1 to {MOST}, got {text:?}");
+        return number(&text).ok_or_else(wrong).map(Some);
+    }
+    let first = |name| number(value(name)?.split(',').next()?);
+    Ok(first("RAYON_NUM_THREADS").or_else(|| first("OMP_NUM_THREADS")))
 }
 
 /// Sets how many threads later loops may use; 0 asks the environment again.
@@ -64,7 +83,7 @@ fn pool(threads: usize) -> Option<&'static Pool> {
         .num_threads(threads - 1)
         .thread_name(|i| format!("corten-{i}"))
         .start_handler(|_| {
-            set_flush(true);
+            Denormals::FLUSHED.set();
         })
         .build()
         .ok()?;
@@ -396,54 +415,91 @@ pub fn for_each_run<T: Send, const N: usize>(
     });
 }
 
+/// How a thread treats denormals, as its control register has it.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Denormals(u64);
+
 /// Runs `f` with denormals flushed to zero on this thread, as they are on the pool's, and restores what was set.
 pub fn with_flush<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            set_flush(self.0);
+    Denormals::FLUSHED.during(f)
+}
+
+impl Denormals {
+    /// Runs `f` with denormals treated so on this thread, and restores what was set.
+    pub(crate) fn during<R>(self, f: impl FnOnce() -> R) -> R {
+        struct Restore(Denormals);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                self.0.set();
+            }
         }
+        let _restore = Restore(self.set());
+        f()
     }
-    let _restore = Restore(set_flush(true));
-    f()
 }
 
-/// Sets whether denormals are flushed to zero on this thread; returns what was set before.
 #[cfg(target_arch = "x86_64")]
-fn set_flush(on: bool) -> bool {
-    const FTZ_DAZ: u32 = 0x8040;
-    let mut control = 0u32;
-    // SAFETY: MXCSR is stored to and loaded from a local; only its flush bits change.
-    unsafe { core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut control, options(nostack)) };
-    let before = control & FTZ_DAZ == FTZ_DAZ;
-    if before != on {
-        control = if on { control | FTZ_DAZ } else { control & !FTZ_DAZ };
-        // SAFETY: as above.
-        unsafe { core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack)) };
+impl Denormals {
+    /// The bits FTZ and DAZ of MXCSR.
+    const FLUSHED: Denormals = Denormals(0x8040);
+
+    fn control() -> u32 {
+        let mut control = 0u32;
+        // SAFETY: MXCSR is stored to a local.
+        unsafe { core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut control, options(nostack)) };
+        control
     }
-    before
+    pub(crate) fn current() -> Denormals {
+        Denormals(u64::from(Denormals::control()) & Denormals::FLUSHED.0)
+    }
+    /// Returns what was set before.
+    fn set(self) -> Denormals {
+        let control = Denormals::control();
+        let wanted = control & !(Denormals::FLUSHED.0 as u32) | self.0 as u32;
+        if wanted != control {
+            // SAFETY: MXCSR is loaded from a local; only its flush bits change.
+            unsafe { core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const wanted, options(nostack)) };
+        }
+        Denormals(u64::from(control) & Denormals::FLUSHED.0)
+    }
 }
 
-/// Sets whether denormals are flushed to zero on this thread; returns what was set before.
 #[cfg(target_arch = "aarch64")]
-fn set_flush(on: bool) -> bool {
-    const FZ: u64 = 1 << 24;
-    let mut control: u64;
-    // SAFETY: only FPCR's flush bit changes.
-    unsafe { core::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack)) };
-    let before = control & FZ != 0;
-    if before != on {
-        control = if on { control | FZ } else { control & !FZ };
-        // SAFETY: as above.
-        unsafe { core::arch::asm!("msr fpcr, {}", in(reg) control, options(nomem, nostack)) };
+impl Denormals {
+    /// The bit FZ of FPCR.
+    const FLUSHED: Denormals = Denormals(1 << 24);
+
+    fn control() -> u64 {
+        let mut control: u64;
+        // SAFETY: FPCR is only read.
+        unsafe { core::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack)) };
+        control
     }
-    before
+    pub(crate) fn current() -> Denormals {
+        Denormals(Denormals::control() & Denormals::FLUSHED.0)
+    }
+    /// Returns what was set before.
+    fn set(self) -> Denormals {
+        let control = Denormals::control();
+        let wanted = control & !Denormals::FLUSHED.0 | self.0;
+        if wanted != control {
+            // SAFETY: only FPCR's flush bit changes.
+            unsafe { core::arch::asm!("msr fpcr, {}", in(reg) wanted, options(nomem, nostack)) };
+        }
+        Denormals(control & Denormals::FLUSHED.0)
+    }
 }
 
-/// Sets whether denormals are flushed to zero on this thread; returns what was set before.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn set_flush(_on: bool) -> bool {
-    false
+impl Denormals {
+    const FLUSHED: Denormals = Denormals(0);
+
+    pub(crate) fn current() -> Denormals {
+        Denormals(0)
+    }
+    fn set(self) -> Denormals {
+        Denormals(0)
+    }
 }
 
 #[cfg(test)]
@@ -528,5 +584,57 @@ mod tests {
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         assert_eq!(with_flush(|| std::hint::black_box(std::hint::black_box(tiny) * 0.5)), 0.0);
         assert!(std::hint::black_box(tiny * 0.5) > 0.0);
+    }
+
+    #[test]
+    fn who_is_asked_within_a_kernel_has_denormals_as_outside() {
+        let halved = || std::hint::black_box(std::hint::black_box(f32::MIN_POSITIVE / 4.0) * 0.5);
+        let mut seen = Vec::new();
+        let mut ask = || {
+            seen.push(halved());
+            false
+        };
+        let kernel = || {
+            with_flush(|| {
+                std::thread::sleep(Duration::from_millis(60));
+                assert!(!cancelled());
+                halved()
+            })
+        };
+        let inside = interruptible(&mut ask, kernel);
+        assert_eq!(seen, [f32::MIN_POSITIVE / 8.0]);
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        assert_eq!(inside, Some(0.0));
+        // A caller that has them flushed itself is asked so.
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        with_flush(|| {
+            let mut asked = None;
+            let mut ask = || {
+                asked = Some(halved());
+                false
+            };
+            interruptible(&mut ask, kernel);
+            assert_eq!(asked, Some(0.0));
+        });
+    }
+
+    #[test]
+    fn variables_of_ones_own_must_be_right_and_those_of_others_may_be_anything() {
+        let asked = |given: &[(&str, &str)]| {
+            let given: Vec<(String, String)> = given.iter().map(|&(k, v)| (k.into(), v.into())).collect();
+            asked_for(move |name| given.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()))
+        };
+        assert_eq!(asked(&[]), Ok(None));
+        assert_eq!(asked(&[("CORTEN_NUM_THREADS", "3"), ("OMP_NUM_THREADS", "2")]), Ok(Some(3)));
+        assert_eq!(asked(&[("CORTEN_NUM_THREADS", "1024")]), Ok(Some(1024)));
+        for wrong in ["two", "0", "-1", "1025", "3000", "4,2", "2.0", "99999999999999999999"] {
+            let error = asked(&[("CORTEN_NUM_THREADS", wrong), ("OMP_NUM_THREADS", "2")]).expect_err(wrong);
+            assert!(error.contains("CORTEN_NUM_THREADS") && error.contains(wrong) && error.contains("1 to 1024"));
+        }
+        assert_eq!(asked(&[("OMP_NUM_THREADS", "4,2")]), Ok(Some(4)));
+        for unusable in ["two", "0", "-1", "3000", ",2", "$N"] {
+            assert_eq!(asked(&[("OMP_NUM_THREADS", unusable)]), Ok(None));
+            assert_eq!(asked(&[("RAYON_NUM_THREADS", unusable), ("OMP_NUM_THREADS", "5")]), Ok(Some(5)));
+        }
     }
 }

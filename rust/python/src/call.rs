@@ -3,6 +3,7 @@
 use crate::arrays::{Fresh, Source, elements};
 use crate::errors::{caught, until_signal};
 use crate::graph::attributes;
+use crate::sequence::Items;
 use corten_engine as engine;
 use engine::{Slice, SliceMut, Spec};
 use numpy::PyUntypedArray;
@@ -16,7 +17,7 @@ use smallvec::SmallVec;
 pub fn run<'py>(
     py: Python<'py>,
     name: &str,
-    arrays: Vec<Bound<'py, PyAny>>,
+    arrays: Items<Bound<'py, PyAny>>,
     given: &Bound<'py, PyDict>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let given = attributes(given)?;

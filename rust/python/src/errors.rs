@@ -1,6 +1,7 @@
 //! The one door between Python and the engine: the GIL is released, errors are mapped, panics are caught.
 
 use crate::fork::Call;
+use crate::settings;
 use corten_engine::{Error, Result};
 use corten_kernels::scratch::OutOfMemory;
 use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyTypeError, PyValueError};
@@ -9,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `f` without the GIL.
 pub fn guarded<R: Send>(py: Python<'_>, f: impl FnOnce() -> Result<R> + Send) -> PyResult<R> {
+    settings::check()?;
     let outcome = py.detach(|| {
         let _call = Call::new();
         catch_unwind(AssertUnwindSafe(f))
@@ -36,6 +38,7 @@ pub fn until_signal<R: Send>(
 
 /// Runs `f`, which takes no time worth releasing the GIL for.
 pub fn caught<R>(py: Python<'_>, f: impl FnOnce() -> Result<R>) -> PyResult<R> {
+    settings::check()?;
     trapped(py, || f().map_err(|error| raise(py, error)))
 }
 

@@ -4,6 +4,7 @@ use crate::arrays::{Source, dtype, to_numpy};
 use crate::call::{Call, Form};
 use crate::errors::{guarded, raise};
 use crate::program::Program;
+use crate::sequence::Items;
 use crate::variable::Variable;
 use corten_engine as engine;
 use engine::{Attribute, Attributes, Value};
@@ -43,20 +44,18 @@ fn attribute(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
     if value.is_instance_of::<PyString>() {
         return Ok(Attribute::Text(value.extract()?));
     }
-    match value.try_iter() {
-        Ok(items) => {
-            let ints = items.map(|item| item?.extract::<i64>()).collect::<PyResult<Vec<_>>>();
-            Ok(Attribute::Ints(ints.map_err(|error| {
-                let text = format!("`{name}`: expected a sequence of ints of 64 bits, got {value}");
-                let wide = error.is_instance_of::<PyOverflowError>(value.py());
-                if wide { PyValueError::new_err(text) } else { PyTypeError::new_err(text) }
-            })?))
-        }
-        Err(_) => Err(PyTypeError::new_err(format!(
-            "`{name}`: expected bool, int, float, str or a sequence of ints, got {}",
-            value.get_type().name()?
-        ))),
+    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        let ints = value.extract::<Items<i64>>().map_err(|error| {
+            let text = format!("`{name}`: expected ints of 64 bits, got {value}");
+            let wide = error.is_instance_of::<PyOverflowError>(value.py());
+            if wide { PyValueError::new_err(text) } else { PyTypeError::new_err(text) }
+        })?;
+        return Ok(Attribute::Ints(ints.0));
     }
+    Err(PyTypeError::new_err(format!(
+        "`{name}`: expected bool, int, float, str, or a list or tuple of ints, got {}",
+        value.get_type().name()?
+    )))
 }
 
 pub fn attributes(given: &Bound<'_, PyDict>) -> PyResult<Attributes> {
@@ -101,7 +100,7 @@ impl Graph {
         self.lock().is_eager()
     }
     /// A value to be fed at every run.
-    fn input(&self, py: Python<'_>, shape: Vec<usize>, kind: &str) -> PyResult<usize> {
+    fn input(&self, py: Python<'_>, shape: Items<usize>, kind: &str) -> PyResult<usize> {
         let kind = dtype(kind)?;
         guarded(py, || self.lock().input(engine::Spec::new(kind, &shape)?, None)).map(|value| value.0)
     }
@@ -114,9 +113,15 @@ impl Graph {
         self.lock().variable(&variable.0).0
     }
     /// Appends an op; an eager graph runs it. Returns its outputs.
-    fn push(&self, py: Python<'_>, name: &str, inputs: Vec<usize>, given: &Bound<'_, PyDict>) -> PyResult<Vec<usize>> {
+    fn push(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        inputs: Items<usize>,
+        given: &Bound<'_, PyDict>,
+    ) -> PyResult<Vec<usize>> {
         let given = attributes(given)?;
-        let inputs: Vec<Value> = inputs.into_iter().map(Value).collect();
+        let inputs: Vec<Value> = inputs.iter().copied().map(Value).collect();
         let outputs = guarded(py, || self.lock().push(name, &inputs, given))?;
         Ok(outputs.into_iter().map(|value| value.0).collect())
     }
@@ -127,9 +132,9 @@ impl Graph {
         Ok((spec.shape.clone(), spec.dtype.name()))
     }
     /// Appends the gradients of a loss; None where it does not depend on the value.
-    fn gradients(&self, py: Python<'_>, loss: usize, wrt: Vec<usize>) -> PyResult<Vec<Option<usize>>> {
+    fn gradients(&self, py: Python<'_>, loss: usize, wrt: Items<usize>) -> PyResult<Vec<Option<usize>>> {
         drop(self.known(wrt.iter().copied().fold(loss, usize::max))?);
-        let wrt: Vec<Value> = wrt.into_iter().map(Value).collect();
+        let wrt: Vec<Value> = wrt.iter().copied().map(Value).collect();
         let found = guarded(py, || self.lock().gradients(Value(loss), &wrt))?;
         Ok(found.into_iter().map(|value| value.map(|v| v.0)).collect())
     }
@@ -168,9 +173,9 @@ impl Graph {
     /// the graph's inputs for its arguments; None if the graph is anything else.
     fn call(&self, outputs: &Bound<'_, PyAny>) -> PyResult<Option<Call>> {
         let (values, form) = if let Ok(list) = outputs.cast::<PyList>() {
-            (list.extract::<Vec<usize>>()?, Form::List(list.len()))
+            (list.extract::<Items<usize>>()?.0, Form::List(list.len()))
         } else if let Ok(tuple) = outputs.cast::<PyTuple>() {
-            (tuple.extract::<Vec<usize>>()?, Form::Tuple(tuple.len()))
+            (tuple.extract::<Items<usize>>()?.0, Form::Tuple(tuple.len()))
         } else {
             (vec![outputs.extract()?], Form::One)
         };
@@ -179,9 +184,9 @@ impl Graph {
         Ok(engine::Call::of_graph(&graph, &values).map(|call| Call { call, form }))
     }
     /// Compiles what `outputs` and the updates need, fed by `inputs`.
-    fn compile(&self, py: Python<'_>, inputs: Vec<usize>, outputs: Vec<usize>) -> PyResult<Program> {
-        drop(self.known(inputs.iter().chain(&outputs).copied().max().unwrap_or(0))?);
-        let values = |ids: Vec<usize>| ids.into_iter().map(Value).collect::<Vec<_>>();
+    fn compile(&self, py: Python<'_>, inputs: Items<usize>, outputs: Items<usize>) -> PyResult<Program> {
+        drop(self.known(inputs.iter().chain(outputs.iter()).copied().max().unwrap_or(0))?);
+        let values = |ids: Items<usize>| ids.iter().copied().map(Value).collect::<Vec<_>>();
         let (inputs, outputs) = (values(inputs), values(outputs));
         guarded(py, || engine::Program::compile(&self.lock(), &inputs, &outputs)).map(Program)
     }

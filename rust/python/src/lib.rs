@@ -7,6 +7,8 @@ mod fork;
 mod function;
 mod graph;
 mod program;
+mod sequence;
+mod settings;
 mod variable;
 mod vectorcall;
 mod way;
@@ -19,20 +21,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The number of threads that parallel kernels may use.
 #[pyfunction]
-fn threads() -> usize {
-    corten_kernels::threads::count()
+fn threads() -> PyResult<usize> {
+    settings::check()?;
+    Ok(corten_kernels::threads::count())
 }
 
 /// Sets the number of threads; 0 asks the environment and the machine again.
 #[pyfunction]
-fn set_threads(count: usize) {
-    corten_kernels::threads::set_count(count);
+fn set_threads(count: usize) -> PyResult<()> {
+    settings::set_threads(count)
 }
 
 /// The instruction set in use: "scalar", "avx2", "avx512" or "neon".
 #[pyfunction]
-fn isa() -> &'static str {
-    Isa::active().name()
+fn isa() -> PyResult<&'static str> {
+    settings::check()?;
+    Ok(Isa::active().name())
 }
 
 /// The instruction sets this machine can run, slowest first.

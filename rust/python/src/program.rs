@@ -2,6 +2,7 @@
 
 use crate::arrays::{Source, Target};
 use crate::errors::until_signal;
+use crate::sequence::Items;
 use corten_engine as engine;
 use engine::{Column, Dataset, Order, SliceMut};
 use numpy::{PyArray1, PyArrayMethods};
@@ -40,19 +41,20 @@ impl Program {
     fn run(
         &self,
         py: Python<'_>,
-        arrays: Vec<Bound<'_, PyAny>>,
+        arrays: Items<Bound<'_, PyAny>>,
         rows: Option<Bound<'_, PyArray1<u32>>>,
         start: usize,
         batch: usize,
         steps: usize,
-        outputs: Vec<Bound<'_, PyAny>>,
+        outputs: Items<Bound<'_, PyAny>>,
         watch: Option<usize>,
         budget: f64,
     ) -> PyResult<usize> {
         let sources = arrays.iter().map(Source::new).collect::<PyResult<Vec<_>>>()?;
         let mut targets = outputs.iter().map(Target::new).collect::<PyResult<Vec<_>>>()?;
         let rows = rows.map(|rows| rows.try_readonly()).transpose()?;
-        let count = sources.first().and_then(|source| source.shape().first()).copied().unwrap_or(start + batch * steps);
+        let rows_asked = || batch.saturating_mul(steps).saturating_add(start);
+        let count = sources.first().and_then(|source| source.shape().first()).copied().unwrap_or_else(rows_asked);
         let mut columns: Vec<(Column<'_>, usize)> = Vec::with_capacity(sources.len());
         for source in &sources {
             let (own, width) = match source.shape().split_first() {

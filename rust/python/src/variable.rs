@@ -2,7 +2,9 @@
 
 use crate::arrays::{Fresh, Source};
 use crate::errors::{guarded, raise};
+use crate::sequence::Items;
 use corten_engine as engine;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -42,9 +44,13 @@ impl Variable {
 
 /// Gives each variable a copy of its value, of the same shape and type: all of them or, after an error, none.
 #[pyfunction]
-pub fn assign(py: Python<'_>, variables: Vec<Bound<'_, Variable>>, values: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
+pub fn assign(py: Python<'_>, variables: Items<Bound<'_, Variable>>, values: Items<Bound<'_, PyAny>>) -> PyResult<()> {
+    if variables.len() != values.len() {
+        let text = format!("assign: expected a value for each of {} variables, got {}", variables.len(), values.len());
+        return Err(PyValueError::new_err(text));
+    }
     let mut pairs = Vec::with_capacity(variables.len());
-    for (variable, value) in variables.iter().zip(&values) {
+    for (variable, value) in variables.iter().zip(values.iter()) {
         let (spec, data) = Source::new(value)?.data(py)?;
         let variable = variable.get().0.clone();
         if spec != *variable.spec() {

@@ -17,7 +17,10 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
+use crate::environment;
 use std::sync::OnceLock;
+
+static ACTIVE: OnceLock<Isa> = OnceLock::new();
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +65,24 @@ impl Isa {
 
     /// The instruction set in use: the best there is, or the one that `CORTEN_ISA` names.
     pub fn active() -> Isa {
-        static ACTIVE: OnceLock<Isa> = OnceLock::new();
-        *ACTIVE.get_or_init(|| {
-            let all = Isa::available();
-            let best = *all.last().unwrap_or(&Isa::Scalar);
-            match std::env::var("CORTEN_ISA") {
-                Ok(name) => all.into_iter().find(|isa| isa.name() == name).unwrap_or(best),
-                Err(_) => best,
-            }
+        *ACTIVE.get_or_init(|| Isa::asked_for(environment::value("CORTEN_ISA")).unwrap_or_else(|_| Isa::best()))
+    }
+
+    /// Says what is wrong with `CORTEN_ISA`, which [`Isa::active`] passes over, if it is still to be read.
+    pub(crate) fn check_environment() -> Result<(), String> {
+        if ACTIVE.get().is_none() { Isa::asked_for(environment::value("CORTEN_ISA")).map(drop) } else { Ok(()) }
+    }
+
+    fn best() -> Isa {
+        *Isa::available().last().unwrap_or(&Isa::Scalar)
+    }
+
+    fn asked_for(name: Option<String>) -> Result<Isa, String> {
+        let Some(name) = name else { return Ok(Isa::best()) };
+        let all = Isa::available();
+        all.iter().copied().find(|isa| isa.name().eq_ignore_ascii_case(&name)).ok_or_else(|| {
+            let names = all.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", ");
+            format!("CORTEN_ISA: expected an instruction set that this machine has ({names}), got {name:?}")
         })
     }
 

@@ -86,3 +86,15 @@ fn every_lane_operation_equals_plain_rust() {
         isa.run(Check);
     }
 }
+
+#[test]
+fn an_instruction_set_is_asked_for_in_any_case_and_must_be_there() {
+    for isa in Isa::available() {
+        assert_eq!(Isa::asked_for(Some(isa.name().to_uppercase())), Ok(isa));
+    }
+    assert_eq!(Isa::asked_for(None), Ok(Isa::best()));
+    for wrong in ["sse9", "avx", "auto", "scalar,avx2"] {
+        let error = Isa::asked_for(Some(wrong.into())).expect_err(wrong);
+        assert!(error.contains("CORTEN_ISA") && error.contains(wrong) && error.contains("scalar"));
+    }
+}

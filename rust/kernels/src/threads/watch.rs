@@ -1,5 +1,6 @@
 //! Work that is given up once nobody wants it any more.
 
+use super::Denormals;
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
@@ -9,6 +10,8 @@ struct Watch<'a> {
     ask: &'a mut dyn FnMut() -> bool,
     asked: Instant,
     ended: bool,
+    /// How the thread treated denormals before the work began: who is asked may be anybody's code.
+    denormals: Denormals,
 }
 
 thread_local! {
@@ -33,7 +36,7 @@ impl Drop for Watched {
 /// Runs `f`, whose loops ask `cancelled` every 50 ms, on this thread. Once it says yes they end where they are, what they
 /// were to write half written; then the result is None.
 pub fn interruptible<R>(cancelled: &mut dyn FnMut() -> bool, f: impl FnOnce() -> R) -> Option<R> {
-    let mut watch = Watch { ask: cancelled, asked: Instant::now(), ended: false };
+    let mut watch = Watch { ask: cancelled, asked: Instant::now(), ended: false, denormals: Denormals::current() };
     // Only the lifetime changes: it is this thread's watch until `f` has returned, and no longer.
     let watched = Watched::by(Some(NonNull::from(&mut watch).cast()));
     let result = f();
@@ -55,7 +58,7 @@ pub fn cancelled() -> bool {
     // for while the question is asked there is no watch.
     let watch = unsafe { &mut *watch.as_ptr() };
     if !watch.ended && watch.asked.elapsed() >= PAUSE {
-        watch.ended = whole(|| (watch.ask)());
+        watch.ended = whole(|| watch.denormals.during(|| (watch.ask)()));
         watch.asked = Instant::now();
     }
     watch.ended
