@@ -21,7 +21,8 @@ PACKAGE = Path(SPEC.origin).parent
 FLOORS = [
     {"_core", "errors"},
     {"keywords"},
-    {"arguments", "configured", "lookup"},
+    {"configured", "lookup"},
+    {"arguments"},
     {"config", "tensor"},
     {"ops"},
     {"random"},

@@ -165,6 +165,8 @@ def get(identifier: Any) -> Callable[..., Any]:
 
 def serialize(activation: Callable[..., Any]) -> str:
     """The name of an activation."""
+    if not callable(activation):
+        raise TypeError(f"activation: expected a function, got {activation!r}")
     return str(getattr(activation, "__name__", type(activation).__name__))
 
 

@@ -1,7 +1,7 @@
 """What functions and constructors check of the numbers they are given, before anything else sees them.
 
-A wrong kind of value is a ``TypeError``, a number outside its range a ``ValueError``; both say what was expected, and
-got. ``where`` names the function and the argument: ``"tril: k"``.
+A wrong kind of value is an ``ArgumentTypeError``, a number outside its range a ``ValueError``; both say what was
+expected, and got. ``where`` names the function and the argument: ``"tril: k"``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import operator
 import sys
 from collections.abc import Iterable, Sized
 from typing import Any
+
+from corten.errors import ArgumentTypeError
 
 __all__ = ["INT64", "count", "extents", "misused", "number", "one_of", "real", "shown", "whole", "wholes"]
 
@@ -37,7 +39,7 @@ def whole(value: Any, where: str, low: int | None = None, high: int | None = Non
             raise TypeError
         result = operator.index(value)
     except TypeError:
-        raise TypeError(f"{where}: expected an int, got {shown(value)}") from None
+        raise ArgumentTypeError(f"{where}: expected an int, got {shown(value)}") from None
     if (low is not None and result < low) or (high is not None and result > high):
         limits = f">= {low}" if high is None else f"<= {high}" if low is None else f"from {low} to {high}"
         raise ValueError(f"{where}: expected an int {limits}, got {shown(result)}")
@@ -54,7 +56,7 @@ def wholes(value: Any, where: str, low: int | None = None, high: int | None = No
     if hasattr(value, "__index__") and getattr(value, "ndim", 0) == 0:
         return [whole(value, where, low, high)]
     if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
-        raise TypeError(f"{where}: expected an int or several, got {shown(value)}")
+        raise ArgumentTypeError(f"{where}: expected an int or several, got {shown(value)}")
     if isinstance(value, Sized) and len(value) > _MOST:
         raise ValueError(f"{where}: expected at most {_MOST} ints, got {len(value)}")
     return [whole(item, where, low, high) for item in value]
@@ -111,7 +113,7 @@ def real(value: Any, where: str) -> float:
     except OverflowError:
         raise ValueError(f"{where}: expected a number that a float can hold, got {shown(value)}") from None
     except TypeError:
-        raise TypeError(f"{where}: expected a number, got {shown(value)}") from None
+        raise ArgumentTypeError(f"{where}: expected a number, got {shown(value)}") from None
 
 
 def one_of(value: Any, names: Iterable[str], where: str) -> str:
@@ -131,12 +133,12 @@ def one_of(value: Any, names: Iterable[str], where: str) -> str:
 
 
 def misused(error: AttributeError, where: str, *values: Any) -> Exception:
-    """A ``TypeError``, where what lacks the attribute is None or among the ``values`` of a caller; else the error.
+    """An ``ArgumentTypeError``, where what lacks the attribute is None or one of a caller's ``values``; else the error.
 
     To be raised by what hands a caller's values on to functions that take tensors.
     """
     if error.obj is None or _holds(values, error.obj, 8):
-        return TypeError(f"{where}: expected an array or a tensor, got {shown(error.obj)}")
+        return ArgumentTypeError(f"{where}: expected an array or a tensor, got {shown(error.obj)}")
     return error
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from corten._core import current
 from corten.keywords import expect_known, signature_of
 
-__all__ = ["Configured", "Itself", "forwarded", "plain"]
+__all__ = ["Configured", "Itself", "forwarded", "plain", "serialized"]
 
 _UNSET = object()
 
@@ -133,6 +133,19 @@ def forwarded(scope: dict[str, Any], *own: str) -> dict[str, Any]:
     """
     left = {"self", "__class__", "kwargs", *own}
     return {name: value for name, value in {**scope, **scope.get("kwargs", {})}.items() if name not in left}
+
+
+def serialized(value: Any, what: str) -> dict[str, Any]:
+    """``{"class_name": ..., "config": ...}`` of an object that remembers its arguments.
+
+    >>> serialized(5, "optimizer")
+    Traceback (most recent call last):
+    ...
+    TypeError: optimizer: expected an object with get_config(), got 5
+    """
+    if isinstance(value, type) or not hasattr(value, "get_config"):
+        raise TypeError(f"{what}: expected an object with get_config(), got {value!r}")
+    return {"class_name": type(value).__name__, "config": value.get_config()}
 
 
 def plain(value: Any) -> Any:

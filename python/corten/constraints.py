@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from corten import ops
-from corten.configured import Configured
+from corten.arguments import real
+from corten.configured import Configured, serialized
 from corten.lookup import find
 
 __all__ = [
@@ -42,11 +41,10 @@ def _norms(w: Any, axis: int | Sequence[int]) -> Any:
 
 
 def _bound(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    if not value >= 0:
+    bound = real(value, name)
+    if not bound >= 0:
         raise ValueError(f"{name}: expected a number >= 0, got {value}")
-    return float(value)
+    return bound
 
 
 class Constraint(Configured):
@@ -160,7 +158,7 @@ def get(identifier: Any) -> Any:
 
 def serialize(constraint: Any) -> dict[str, Any]:
     """The configuration :func:`get` understands."""
-    return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+    return serialized(constraint, "constraint")
 
 
 def deserialize(config: Any) -> Any:

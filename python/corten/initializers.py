@@ -18,9 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corten.configured import Configured
+from corten.arguments import extents, number, one_of, real, whole, wholes
+from corten.configured import Configured, serialized
 from corten.lookup import find
+from corten.ops.axes import each_axis
 from corten.random import draw_seed
+from corten.tensor import numeric
 
 __all__ = [
     "Constant",
@@ -69,10 +72,10 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = value
+        self.value = real(value, "Constant: value") if np.ndim(value) == 0 else numeric(value, "Constant: value")
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
-        return np.full(tuple(shape), self.value, dtype or "float32")
+        return np.full(extents(shape, "Constant: shape"), self.value, dtype or "float32")
 
 
 class Zeros(Initializer):
@@ -84,7 +87,7 @@ class Zeros(Initializer):
     """
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
-        return np.zeros(tuple(shape), dtype or "float32")
+        return np.zeros(extents(shape, "Zeros: shape"), dtype or "float32")
 
 
 class Ones(Initializer):
@@ -96,7 +99,7 @@ class Ones(Initializer):
     """
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
-        return np.ones(tuple(shape), dtype or "float32")
+        return np.ones(extents(shape, "Ones: shape"), dtype or "float32")
 
 
 class Identity(Initializer):
@@ -109,23 +112,17 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = _number(gain, "Identity", "gain")
+        self.gain = number(gain, "Identity: gain")
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
-        if len(shape) != 2:
-            raise ValueError(f"Identity: expected a shape with two axes, got {tuple(shape)}")
-        return np.asarray(self.gain * np.eye(shape[0], shape[1]), dtype or "float32")
+        sizes = extents(shape, "Identity: shape")
+        if len(sizes) != 2:
+            raise ValueError(f"Identity: expected a shape with two axes, got {tuple(sizes)}")
+        rows, columns = sizes
+        return np.asarray(self.gain * np.eye(rows, columns), dtype or "float32")
 
 
 # --- random ----------------------------------------------------------------------------------------------------------
-
-
-def _number(value: Any, what: str, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{what}: {name}: expected a number, got {type(value).__name__}")
-    if not math.isfinite(value):
-        raise ValueError(f"{what}: {name}: expected a finite number, got {value}")
-    return value
 
 
 class _Random(Initializer):
@@ -134,28 +131,27 @@ class _Random(Initializer):
     seed: int | None
 
     def _seeded(self, seed: int | None) -> None:
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
-            raise TypeError(f"{type(self).__name__}: seed: expected an int or None, got {type(seed).__name__}")
-        if seed is not None and seed < 0:
-            raise ValueError(f"{type(self).__name__}: seed: expected an int >= 0, got {seed}")
-        self.seed = seed
+        self.seed = None if seed is None else whole(seed, f"{type(self).__name__}: seed", 0)
+
+    def _sizes(self, shape: Sequence[int]) -> list[int]:
+        return extents(shape, f"{type(self).__name__}: shape")
 
     def _generator(self) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64(draw_seed() if self.seed is None else self.seed))
 
     def _normal(self, shape: Sequence[int], mean: float, stddev: float, dtype: str | None) -> Array:
-        drawn = self._generator().standard_normal(tuple(shape), np.float32)
+        drawn = self._generator().standard_normal(self._sizes(shape), np.float32)
         return np.asarray(drawn * np.float32(stddev) + np.float32(mean), dtype or "float32")
 
     def _truncated(self, shape: Sequence[int], mean: float, stddev: float, dtype: str | None) -> Array:
         generator = self._generator()
-        drawn = generator.standard_normal(tuple(shape), np.float32)
+        drawn = generator.standard_normal(self._sizes(shape), np.float32)
         while (outside := np.abs(drawn) > 2).any():
             drawn[outside] = generator.standard_normal(int(outside.sum()), np.float32)
         return np.asarray(drawn * np.float32(stddev) + np.float32(mean), dtype or "float32")
 
     def _uniform(self, shape: Sequence[int], low: float, high: float, dtype: str | None) -> Array:
-        drawn = self._generator().random(tuple(shape), np.float32)
+        drawn = self._generator().random(self._sizes(shape), np.float32)
         return np.asarray(drawn * np.float32(high - low) + np.float32(low), dtype or "float32")
 
 
@@ -168,8 +164,8 @@ class RandomNormal(_Random):
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = _number(mean, "RandomNormal", "mean")
-        self.stddev = _number(stddev, "RandomNormal", "stddev")
+        self.mean = number(mean, "RandomNormal: mean")
+        self.stddev = number(stddev, "RandomNormal: stddev", 0)
         self._seeded(seed)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
@@ -185,8 +181,8 @@ class TruncatedNormal(_Random):
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = _number(mean, "TruncatedNormal", "mean")
-        self.stddev = _number(stddev, "TruncatedNormal", "stddev")
+        self.mean = number(mean, "TruncatedNormal: mean")
+        self.stddev = number(stddev, "TruncatedNormal: stddev", 0)
         self._seeded(seed)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
@@ -202,8 +198,8 @@ class RandomUniform(_Random):
     """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
-        self.minval = _number(minval, "RandomUniform", "minval")
-        self.maxval = _number(maxval, "RandomUniform", "maxval")
+        self.minval = number(minval, "RandomUniform: minval")
+        self.maxval = number(maxval, "RandomUniform: maxval")
         self._seeded(seed)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
@@ -223,18 +219,19 @@ class Orthogonal(_Random):
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
-        self.gain = _number(gain, "Orthogonal", "gain")
+        self.gain = number(gain, "Orthogonal: gain")
         self._seeded(seed)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
-        if len(shape) < 2:
-            raise ValueError(f"Orthogonal: expected a shape with at least two axes, got {tuple(shape)}")
-        rows, columns = math.prod(shape[:-1]), shape[-1]
+        sizes = self._sizes(shape)
+        if len(sizes) < 2:
+            raise ValueError(f"Orthogonal: expected a shape with at least two axes, got {tuple(sizes)}")
+        rows, columns = math.prod(sizes[:-1]), sizes[-1]
         drawn = self._generator().standard_normal((max(rows, columns), min(rows, columns)))
         q, r = np.linalg.qr(drawn)
         # Without this the distribution would depend on how the factorisation chooses signs.
         q *= np.where(np.diag(r) < 0, -1.0, 1.0)
-        return np.asarray(self.gain * (q.T if rows < columns else q).reshape(tuple(shape)), dtype or "float32")
+        return np.asarray(self.gain * (q.T if rows < columns else q).reshape(sizes), dtype or "float32")
 
 
 # --- scaled by the number of inputs and outputs ----------------------------------------------------------------------
@@ -245,7 +242,9 @@ def fans(
 ) -> tuple[int, int]:
     """How many inputs and outputs a weight of this shape connects: kernels have theirs on the last two axes."""
     if input_axes is not None and output_axes is not None:
-        return math.prod(shape[a] for a in input_axes), math.prod(shape[a] for a in output_axes)
+        inputs = each_axis(input_axes, len(shape), "initializer: input_axes")
+        outputs = each_axis(output_axes, len(shape), "initializer: output_axes")
+        return math.prod(shape[a] for a in inputs), math.prod(shape[a] for a in outputs)
     if len(shape) < 2:
         return (shape[0], shape[0]) if shape else (1, 1)
     field = math.prod(shape[:-2])
@@ -279,25 +278,21 @@ class VarianceScaling(_Random):
         output_axes: Sequence[int] | None = None,
     ) -> None:
         what = type(self).__name__
-        if not _number(scale, what, "scale") > 0:
+        self.scale = number(scale, f"{what}: scale", 0)
+        if not self.scale:
             raise ValueError(f"{what}: scale: expected a number > 0, got {scale}")
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"{what}: mode: expected 'fan_in', 'fan_out' or 'fan_avg', got {mode!r}")
+        self.mode = one_of(mode, ("fan_in", "fan_out", "fan_avg"), f"{what}: mode")
         distribution = "truncated_normal" if distribution == "normal" else distribution
-        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
-            raise ValueError(
-                f"{what}: distribution: expected 'truncated_normal', 'untruncated_normal' or 'uniform', "
-                f"got {distribution!r}"
-            )
-        self.scale = scale
-        self.mode = mode
-        self.distribution = distribution
-        self.input_axes = input_axes
-        self.output_axes = output_axes
+        known = ("truncated_normal", "untruncated_normal", "uniform")
+        self.distribution = one_of(distribution, known, f"{what}: distribution")
+        self.input_axes, self.output_axes = (
+            None if axes is None else wholes(axes, f"{what}: {name}_axes")
+            for name, axes in (("input", input_axes), ("output", output_axes))
+        )
         self._seeded(seed)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
-        fan_in, fan_out = fans(shape, self.input_axes, self.output_axes)
+        fan_in, fan_out = fans(self._sizes(shape), self.input_axes, self.output_axes)
         count = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, count)
         if self.distribution == "uniform":
@@ -441,7 +436,7 @@ def get(identifier: Any) -> Any:
 
 def serialize(initializer: Any) -> dict[str, Any]:
     """The configuration :func:`get` understands."""
-    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+    return serialized(initializer, "initializer")
 
 
 def deserialize(config: Any) -> Any:

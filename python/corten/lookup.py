@@ -23,10 +23,10 @@ def find(identifier: Any, known: Mapping[str, Callable[..., Any]], what: str) ->
         name, config = identifier.get("class_name"), identifier.get("config", {})
         if name == "function":
             return find(config, known, what)
-        made = known.get(name) if isinstance(name, str) else None
-        if made is None or not isinstance(config, dict):
+        known_class = known.get(name) if isinstance(name, str) else None
+        if known_class is None or not isinstance(config, dict):
             raise ValueError(f"{what}: expected a configuration with a known class_name, got {identifier!r}")
-        return made(**config)
+        return known_class(**config)
     if isinstance(identifier, str):
         found = known.get(identifier)
         if found is None:
@@ -34,7 +34,10 @@ def find(identifier: Any, known: Mapping[str, Callable[..., Any]], what: str) ->
             raise ValueError(f"{what}: there is none called {identifier!r}; known are {names}")
         return found() if isinstance(found, type) else found
     if isinstance(identifier, type):
-        return identifier()
+        made = identifier()
+        if not callable(made) and not hasattr(made, "get_config"):
+            raise TypeError(f"{what}: expected a class of callables, got {identifier!r}")
+        return made
     if callable(identifier):
         return identifier
     raise TypeError(f"{what}: expected a name, a configuration or a callable, got {type(identifier).__name__}")

@@ -8,14 +8,14 @@ by default. Steps that draw without naming a seed share one state, which belongs
 from __future__ import annotations
 
 import contextlib
-import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from corten import ops
-from corten.errors import ArgumentTypeError, ShapeError
+from corten.arguments import INT64, extents, number, whole
+from corten.errors import ShapeError
 from corten.tensor import Variable, current_graph, push, tracing
 
 __all__ = [
@@ -45,11 +45,7 @@ def set_seed(seed: int) -> None:
     >>> corten.random.set_seed(1); first == corten.random.draw_seed()
     True
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed: expected an int, got {type(seed).__name__}")
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed: expected 0 <= seed < 2**63, got {seed}")
-    set_state({"seed": int(seed), "drawn": 0})
+    set_state({"seed": whole(seed, "seed", 0, 2**63 - 1), "drawn": 0})
 
 
 def get_state() -> dict[str, int]:
@@ -59,8 +55,12 @@ def get_state() -> dict[str, int]:
 
 def set_state(state: dict[str, int]) -> None:
     """Restores what :func:`get_state` gave."""
-    _state.update(seed=int(state["seed"]), drawn=int(state["drawn"]))
-    count = int(state.get("shared", 0))
+    if not isinstance(state, dict) or not {"seed", "drawn"} <= state.keys():
+        raise ValueError(f"set_state: expected what get_state() gives, a dict with 'seed' and 'drawn', got {state!r}")
+    seed, drawn, count = (
+        whole(state.get(name, 0), f"set_state: {name}", 0, 2**63 - 1) for name in ("seed", "drawn", "shared")
+    )
+    _state.update(seed=seed, drawn=drawn)
     if _shared or count:
         _shared_generator().state.assign(np.array([_seed_number(0), count], np.int32))
 
@@ -104,12 +104,10 @@ class SeedGenerator:
     """
 
     def __init__(self, seed: int | None = None, name: str = "seed_generator") -> None:
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
-            raise ArgumentTypeError(f"seed: expected an int or None, got {type(seed).__name__}")
         #: None where the seed was drawn.
-        self.seed = seed
-        number = draw_seed() if seed is None else int(seed) & 0x7FFFFFFF
-        self.state = Variable(np.array([number, 0], np.int32), dtype="int32", trainable=False, name=name)
+        self.seed = None if seed is None else whole(seed, "SeedGenerator: seed")
+        first = draw_seed() if self.seed is None else self.seed & 0x7FFFFFFF
+        self.state = Variable(np.array([first, 0], np.int32), dtype="int32", trainable=False, name=name)
 
     @property
     def variables(self) -> list[Variable]:
@@ -144,9 +142,8 @@ def normal(
     >>> corten.random.normal((2,), seed=1).shape
     (2,)
     """
-    if not stddev >= 0:
-        raise ValueError(f"normal: stddev: expected a number >= 0, got {stddev!r}")
-    return _draw("random_normal", shape, dtype, seed, mean=float(mean), stddev=float(stddev))
+    mean, stddev = number(mean, "normal: mean"), number(stddev, "normal: stddev", 0)
+    return _draw("random_normal", shape, dtype, seed, mean=mean, stddev=stddev)
 
 
 def uniform(
@@ -169,15 +166,16 @@ def uniform(
     >>> bool((x >= 2).all() and (x < 3).all())
     True
     """
-    if not minval < maxval:
+    low, high = number(minval, "uniform: minval"), number(maxval, "uniform: maxval")
+    if not low < high:
         raise ValueError(f"uniform: expected minval < maxval, got {minval!r} and {maxval!r}")
-    return _draw("random_uniform", shape, dtype, seed, minval=float(minval), maxval=float(maxval))
+    return _draw("random_uniform", shape, dtype, seed, minval=low, maxval=high)
 
 
 def _draw(op: str, shape: Sequence[int], dtype: str | None, seed: Any, **options: float) -> Any:
-    if dtype not in (None, "float32"):
-        raise ValueError(f"{op}: dtype must be 'float32', got {dtype!r}")
-    return push(op, [_state_for(seed)], shape=[int(size) for size in shape], **options)[0]
+    if dtype is not None and dtype != "float32":
+        raise ValueError(f"{op}: dtype: expected 'float32', got {dtype!r}")
+    return push(op, [_state_for(seed)], shape=extents(shape, f"{op}: shape"), **options)[0]
 
 
 def _state_for(seed: Any) -> Any:
@@ -186,7 +184,7 @@ def _state_for(seed: Any) -> Any:
         seed = _shared_generator()
     if isinstance(seed, SeedGenerator):
         return seed.next()
-    return np.array([draw_seed() if seed is None else int(seed) & 0x7FFFFFFF, 0], np.int32)
+    return np.array([draw_seed() if seed is None else whole(seed, "seed") & 0x7FFFFFFF, 0], np.int32)
 
 
 def randint(shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: Any = None) -> Any:
@@ -207,7 +205,7 @@ def randint(shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32"
     >>> sorted(set(x.tolist()))
     [2, 3, 4]
     """
-    low, high = operator.index(minval), operator.index(maxval)
+    low, high = whole(minval, "randint: minval", *INT64), whole(maxval, "randint: maxval", *INT64)
     if not 0 < high - low <= 1 << 24:
         raise ValueError(f"randint: expected minval < maxval <= minval + 2**24, got {minval!r} and {maxval!r}")
     # Of a product that was rounded up to maxval the floor would be that.
@@ -234,6 +232,7 @@ def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Any =
     if len(ops.shape(logits)) != 2:
         raise ShapeError(f"categorical: logits: expected (batch, classes), got shape {ops.shape(logits)}")
     rows, classes = ops.shape(logits)
+    num_samples = whole(num_samples, "categorical: num_samples", 0)
     u = uniform((rows, num_samples, classes), seed=seed)
     scores = ops.subtract(ops.expand_dims(logits, 1), ops.log(ops.negative(ops.log(u))))
     return ops.cast(ops.argmax(scores, axis=-1), dtype)

@@ -9,13 +9,11 @@ A regularizer is any function of a tensor that gives a scalar; a layer takes one
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
 from corten import ops
-from corten.configured import Configured
+from corten.arguments import number
+from corten.configured import Configured, serialized
 from corten.errors import ShapeError
 from corten.lookup import find
 
@@ -38,11 +36,7 @@ __all__ = [
 def _factor(value: Any, default: float, name: str) -> float:
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name}: expected a finite number >= 0, got {value}")
-    return float(value)
+    return number(value, name, 0)
 
 
 class Regularizer(Configured):
@@ -160,7 +154,7 @@ def get(identifier: Any) -> Any:
 
 def serialize(regularizer: Any) -> dict[str, Any]:
     """The configuration :func:`get` understands."""
-    return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+    return serialized(regularizer, "regularizer")
 
 
 def deserialize(config: Any) -> Any:

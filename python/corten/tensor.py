@@ -69,7 +69,7 @@ def as_array(value: ArrayLike, what: str = "array") -> Array:
     # The common case first: an op on small arrays costs little more than this function.
     if type(value) is np.ndarray and value.dtype in _OWN and value.flags.carray:
         return value
-    array = _numbers(value, what)
+    array = numeric(value, what)
     if array.dtype == np.float32 or array.dtype == np.int32 or array.dtype == np.uint8:
         kind: Any = array.dtype.newbyteorder("=")
     elif array.dtype.kind == "f":
@@ -105,7 +105,8 @@ def native(array: Array, dtype: Any) -> Array:
     return np.require(array, dtype=dtype, requirements=("C", "A"))
 
 
-def _numbers(value: ArrayLike, what: str) -> Array:
+def numeric(value: ArrayLike, what: str) -> Array:
+    """``value`` as an array of real numbers, of whatever type; ``TypeError`` for what is none."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{what}: masked arrays are not supported; fill the masked entries first (array.filled(...))")
     try:
@@ -119,7 +120,7 @@ def _numbers(value: ArrayLike, what: str) -> Array:
 
 def _stored(value: ArrayLike, what: str, dtype: str) -> Array:
     """``value`` as an array of a variable's dtype; what is no int32 raises ``IndexError`` where one belongs."""
-    array = _numbers(value, what)
+    array = numeric(value, what)
     if dtype == "int32" and array.dtype.kind == "f":
         fits = (np.floor(array) == array) & (array >= -(2.0**31)) & (array < 2.0**31)
         if not fits.all():

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from corten import random as corten_random
+from corten.arguments import one_of, real, shown, whole
 from corten.layers.layer import reset_names
+from corten.ops.axes import axis_of
 from corten.saving import get_registered_name, get_registered_object, register_keras_serializable
-from corten.tensor import Array
+from corten.tensor import Array, numeric
 
 __all__ = [
     "PyDataset",
@@ -62,13 +64,16 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    labels = np.asarray(x)
+    labels = numeric(x, "to_categorical")
     if labels.dtype.kind not in "iub" and not np.array_equal(labels, np.floor(labels)):
         raise TypeError(f"to_categorical: expected integer labels, got dtype {labels.dtype}")
+    if not ((labels > -(2.0**53)) & (labels < 2.0**53)).all():
+        raise IndexError(f"to_categorical: expected labels below 2**53, got {labels.min()} to {labels.max()}")
     labels = labels.astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
-    count = num_classes if num_classes is not None else int(labels.max(initial=-1)) + 1
+    largest = int(labels.max(initial=-1)) + 1
+    count = largest if num_classes is None else whole(num_classes, "to_categorical: num_classes", 0, 2**53)
     bad = (labels < 0) | (labels >= count)
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -84,8 +89,8 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
     >>> corten.utils.normalize([[3.0, 4.0]])
     array([[0.6, 0.8]])
     """
-    array = np.asarray(x, dtype=np.float64)
-    norm = np.atleast_1d(np.linalg.norm(array, order, axis))
+    array = numeric(x, "normalize").astype(np.float64)
+    norm = np.atleast_1d(np.linalg.norm(array, real(order, "normalize: order"), axis_of(axis, array.ndim, "normalize")))
     norm[norm == 0] = 1
     scaled: Array = array / np.expand_dims(norm, axis)
     return scaled
@@ -117,15 +122,21 @@ def pad_sequences(
     array([[0, 1],
            [3, 4]], dtype=int32)
     """
-    for name, given in (("padding", padding), ("truncating", truncating)):
-        if given not in ("pre", "post"):
-            raise ValueError(f"pad_sequences: {name}: expected 'pre' or 'post', got {given!r}")
+    one_of(padding, ("pre", "post"), "pad_sequences: padding")
+    one_of(truncating, ("pre", "post"), "pad_sequences: truncating")
     arrays = [np.asarray(sequence) for sequence in sequences]
     if any(array.ndim == 0 for array in arrays):
         raise ValueError("pad_sequences: expected a list of sequences, got a list of numbers")
-    longest = max((len(array) for array in arrays), default=0) if maxlen is None else int(maxlen)
+    longest = (
+        max((len(array) for array in arrays), default=0)
+        if maxlen is None
+        else whole(maxlen, "pad_sequences: maxlen", 0)
+    )
     shape = next((array.shape[1:] for array in arrays if len(array)), ())
-    padded = np.full((len(arrays), longest, *shape), value, dtype)
+    try:
+        padded = np.full((len(arrays), longest, *shape), value, dtype)
+    except OverflowError:
+        raise ValueError(f"pad_sequences: value: expected a number of {np.dtype(dtype)}, got {shown(value)}") from None
     for row, array in zip(padded, arrays, strict=True):
         if not len(array):
             continue

@@ -187,7 +187,7 @@ TABLES: dict[str, tuple[str, list[tuple[str, ...]]]] = {
         ("Input(shape=(4,), dtype='string')", "TypeError", "string"),
         ("corten.config.set_num_threads(-1)", "ValueError", "-1"),
         ("corten.utils.set_random_seed(-1)", "ValueError", "-1"),
-        ("corten.utils.set_random_seed(1.5)", "TypeError", "float"),
+        ("corten.utils.set_random_seed(1.5)", "TypeError", "expected an int, got 1.5"),
         ("initializers.RandomNormal(stddev=float('nan'))((2, 2))", "ValueError", "nan"),
         ("initializers.Constant('a')((2,))", "ValueError|TypeError", ""),
         ("regularizers.L2(float('nan'))", "ValueError", "nan"),

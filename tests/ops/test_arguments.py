@@ -250,8 +250,8 @@ def test_top_k_of_equal_and_infinite_ones() -> None:
     values, places = ops.top_k([-np.inf, 2, -np.inf, 2], 4)
     np.testing.assert_array_equal(values, np.float32([2, 2, -np.inf, -np.inf]))
     assert places.tolist() == [1, 3, 0, 2]
-    for wrong in (0, 5, True):
-        with pytest.raises(ValueError, match="k: expected"):
+    for wrong, error in ((0, ValueError), (5, ValueError), (True, TypeError)):
+        with pytest.raises(error, match="k: expected"):
             ops.top_k(np.ones(4), wrong)
 
 
@@ -305,7 +305,155 @@ def test_sizes_may_be_put_together_by_ops(eager: bool) -> None:
     model = corten.Sequential([Repeated()])
     model.compile(run_eagerly=eager)
     assert model.predict(X[:3], verbose=0).shape == (3, 12)
-    with Graph() as graph, pytest.raises(ValueError, match="tile: sizes must be known"):
+    with Graph() as graph, pytest.raises(ValueError, match="tile: repeats: sizes must be known"):
         ops.tile(graph.input((2, 3)), ops.cast(graph.input((2,)), "int32"))
     with Graph() as graph, pytest.raises(ValueError, match="variable"):
         ops.tile(graph.input((2, 3)), graph.variable(corten.Variable([2, 2], dtype="int32")))
+
+
+M = np.arange(12, dtype=np.float32).reshape(3, 4)
+BEYOND = (2**31, 2**40, 2**63, 2**100)
+
+
+@pytest.mark.parametrize("far", [*BEYOND, *(-n for n in (2**31 - 1, *BEYOND))])
+def test_diagonals_far_outside_are_empty_and_kill_nobody(far: int) -> None:
+    """NumPy negates the offset in a C int."""
+    assert ops.diagonal(M, far).shape == (0,)
+    assert ops.diagonal(np.zeros((4, 5, 3), np.float32), far, 2, 0).shape == (5, 0)
+    zeros, whole = np.zeros_like(M), M
+    np.testing.assert_array_equal(ops.tril(M, far), whole if far > 0 else zeros)
+    np.testing.assert_array_equal(ops.triu(M, far), zeros if far > 0 else whole)
+    np.testing.assert_array_equal(ops.eye(3, 4, far), np.zeros((3, 4)))
+    np.testing.assert_array_equal(ops.roll([1.0, 2.0, 3.0], far), np.roll([1, 2, 3], far % 3))
+    with pytest.raises((ValueError, MemoryError)):
+        ops.diag([1.0, 2.0], far)
+
+
+@pytest.mark.parametrize("k", range(-5, 6))
+def test_diagonals_are_those_of_numpy(k: int) -> None:
+    np.testing.assert_array_equal(ops.diagonal(M, k), np.diagonal(M, k))
+    np.testing.assert_array_equal(ops.diagonal(M, k, 1, 0), np.diagonal(M, k, 1, 0))
+    np.testing.assert_array_equal(ops.diag(M, np.int64(k)), np.diag(M, k))
+    np.testing.assert_array_equal(ops.diag([1.0, 2.0], k), np.diag([1, 2], k))
+    np.testing.assert_array_equal(ops.tril(M, k), np.tril(M, k))
+    np.testing.assert_array_equal(ops.triu(M, k), np.triu(M, k))
+    np.testing.assert_array_equal(ops.eye(3, 4, k), np.eye(3, 4, k))
+
+
+#: A call with one integer, as (what the message calls it, the call).
+INTEGERS: list[tuple[str, Callable[[Any], Any]]] = [
+    ("tril: k", lambda n: ops.tril(M, n)),
+    ("triu: k", lambda n: ops.triu(M, n)),
+    ("diag: k", lambda n: ops.diag(M[0], n)),
+    ("diagonal: offset", lambda n: ops.diagonal(M, n)),
+    ("diagonal: axis", lambda n: ops.diagonal(M, 0, n)),
+    ("eye: N", lambda n: ops.eye(n)),
+    ("eye: M", lambda n: ops.eye(2, n)),
+    ("eye: k", lambda n: ops.eye(2, 2, n)),
+    ("roll: shift", lambda n: ops.roll(M, n)),
+    ("roll: axis", lambda n: ops.roll(M, 1, n)),
+    ("repeat: repeats", lambda n: ops.repeat(M, n)),
+    ("tile: repeats", lambda n: ops.tile(M, n)),
+    ("pad: pad_width", lambda n: ops.pad(M, n)),
+    ("pad: pad_width", lambda n: ops.pad(M, ((1, n), (0, 0)))),
+    ("split: indices_or_sections", lambda n: ops.split(M, n)),
+    ("split: indices_or_sections", lambda n: ops.split(M, [0, n])),
+    ("unstack: num", lambda n: ops.unstack(M, n)),
+    ("one_hot: num_classes", lambda n: ops.one_hot([0], n)),
+    ("one_hot: axis", lambda n: ops.one_hot([0], 3, axis=n)),
+    ("top_k: k", lambda n: ops.top_k(M, n)),
+    ("sum: axis", lambda n: ops.sum(M, n)),
+    ("softmax: axis", lambda n: ops.softmax(M, n)),
+    ("transpose: axis", lambda n: ops.transpose(M, (0, n))),
+    ("moveaxis: axis", lambda n: ops.moveaxis(M, n, 0)),
+    ("expand_dims: axis", lambda n: ops.expand_dims(M, n)),
+    ("tensordot: axes", lambda n: ops.tensordot(M, M, n)),
+    ("linspace: num", lambda n: ops.linspace(0, 1, n)),
+    ("zeros: shape", lambda n: ops.zeros(n)),
+    ("full: shape", lambda n: ops.full((1, n), 0)),
+    ("slice: start_indices", lambda n: ops.slice(M, (0, n), (1, 1))),
+    ("reshape: newshape", lambda n: ops.reshape(M, (-1, n))),
+    ("broadcast_to: shape", lambda n: ops.broadcast_to(M[0], (n, 4))),
+    ("conv2d: groups", lambda n: ops.conv2d(M[None, :, :, None], np.ones((1, 1, 1, 1)), groups=n)),
+    ("conv2d: strides", lambda n: ops.conv2d(M[None, :, :, None], np.ones((1, 1, 1, 1)), strides=n)),
+    ("max_pool2d: pool_size", lambda n: ops.max_pool2d(M[None, :, :, None], (1, n))),
+    ("resize: size", lambda n: ops.image.resize(M[None, :, :, None], (n, 2))),
+    ("cross_entropy: ignore_class", lambda n: ops.cross_entropy([0], [[0.5, 0.5]], ignore_class=n)),
+    ("random_normal: shape", lambda n: corten.random.normal((n,), seed=1)),
+    ("randint: minval", lambda n: corten.random.randint((1,), n, 9, seed=1)),
+    ("seed", lambda n: corten.random.normal((1,), seed=n)),
+    ("SeedGenerator: seed", corten.random.SeedGenerator),
+    ("Zeros: shape", lambda n: corten.initializers.Zeros()((n, 2))),
+    ("HeNormal: seed", lambda n: corten.initializers.HeNormal(n)),
+    ("HeNormal: output_axes", lambda n: corten.initializers.HeNormal(1, (0,), n)((1, 2))),
+    ("to_categorical: num_classes", lambda n: corten.utils.to_categorical([0], n)),
+    ("pad_sequences: maxlen", lambda n: corten.utils.pad_sequences([[1]], n)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "call"), INTEGERS, ids=[f"{i} {name}" for i, (name, _) in enumerate(INTEGERS)])
+def test_integers_are_what_python_takes_for_an_index(name: str, call: Callable[[Any], Any]) -> None:
+    class Two:
+        def __index__(self) -> int:
+            return 2
+
+    # Two may be wrong here, but then in all its forms.
+    assert len({outcome(call, two) for two in (2, np.int64(2), np.uint8(2), np.array(2), Two())}) == 1
+    for wrong in (True, np.True_, 2.0, np.float32(2), "2", 2j, object(), float("nan")):
+        with pytest.raises(TypeError, match=f"^{name}: expected an int"):
+            call(wrong)
+    for far in (-(2**63) - 1, 2**63, 10**30, 10**400):
+        assert outcome(call, far) in ("fine", "ValueError", "MemoryError", "IndexError", "ShapeError")
+
+
+def outcome(call: Callable[[Any], Any], value: Any) -> str:
+    try:
+        call(value)
+    except Exception as error:
+        return type(error).__name__ if len(str(error)) < 300 else "a long message"
+    return "fine"
+
+
+def test_constants_outside_their_type_are_refused() -> None:
+    """NumPy wraps them round."""
+    np.testing.assert_array_equal(ops.full((2,), 255, "uint8"), [255, 255])
+    np.testing.assert_array_equal(ops.full((2, 2), [1, 2], "int32"), [[1, 2], [1, 2]])
+    np.testing.assert_array_equal(ops.arange(3.5, dtype="int32"), [0, 1, 2, 3])
+    assert ops.full((1,), 1e300)[0] == np.inf
+    for wrong in (
+        lambda: ops.full((2,), 256, "uint8"),
+        lambda: ops.full((2,), -1, "uint8"),
+        lambda: ops.full((2,), 2**31, "int32"),
+        lambda: ops.full((2,), float("nan"), "int32"),
+        lambda: ops.full_like(M, float("inf"), "int32"),
+        lambda: ops.arange(300, dtype="uint8"),
+        lambda: ops.linspace(0, 1e10, 3, dtype="int32"),
+    ):
+        with pytest.raises(IndexError, match="expected numbers of"):
+            wrong()
+    for wrong in (
+        lambda: ops.arange(float("inf")),
+        lambda: ops.arange(0, 1, float("nan")),
+        lambda: ops.arange(2**70),
+        lambda: ops.zeros((-1,)),
+        lambda: ops.exp(10**400),
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            wrong()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.dense(M, np.ones((4, 2)), activation="foo"),
+        lambda: ops.conv2d(np.ones((1, 3, 3, 1)), np.ones((2, 2, 1, 1)), activation="foo"),
+        lambda: ops.conv2d_transpose(np.ones((1, 3, 3, 1)), np.ones((2, 2, 1, 1)), activation="foo"),
+        lambda: ops.conv2d_transpose(np.ones((1, 3, 3, 1)), np.ones((2, 2, 1, 1)), activation="tanh"),
+        lambda: ops.simple_rnn(np.ones((1, 2, 1)), [[0]], [[1]], activation="foo"),
+        lambda: ops.simple_rnn_step([[1.0]], [[2.0]], [[3.0]], [[4.0]], activation="foo"),
+    ],
+)
+def test_an_activation_that_an_op_does_not_know_is_an_error(call: Callable[[], Any]) -> None:
+    """Composed ones passed over it in silence."""
+    with pytest.raises(ValueError, match="activation"):
+        call()

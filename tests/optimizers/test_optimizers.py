@@ -611,7 +611,7 @@ def test_a_huge_gradient_is_clipped_and_nan_stays_visible() -> None:
         ({"ema_momentum": 1.5}, ValueError),
         ({"use_ema": True, "ema_overwrite_frequency": 0}, ValueError),
         ({"gradient_accumulation_steps": 1}, ValueError),
-        ({"gradient_accumulation_steps": True}, ValueError),
+        ({"gradient_accumulation_steps": True}, TypeError),
         ({"loss_scale_factor": 0.0}, ValueError),
         ({"lr": 0.1}, TypeError),
         ({"name": 5}, TypeError),

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from corten.explain.explanation import figure
-from corten.explain.probe import batches, calls, find, paths
+from corten.explain.probe import batches, calls, expect_arrays, find, paths
 from corten.layers.layer import Layer
 from corten.models.function import Function
+from corten.models.model import Model
 from corten.tensor import Array, map_nested
 
 __all__ = ["AttentionMaps", "attention_maps"]
@@ -78,6 +79,9 @@ def attention_maps(model: Any, x: Any, layer: Any = None) -> AttentionMaps:
     >>> found.maps["attend"].shape
     (3, 2, 5, 5)
     """
+    if not isinstance(model, Model):
+        raise TypeError(f"attention_maps: expected a model, got {type(model).__name__}")
+    expect_arrays(x)
     only = None if layer is None else find(model, layer)
     known = {id(one): path for path, one in paths(model)}
 

@@ -11,6 +11,7 @@ from corten.explain.explanation import Explanation
 from corten.explain.probe import Probe, calls
 from corten.layers.layer import Layer
 from corten.models.model import Model
+from corten.ops.dtypes import floats
 from corten.tensor import Array, Graph, Tensor
 
 __all__ = ["grad_cam"]
@@ -41,7 +42,9 @@ def grad_cam(model: Any, x: Any, target: Any = None, layer: Any = None) -> Expla
     >>> corten.explain.grad_cam(model, np.ones((5, 8, 8, 1))).values.shape
     (5, 8, 8)
     """
-    images = np.asarray(x, np.float32)
+    images: Array = floats(x, "grad_cam: x")
+    if not isinstance(model, Model):
+        raise TypeError(f"grad_cam: expected a model, got {type(model).__name__}")
     probe = Probe(model, target, _last(model, images) if layer is None else layer)
     targets = probe.targets(images)
     maps, slopes, scores = probe.look(images, targets)

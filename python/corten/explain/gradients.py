@@ -9,7 +9,8 @@ import numpy as np
 from corten import random
 from corten.explain.explanation import Explanation
 from corten.explain.probe import Probe
-from corten.layers.arguments import count, number
+from corten.layers.arguments import count, number, whole
+from corten.ops.dtypes import floats
 from corten.tensor import Array
 
 __all__ = ["integrated_gradients", "saliency", "smooth_grad"]
@@ -91,12 +92,16 @@ def integrated_gradients(
     >>> corten.explain.integrated_gradients(model, np.float32([[3, 4]])).values.round(4)
     array([[ 6., -4.]], dtype=float32)
     """
-    steps = count(steps, "integrated_gradients: steps")
+    steps = whole(steps, "integrated_gradients: steps", 1, 1 << 14)
     probe = Probe(model, target, layer)
     x = probe.inputs(x)
     targets = probe.targets(x)
     held, _, scores = probe.look(x, targets)
-    start = np.zeros_like(held) if baseline is None else np.broadcast_to(np.float32(baseline), held.shape).copy()
+    start = (
+        np.zeros_like(held)
+        if baseline is None
+        else np.broadcast_to(floats(baseline, "integrated_gradients: baseline"), held.shape).copy()
+    )
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     mean: Array = np.zeros(held.shape, np.float64)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):

@@ -10,8 +10,8 @@ import numpy as np
 from corten.errors import ShapeError
 from corten.explain.explanation import Explanation
 from corten.explain.probe import Probe
-from corten.layers.arguments import sizes
-from corten.tensor import Array
+from corten.layers.arguments import number, sizes
+from corten.tensor import Array, numeric
 
 __all__ = ["occlusion"]
 
@@ -45,7 +45,8 @@ def occlusion(
     >>> corten.explain.occlusion(model, np.ones((1, 4)), window=2).values
     array([[3., 3., 7., 7.]], dtype=float32)
     """
-    inputs = np.asarray(x)
+    inputs = numeric(x, "occlusion: x")
+    fill = number(fill, "occlusion: fill")
     if inputs.ndim not in (2, 3, 4):
         raise ShapeError(f"occlusion: expected images (n, h, w, c) or sequences (n, steps, ...), got {inputs.shape}")
     places = inputs.shape[1:3] if inputs.ndim == 4 else inputs.shape[1:2]

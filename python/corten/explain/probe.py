@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten.arguments import shown
+from corten.errors import ShapeError
 from corten.layers.layer import Layer
 from corten.models.function import Function
 from corten.models.model import Model
-from corten.tensor import Array, current_graph, flatten, gradients, map_nested
+from corten.ops.dtypes import integers
+from corten.tensor import Array, current_graph, flatten, gradients, has_symbolic, map_nested
 
 __all__ = ["Probe", "batches", "calls", "find", "paths"]
 
@@ -52,6 +55,14 @@ def batches(x: Any) -> Iterator[tuple[slice, Any]]:
         yield rows, part(rows)
 
 
+def expect_arrays(x: Any) -> None:
+    """Refuses what is no input of :func:`batches`: symbolic tensors, nothing, and lists that hold themselves."""
+    if has_symbolic(x):
+        raise TypeError("expected arrays of inputs, got symbolic tensors")
+    if any(np.ndim(leaf) == 0 for leaf in (flatten(x) or [0])):
+        raise ShapeError(f"expected arrays of inputs, the first axis the samples, got {shown(x)}")
+
+
 class calls:
     """Within it, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call`` of the step."""
 
@@ -78,6 +89,12 @@ class Probe:
     """
 
     def __init__(self, model: Model, target: Any = None, layer: str | Layer | None = None) -> None:
+        if not isinstance(model, Model):
+            raise TypeError(f"expected a model, got {type(model).__name__}")
+        if target is not None and not callable(target):
+            target = np.asarray(integers(target))
+            if target.ndim > 1:
+                raise ShapeError(f"target: expected a class, or one for each input, got shape {target.shape}")
         self.model = model
         self.layer = None if layer is None else find(model, layer)
         self.target = target
@@ -85,6 +102,7 @@ class Probe:
 
     def inputs(self, x: Any) -> Any:
         """``x`` as arrays: of floats, where gradients by them are wanted."""
+        expect_arrays(x)
         if self.layer is None and isinstance(x, (list, tuple, dict)) and any(np.ndim(leaf) for leaf in flatten(x)):
             leaves = flatten(x)
             if len(leaves) > 1 and all(hasattr(leaf, "shape") for leaf in leaves):
@@ -99,7 +117,7 @@ class Probe:
             return None
         count = len(flatten(x)[0])
         if self.target is not None:
-            return np.broadcast_to(np.asarray(self.target, np.int32), (count,))
+            return np.broadcast_to(self.target, (count,))
         outputs = np.asarray(self.model.predict(x, batch_size=ROWS, verbose=0))
         if outputs.ndim > 2:
             raise ValueError(
@@ -133,8 +151,8 @@ class Probe:
         else:
             flat = ops.reshape(outputs, (outputs.shape[0], -1))
             score = ops.sum(flat * ops.one_hot(target, flat.shape[1]), axis=-1)
-        if score.shape != (flatten(x)[0].shape[0],):
-            raise ValueError(f"target: expected a score for each input, got shape {score.shape}")
+        if getattr(score, "shape", None) != (flatten(x)[0].shape[0],):
+            raise ValueError(f"target: expected a score for each input, got {score!r}")
         return score
 
     def _gradient(self, x: Any, target: Any, at: Any = None) -> tuple[Any, Any, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from corten.arguments import count, number, whole
 from corten.errors import ArgumentTypeError, ShapeError
 
 __all__ = [
@@ -23,25 +23,10 @@ __all__ = [
     "outdated",
     "padding_name",
     "pair",
+    "seed_of",
     "sizes",
     "whole",
 ]
-
-
-def count(value: Any, where: str, least: int = 1) -> int:
-    """An int of at least ``least``."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ArgumentTypeError(f"{where}: expected an int, got {value!r}")
-    if int(value) < least:
-        raise ValueError(f"{where}: expected an int >= {least}, got {value}")
-    return int(value)
-
-
-def whole(value: Any, where: str) -> int:
-    """An int of any sign: an axis."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ArgumentTypeError(f"{where}: expected an int, got {value!r}")
-    return int(value)
 
 
 def known_axis(shape: Any, axis: int, where: str) -> int:
@@ -52,15 +37,6 @@ def known_axis(shape: Any, axis: int, where: str) -> int:
     if shape[axis] is None:
         raise ShapeError(f"{where}: expected a known size of axis {axis}, got shape {shape}")
     return int(shape[axis])
-
-
-def number(value: Any, where: str, low: float = -math.inf, below: float = math.inf) -> float:
-    """A number in [low, below)."""
-    if isinstance(value, bool) or not hasattr(value, "__float__") or isinstance(value, str):
-        raise ArgumentTypeError(f"{where}: expected a number, got {value!r}")
-    if not low <= float(value) < below:
-        raise ValueError(f"{where}: expected a number in [{low}, {below}), got {value}")
-    return float(value)
 
 
 def sizes(value: Any, where: str, rank: int, least: int = 1) -> tuple[int, ...]:
@@ -103,6 +79,11 @@ def padding_name(padding: Any, where: str, causal: bool = False) -> str:
         wanted = "'valid', 'same' or 'causal'" if causal else "'valid' or 'same'"
         raise ValueError(f"{where}: padding: expected {wanted}, got {padding!r}")
     return str(name)
+
+
+def seed_of(value: Any, where: str) -> int | None:
+    """A seed: an int, or None for one that is drawn."""
+    return None if value is None else whole(value, f"{where}: seed")
 
 
 def only_default(value: Any, where: str) -> None:

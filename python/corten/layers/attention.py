@@ -8,7 +8,7 @@ from typing import Any
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.layers.arguments import number
+from corten.layers.arguments import number, seed_of
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
 
@@ -57,7 +57,7 @@ class Attention(Layer):
         self.use_scale = bool(use_scale)
         self.score_mode = score_mode
         self.dropout = number(dropout, f"{what}: dropout", 0.0, 1.0)
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
         self.seed_generator = SeedGenerator(seed) if self.dropout > 0 else None
 

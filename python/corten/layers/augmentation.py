@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops, random
-from corten.layers.arguments import channels_last, expect_axes, number
+from corten.layers.arguments import channels_last, expect_axes, number, seed_of
 from corten.layers.layer import Layer
 
 __all__ = ["RandomFlip", "RandomTranslation"]
@@ -50,7 +50,7 @@ class RandomFlip(Layer):
         if mode not in _MODES:
             raise ValueError(f"RandomFlip: mode: expected one of {', '.join(_MODES)}, got {mode!r}")
         self.mode = mode
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.data_format = channels_last(data_format, "RandomFlip")
         self.seed_generator = random.SeedGenerator(seed)
 
@@ -115,7 +115,7 @@ class RandomTranslation(Layer):
         self.width_factor = _range(width_factor, "RandomTranslation: width_factor")
         self.fill_mode, self.interpolation = fill_mode, interpolation
         self.fill_value = number(fill_value, "RandomTranslation: fill_value")
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.data_format = channels_last(data_format, "RandomTranslation")
         self.seed_generator = random.SeedGenerator(seed)
 

@@ -12,6 +12,14 @@ from corten.tensor import flatten
 __all__ = ["Bidirectional"]
 
 
+_COMMON = ("return_sequences", "return_state", "stateful", "go_backwards")
+
+
+def _expect_recurrent(layer: Layer, which: str) -> None:
+    if not all(hasattr(layer, name) for name in _COMMON):
+        raise ValueError(f"Bidirectional: {which}: expected a recurrent layer with {', '.join(_COMMON)}, got {layer!r}")
+
+
 class Bidirectional(Layer):
     """Runs a recurrent layer forward and another one backward over a sequence, and merges what they give.
 
@@ -52,11 +60,7 @@ class Bidirectional(Layer):
                 f"Bidirectional: merge_mode: expected 'concat', 'sum', 'mul', 'ave' or None, got {merge_mode!r}"
             )
         layer = nested_layer(layer, "Bidirectional: layer")
-        common = ("return_sequences", "return_state", "stateful", "go_backwards")
-        if not all(hasattr(layer, name) for name in common):
-            raise ValueError(
-                f"Bidirectional: layer: expected a recurrent layer with {', '.join(common)}, got {layer!r}"
-            )
+        _expect_recurrent(layer, "layer")
         config = layer.get_config()
         self.forward_layer: Any = type(layer).from_config(
             {**config, "name": "forward_" + layer.name.removeprefix("forward_")}
@@ -66,10 +70,11 @@ class Bidirectional(Layer):
             backward: Any = type(layer).from_config({**config, "go_backwards": True, "name": name})
         else:
             backward = nested_layer(backward_layer, "Bidirectional: backward_layer")
+            _expect_recurrent(backward, "backward_layer")
         self.backward_layer = backward
         if self.forward_layer.go_backwards or not backward.go_backwards:
             raise ValueError("Bidirectional: only the backward layer may have go_backwards, and it must")
-        for name in common[:3]:
+        for name in _COMMON[:3]:
             mine, other = getattr(self.forward_layer, name), getattr(backward, name)
             if mine != other:
                 raise ValueError(f"Bidirectional: expected layers with equal {name}, got {mine} and {other}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from corten import ops
 from corten.layers import arguments
-from corten.layers.arguments import channels_last, expect_axes, number
+from corten.layers.arguments import channels_last, expect_axes, number, seed_of
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
 
@@ -37,7 +37,7 @@ class Dropout(Layer):
         super().__init__(**kwargs)
         self.rate = number(rate, "Dropout: rate", 0.0, 1.0)
         self.noise_shape = arguments.noise_shape(noise_shape, f"{type(self).__name__}: noise_shape")
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
         # No zeros, no state: a layer that does nothing leaves nothing to store.
         self.seed_generator = SeedGenerator(seed) if self.rate > 0 else None

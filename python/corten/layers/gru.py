@@ -93,7 +93,7 @@ class GRUCell(RecurrentCell):
         return of_inputs, of_state
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
-        h, (of_inputs, of_state) = states[0], self._biases()
+        (h,), (of_inputs, of_state) = self.before(states), self._biases()
         x = ops.dense(self.dropped_inputs(inputs, training), self.kernel, of_inputs)
         before = self.dropped_state(h, training)
         x_z, x_r, x_g = ops.split(x, 3, axis=-1)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from corten.arguments import shown, whole
 from corten.errors import ArgumentTypeError
 from corten.layers.arguments import outdated
 from corten.layers.layer import Layer
@@ -62,11 +61,8 @@ class InputLayer(Layer):
             raise ValueError(
                 f"Input: batch_size belongs to shape; got batch_size={batch_size!r} and batch_shape={batch_shape!r}"
             )
-        sizes = (batch_size, *_sizes(shape)) if batch_shape is None else _sizes(batch_shape)
-        for size in sizes:
-            if size is not None and (isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0):
-                raise ValueError(f"Input: sizes must be ints >= 0 or None, got {size!r} in {sizes}")
-        self.batch_shape: tuple[int | None, ...] = tuple(None if size is None else int(size) for size in sizes)
+        sizes = (_size(batch_size), *_sizes(shape)) if batch_shape is None else _sizes(batch_shape)
+        self.batch_shape: tuple[int | None, ...] = sizes
         self.kind = kind(dtype or "float32")
         if input_tensor is None:
             input_tensor = SymbolicTensor(self.batch_shape, self.kind, name=self.name)
@@ -100,10 +96,14 @@ class InputLayer(Layer):
         return inputs
 
 
-def _sizes(shape: Any) -> tuple[Any, ...]:
-    if isinstance(shape, (int, np.integer)) or not hasattr(shape, "__iter__"):
-        raise ValueError(f"Input: a shape is a tuple, got {shape!r}; write shape=({shape},)")
-    return tuple(int(size) if hasattr(size, "__index__") and not isinstance(size, bool) else size for size in shape)
+def _sizes(shape: Any) -> tuple[int | None, ...]:
+    if isinstance(shape, str) or hasattr(shape, "__index__") or not hasattr(shape, "__iter__"):
+        raise ValueError(f"Input: a shape is a tuple such as (4,), got {shown(shape)}")
+    return tuple(_size(size) for size in shape)
+
+
+def _size(size: Any) -> int | None:
+    return None if size is None else whole(size, "Input: sizes", 0, 2**63 - 1)
 
 
 def Input(

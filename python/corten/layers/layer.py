@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from corten import constraints, initializers, regularizers
+from corten.arguments import misused
 from corten.configured import Configured, plain
 from corten.errors import ArgumentTypeError, ShapeError
 from corten.keywords import parameters, unexpected_argument
@@ -22,7 +23,6 @@ from corten.tensor import (
     Array,
     Call,
     Graph,
-    Operand,
     SymbolicTensor,
     Tensor,
     Variable,
@@ -573,9 +573,7 @@ class Layer(Configured):
             where = f"{type(self).__name__} {self.name!r}"
             if args and isinstance(args[0], (list, tuple, dict)) and error.obj is args[0]:
                 raise ShapeError(f"{where}: expected one input, got {_shapes(args[0])}") from error
-            if any(error.obj is part for part in _parts([*args, *kwargs.values()])):
-                raise ArgumentTypeError(f"{where}: expected arrays or tensors, got {error.obj!r}") from error
-            raise
+            raise misused(error, where, *args, *kwargs.values()) from error
         finally:
             _context.names, _context.training, _context.calling = names, before, calling
             graph.core.scope(scope)
@@ -759,10 +757,14 @@ class _Contents:
         layers: dict[int, Layer] = {}
         others: dict[int, Any] = {}
         self._changeable: list[tuple[Any, list[int] | int]] = []
+        seen: set[int] = set()
 
         def look(value: Any) -> bool:
             """Whether there was something in it."""
             if isinstance(value, (list, tuple, dict)):
+                if id(value) in seen:  # It may hold itself.
+                    return False
+                seen.add(id(value))
                 items = value.values() if isinstance(value, dict) else value
                 held = sum(map(look, items)) > 0  # every one is looked at
                 if not isinstance(value, tuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from corten import activations, ops
 from corten.configured import forwarded
 from corten.layers.recurrent_cell import RecurrentCell
@@ -84,12 +86,12 @@ class LSTMCell(RecurrentCell):
         return self._with_forget_gate if self.unit_forget_bias else self.bias_initializer
 
     def _with_forget_gate(self, shape: Any, dtype: Any) -> Any:
-        bias = self.bias_initializer(shape, dtype).copy()
+        bias = np.array(self.bias_initializer(shape, dtype), dtype)
         bias[self.units : 2 * self.units] = 1
         return bias
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
-        h, c = states
+        h, c = self.before(states)
         z = ops.dense(self.dropped_inputs(inputs, training), self.kernel, self.bias)
         z = z + ops.matmul(self.dropped_state(h, training), self.recurrent_kernel)
         i, f, g, o = ops.split(z, 4, axis=-1)

@@ -7,9 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from corten import ops
+from corten.arguments import whole, wholes
 from corten.errors import ArgumentTypeError, ShapeError
 from corten.layers.layer import Layer
 
@@ -195,9 +194,7 @@ class Concatenate(Layer):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-            raise ArgumentTypeError(f"Concatenate: axis: expected an int, got {axis!r}")
-        self.axis = int(axis)
+        self.axis = whole(axis, "Concatenate: axis")
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -238,8 +235,9 @@ class Dot(Layer):
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        given: list[Any] = list(axes) if isinstance(axes, (list, tuple)) else [axes, axes]
-        if len(given) != 2 or not all(isinstance(a, (int, np.integer)) and not isinstance(a, bool) for a in given):
+        given = wholes(axes, "Dot: axes")
+        given = given * 2 if len(given) == 1 and hasattr(axes, "__index__") else given
+        if len(given) != 2:
             raise ValueError(f"Dot: axes: expected an int or two ints, got {axes!r}")
         self.supports_masking = True
         self.axes = axes

@@ -9,7 +9,7 @@ from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
 from corten.errors import ArgumentTypeError, ShapeError
-from corten.layers.arguments import count, number, whole
+from corten.layers.arguments import count, number, seed_of, whole
 from corten.layers.layer import Layer
 from corten.layers.projection import Projection
 from corten.random import SeedGenerator
@@ -49,7 +49,7 @@ class _Heads(Layer):
             raise ValueError(f"{what}: flash_attention: expected no dropout beside it, got dropout={dropout}")
         self.flash_attention = flash_attention
         self.use_gate = bool(use_gate)
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
         self.seed_generator = SeedGenerator(seed) if self.dropout > 0 else None
         for name, value in weights.items():

@@ -9,7 +9,7 @@ from typing import Any
 from corten import ops
 from corten import random as rng
 from corten.layers import arguments
-from corten.layers.arguments import number
+from corten.layers.arguments import number, seed_of
 from corten.layers.layer import Layer
 
 __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
@@ -36,7 +36,7 @@ class GaussianNoise(Layer):
         self.stddev = number(stddev, "GaussianNoise: stddev", 0.0)
         if self.stddev > 1:
             raise ValueError(f"GaussianNoise: stddev: expected a number in [0, 1], got {stddev}")
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
         self.seed_generator = rng.SeedGenerator(seed) if self.stddev > 0 else None
 
@@ -63,7 +63,7 @@ class GaussianDropout(Layer):
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = number(rate, "GaussianDropout: rate", 0.0, 1.0)
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
         self.seed_generator = rng.SeedGenerator(seed) if self.rate > 0 else None
 
@@ -100,7 +100,7 @@ class AlphaDropout(Layer):
         super().__init__(**kwargs)
         self.rate = number(rate, "AlphaDropout: rate", 0.0, 1.0)
         self.noise_shape = arguments.noise_shape(noise_shape, "AlphaDropout: noise_shape")
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
         self.seed_generator = rng.SeedGenerator(seed) if self.rate > 0 else None
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from corten import activations, constraints, initializers, ops, regularizers
+from corten.arguments import shown
 from corten.errors import ShapeError
-from corten.layers.arguments import count, expect_rank, number, outdated
+from corten.layers.arguments import count, expect_rank, number, outdated, seed_of
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
 
@@ -61,7 +62,7 @@ class RecurrentCell(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.dropout = number(dropout, f"{kind}: dropout", 0.0, 1.0)
         self.recurrent_dropout = number(recurrent_dropout, f"{kind}: recurrent_dropout", 0.0, 1.0)
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.seed_generator = SeedGenerator(seed) if self.dropout > 0 or self.recurrent_dropout > 0 else None
         self.output_size = self.units
         self._held: dict[str, Any] | None = None
@@ -73,6 +74,13 @@ class RecurrentCell(Layer):
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """Zeros, one array for each state."""
         return [ops.zeros((batch_size, self.units)) for _ in range(self.states)]
+
+    def before(self, states: Any) -> list[Any]:
+        """The states before a step, as a caller gave them: a list, or the only one."""
+        listed = list(states) if isinstance(states, (list, tuple)) else [states]
+        if len(listed) != self.states:
+            raise ValueError(f"{type(self).__name__}: states: expected {self.states} of them, got {shown(states)}")
+        return listed
 
     # --- weights -------------------------------------------------------------------------------------------------
 

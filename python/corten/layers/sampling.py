@@ -6,6 +6,7 @@ from typing import Any
 
 from corten import ops, random
 from corten.errors import ShapeError
+from corten.layers.arguments import seed_of
 from corten.layers.layer import Layer
 
 __all__ = ["Sampling"]
@@ -32,7 +33,7 @@ class Sampling(Layer):
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.seed_generator = random.SeedGenerator(seed)
 
     def build(self, input_shape: Any) -> None:

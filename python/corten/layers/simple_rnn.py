@@ -68,8 +68,9 @@ class SimpleRNNCell(RecurrentCell):
         super().__init__(**forwarded(locals()))
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
+        (before,) = self.before(states)
         x = ops.dense(self.dropped_inputs(inputs, training), self.kernel, self.bias)
-        h = self.activation(x + ops.matmul(self.dropped_state(states[0], training), self.recurrent_kernel))
+        h = self.activation(x + ops.matmul(self.dropped_state(before, training), self.recurrent_kernel))
         return h, [h]
 
     def sequence(self, inputs: Any, states: list[Any], mask: Any, go_backwards: bool, training: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from corten.arguments import wholes
 from corten.configured import Configured
 from corten.layers.arguments import count
 from corten.tensor import Array
@@ -95,7 +96,7 @@ class TextVectorization(Configured):
             raise ValueError(
                 f"TextVectorization: output_mode: expected 'int', 'multi_hot', 'count' or 'tf_idf', got {output_mode!r}"
             )
-        if sparse or ragged or encoding.lower() != "utf-8":
+        if sparse or ragged or not isinstance(encoding, str) or encoding.lower() != "utf-8":
             raise ValueError("TextVectorization: sparse and ragged results, and encodings but utf-8, are not supported")
         self.max_tokens = None if max_tokens is None else count(max_tokens, "TextVectorization: max_tokens", 3)
         self.output_sequence_length = output_sequence_length
@@ -109,8 +110,9 @@ class TextVectorization(Configured):
             raise ValueError("TextVectorization: pad_to_max_tokens: expected max_tokens beside it, got None")
         self.standardize = standardize if callable(standardize) else _STANDARDIZE[standardize]
         self.split = split if callable(split) else _SPLIT[split]
-        sizes = range(1, ngrams + 1) if isinstance(ngrams, (int, np.integer)) else ngrams
-        self.ngrams = None if sizes is None else [count(n, "TextVectorization: ngrams") for n in sizes]
+        self.ngrams = None if ngrams is None else wholes(ngrams, "TextVectorization: ngrams", 1, 2**20)
+        if self.ngrams is not None and hasattr(ngrams, "__index__"):
+            self.ngrams = list(range(1, self.ngrams[0] + 1))
         self.output_mode = output_mode
         self.pad_to_max_tokens = pad_to_max_tokens
         self.name = name or "text_vectorization"

@@ -6,7 +6,7 @@ from typing import Any
 
 from corten import activations, initializers, ops
 from corten.errors import ShapeError
-from corten.layers.arguments import count, expect_rank, number
+from corten.layers.arguments import count, expect_rank, number, seed_of
 from corten.layers.dense import Dense
 from corten.layers.dropout import Dropout
 from corten.layers.embedding import Embedding
@@ -134,7 +134,7 @@ class TransformerBlock(Layer):
         self.epsilon = number(epsilon, "TransformerBlock: epsilon", 0.0)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.seed = seed
+        self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from corten.configured import serialized
 from corten.lookup import find
 from corten.losses.by_shape import CrossentropyByShape
 from corten.losses.crossentropy import (
@@ -149,7 +150,7 @@ def serialize(loss: Loss) -> dict[str, Any]:
     >>> losses.serialize(losses.Huber(2.0))["config"]["delta"]
     2.0
     """
-    return {"class_name": type(loss).__name__, "config": loss.get_config()}
+    return serialized(loss, "loss")
 
 
 def deserialize(name: Any) -> Loss | None:

@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 from corten import ops
+from corten.arguments import real
 from corten.errors import ShapeError
 from corten.losses.loss import Loss, expect_same, loss_function
 from corten.tensor import Tensor
@@ -53,17 +54,19 @@ def _last(x: Any, axis: int) -> Any:
 
 
 def _smooth(y_true: Any, smoothing: float, classes: int) -> Any:
-    return ops.add(ops.multiply(y_true, 1.0 - smoothing), smoothing / classes) if smoothing else y_true
+    if not _smoothing("crossentropy", smoothing):
+        return y_true
+    return ops.add(ops.multiply(y_true, 1.0 - smoothing), smoothing / classes)
 
 
 def _smoothing(kind: str, label_smoothing: float) -> float:
-    if not 0.0 <= label_smoothing <= 1.0:
+    if not 0.0 <= real(label_smoothing, f"{kind}: label_smoothing") <= 1.0:
         raise ValueError(f"{kind}: expected 0 <= label_smoothing <= 1, got {label_smoothing}")
     return label_smoothing
 
 
 def _focusing(kind: str, alpha: float, gamma: float) -> None:
-    if not 0.0 <= alpha <= 1.0 or not gamma >= 0.0:
+    if not 0.0 <= real(alpha, f"{kind}: alpha") <= 1.0 or not real(gamma, f"{kind}: gamma") >= 0.0:
         raise ValueError(f"{kind}: expected 0 <= alpha <= 1 and gamma >= 0, got alpha={alpha}, gamma={gamma}")
 
 

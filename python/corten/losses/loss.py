@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from corten import ops
+from corten.arguments import misused
 from corten.configured import Configured
 from corten.errors import ShapeError
 from corten.tensor import Graph, Tensor, current_graph, has_symbolic, record
@@ -27,15 +28,18 @@ __all__ = [
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
 
-def on_tensors(function: Callable[..., Any], *values: Any) -> Any:
+def on_tensors(function: Callable[..., Any], *values: Any, name: str = "loss") -> Any:
     """``function`` of tensors applied to any values: traced, recorded, or run at once on arrays."""
     if has_symbolic(values):
-        return record(on_tensors, (function, *values), {})
+        return record(on_tensors, (function, *values), {"name": name})
     graph = current_graph()
     if graph is not None:
-        return function(*(None if value is None else graph.tensor(value) for value in values))
+        try:
+            return function(*(None if value is None else graph.tensor(value) for value in values))
+        except AttributeError as error:
+            raise misused(error, name, *values) from error
     with Graph(eager=True) as graph:
-        result = function(*(None if value is None else graph.tensor(value) for value in values))
+        result = on_tensors(function, *values, name=name)
         array = result.numpy() if isinstance(result, Tensor) else result
         graph.finish()
     return array
@@ -46,7 +50,9 @@ def loss_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapper(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
-        return on_tensors(lambda true, pred: function(true, pred, *args, **kwargs), y_true, y_pred)
+        return on_tensors(
+            lambda true, pred: function(true, pred, *args, **kwargs), y_true, y_pred, name=function.__name__
+        )
 
     return wrapper
 
@@ -171,7 +177,7 @@ class Loss(Configured):
         Raises:
             ShapeError: the shapes do not fit.
         """
-        return on_tensors(self._reduced, y_true, y_pred, sample_weight)
+        return on_tensors(self._reduced, y_true, y_pred, sample_weight, name=self.name)
 
     def _reduced(self, y_true: Any, y_pred: Any, weights: Any) -> Any:
         graph = current_graph()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from corten.configured import serialized
 from corten.lookup import find
 from corten.losses import Loss
 from corten.losses.by_shape import kind_of_targets
@@ -227,7 +228,7 @@ def serialize(metric: Metric) -> dict[str, Any]:
     >>> metrics.serialize(metrics.Mean())["class_name"]
     'Mean'
     """
-    return {"class_name": type(metric).__name__, "config": metric.get_config()}
+    return serialized(metric, "metric")
 
 
 def deserialize(config: Any) -> Metric | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from corten import ops
+from corten.arguments import whole
 from corten.errors import ShapeError
 from corten.losses.loss import expect_same, loss_function
 from corten.metrics.reduction import MeanMetricWrapper
@@ -97,7 +96,7 @@ def _in_top(labels: Any, y_pred: Any, k: int) -> Any:
     chosen = ops.one_hot(labels, y_pred.shape[-1])
     own = ops.sum(ops.where(chosen, y_pred, 0.0), axis=-1, keepdims=True)
     above = ops.sum(ops.greater(y_pred, own), axis=-1)
-    return ops.multiply(ops.less(above, float(k)), ops.squeeze(ops.isfinite(own), -1))
+    return ops.multiply(ops.less(above, _k("top_k_categorical_accuracy", k)), ops.squeeze(ops.isfinite(own), -1))
 
 
 @loss_function
@@ -131,9 +130,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 
 def _k(kind: str, k: int) -> int:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ValueError(f"{kind}: k must be an int >= 1, got {k!r}")
-    return k
+    return whole(k, f"{kind}: k", 1, 2**63 - 1)
 
 
 class Accuracy(MeanMetricWrapper):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten.arguments import count, number, real, whole
 from corten.errors import ShapeError
 from corten.losses.loss import expect_same, fit_weights, safe_divide
 from corten.metrics.metric import Metric
@@ -83,8 +84,9 @@ def _only_top(y_pred: Any, k: int) -> Any:
 
 
 def _thresholds(kind: str, thresholds: Any, default: float) -> list[float]:
-    given = default if thresholds is None else thresholds
-    found = [float(t) for t in (given if isinstance(given, (list, tuple, np.ndarray)) else [given])]
+    given: Any = default if thresholds is None else thresholds
+    several = isinstance(given, (list, tuple)) or np.ndim(given) == 1
+    found = [real(t, f"{kind}: thresholds") for t in (given if several else [given])]
     if not found or (thresholds is not None and not all(0.0 <= t <= 1.0 for t in found)):
         raise ValueError(f"{kind}: thresholds must be from 0 to 1, got {thresholds}")
     return found
@@ -98,8 +100,10 @@ class _Counter(Metric):
     def __init__(self, thresholds: Any, top_k: int | None, class_id: int | None, name: str | None, dtype: Any) -> None:
         super().__init__(dtype, name)
         kind = type(self).__name__
-        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
-            raise ValueError(f"{kind}: top_k must be an int >= 1, got {top_k!r}")
+        if top_k is not None:
+            top_k = count(top_k, f"{kind}: top_k")
+        if class_id is not None:
+            class_id = count(class_id, f"{kind}: class_id", 0)
         self.thresholds = _thresholds(kind, thresholds, 0.5 if top_k is None else -1e10)
         self.top_k = top_k
         self.class_id = class_id
@@ -298,18 +302,16 @@ class AUC(Metric):
         if num_labels and not multi_label:
             raise ValueError("AUC: num_labels is for multi_label=True only")
         if thresholds is not None:
-            inner = sorted(_thresholds("AUC", list(thresholds), 0.5))
-        elif not isinstance(num_thresholds, (int, np.integer)) or not 1 < num_thresholds <= 2**20:
-            raise ValueError(f"AUC: num_thresholds must be an int from 2 to {2**20}, got {num_thresholds!r}")
+            inner = sorted(_thresholds("AUC", thresholds, 0.5))
         else:
-            steps = int(num_thresholds) - 1
+            steps = whole(num_thresholds, "AUC: num_thresholds", 2, 2**20) - 1
             inner = [i / steps for i in range(1, steps)]
         self.curve = str(curve).upper()
         self.summation_method = str(summation_method).lower()
         self.thresholds = [-EPSILON, *inner, 1.0 + EPSILON]
         self.num_thresholds = len(self.thresholds)
         self.multi_label = multi_label
-        self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
+        self.label_weights = None if label_weights is None else [number(w, "AUC: label_weights") for w in label_weights]
         self.from_logits = from_logits
         self._sums: dict[str, Any] | None = None
         if not multi_label:
@@ -421,12 +423,12 @@ class FBetaScore(Metric):
         kind = type(self).__name__
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(f"{kind}: average must be None, 'micro', 'macro' or 'weighted', got {average!r}")
-        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 < beta < math.inf:
-            raise ValueError(f"{kind}: beta must be above 0, got {beta!r}")
-        if threshold is not None and (isinstance(threshold, bool) or not 0 < threshold <= 1):
+        self.beta = number(beta, f"{kind}: beta", 0)
+        if not self.beta:
+            raise ValueError(f"{kind}: beta: expected a number above 0, got {beta!r}")
+        if threshold is not None and not 0 < real(threshold, f"{kind}: threshold") <= 1:
             raise ValueError(f"{kind}: expected 0 < threshold <= 1, got {threshold!r}")
         self.average = average
-        self.beta = float(beta)
         self.threshold = threshold
         self._sums: dict[str, Any] | None = None
 

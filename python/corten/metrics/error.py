@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import losses, ops
+from corten.arguments import whole
 from corten.errors import ShapeError
 from corten.losses.loss import expect_same, fit_weights
 from corten.metrics.metric import Metric
@@ -341,8 +342,7 @@ class R2Score(Metric):
         super().__init__(dtype, name)
         if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
             raise ValueError(f"R2Score: unknown class_aggregation {class_aggregation!r}")
-        if num_regressors < 0:
-            raise ValueError(f"R2Score: num_regressors must not be negative, got {num_regressors}")
+        whole(num_regressors, "R2Score: num_regressors", 0, 2**31)
         self.class_aggregation = class_aggregation
         self.num_regressors = num_regressors
         self.num_samples = self.add_variable((), "zeros", name="num_samples")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from corten import initializers
+from corten.arguments import misused
 from corten.configured import Configured
 from corten.tensor import Graph, Tensor, Variable, assign, current_graph, tracing
 
@@ -34,7 +35,12 @@ def _in_a_step(method: Callable[..., Any]) -> Callable[..., Any]:
         graph = current_graph()
         if graph is not None:
             graph.guard_on(self)
-            return method(self, *(_tensor(graph, v) for v in args), **{k: _tensor(graph, v) for k, v in kwargs.items()})
+            tensors = [_tensor(graph, value) for value in args]
+            named = {name: _tensor(graph, value) for name, value in kwargs.items()}
+            try:
+                return method(self, *tensors, **named)
+            except AttributeError as error:
+                raise misused(error, self.name, *args, *kwargs.values()) from error
         # Where several threads count at once, everything counts.
         with tracing, Graph(eager=True) as graph:
             result = wrapper(self, *args, **kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from corten.arguments import real
 from corten.errors import ShapeError
 from corten.ops import math
 from corten.ops.axes import axes_of, axis_of
@@ -48,7 +49,7 @@ __all__ = [
 
 
 def _unary(name: str, x: Any, **attributes: Any) -> Any:
-    return push(name, [floats(x)], **attributes)[0]
+    return push(name, [floats(x, name)], **attributes)[0]
 
 
 # --- with a kernel of their own --------------------------------------------------------------------------------------
@@ -84,10 +85,11 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     >>> ops.leaky_relu([-1, 2], negative_slope=0.5)
     array([-0.5,  2. ], dtype=float32)
     """
+    negative_slope = real(negative_slope, "leaky_relu: negative_slope")
     if negative_slope < 0:  # The kernel's gradient tells the sides apart by the sign of the output.
         positive = math.multiply(math.greater(x, 0), x)
         return math.add(positive, math.multiply(negative_slope, math.minimum(x, 0)))
-    return _unary("leaky_relu", x, negative_slope=float(negative_slope))
+    return _unary("leaky_relu", x, negative_slope=negative_slope)
 
 
 @symbolic
@@ -98,7 +100,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> ops.elu([-100, 2])
     array([-1.,  2.], dtype=float32)
     """
-    return _unary("elu", x, alpha=float(alpha))
+    return _unary("elu", x, alpha=real(alpha, "elu: alpha"))
 
 
 @symbolic
@@ -203,7 +205,7 @@ def softsign(x: Any) -> Any:
 def _softmax(name: str, x: Any, axis: int | Sequence[int]) -> Any:
     x = floats(x)
     rank = len(shape(x))
-    if isinstance(axis, Sequence):
+    if not hasattr(axis, "__index__"):
         axes = axes_of(axis, rank, name)
         places = list(range(rank - len(axes), rank))
         last = moveaxis(x, axes, places)

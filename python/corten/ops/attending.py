@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from corten.arguments import number
 from corten.errors import ShapeError
 from corten.ops.activation import softmax
 from corten.ops.creation import arange
@@ -72,9 +73,8 @@ def attention(
             "attention: expected (batch, T, heads, depth), (batch, S, key heads, depth) and (batch, S, key heads, "
             f"value depth), got {q}, {k} and {v}"
         )
-    scale = 1.0 / math.sqrt(max(1, q[3])) if scale is None else float(scale)
-    if not 0 <= rate < 1:
-        raise ValueError(f"attention: rate: expected 0 <= rate < 1, got {rate!r}")
+    scale = 1.0 / math.sqrt(max(1, q[3])) if scale is None else number(scale, "attention: scale")
+    rate = number(rate, "attention: rate", 0, 1)
     if mask is not None:
         mask = _four_axes(mask, q, k)
     if bias is None:
@@ -85,7 +85,7 @@ def attention(
             scale=scale,
             causal=bool(causal),
             masked=mask is not None,
-            rate=float(rate),
+            rate=rate,
         )
         return y, weights
     if k[2] != q[2]:
@@ -132,6 +132,8 @@ def attention_weights(scores: Any, mask: Any = None, causal: bool = False) -> An
     if mask is not None:
         scores = where(mask, scores, _MASKED)
     if causal:
+        if len(shape(scores)) < 2:
+            raise ShapeError(f"attention_weights: expected scores (..., T, S), got shape {shape(scores)}")
         steps, others = shape(scores)[-2:]
         scores = where(greater_equal(expand_dims(arange(steps), 1), arange(others)), scores, _MASKED)
     return softmax(scores)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from corten.arguments import INT64, extents, number, whole
+from corten.ops.axes import axis_of
 from corten.ops.dtypes import cast, untouched
 from corten.ops.dtypes import shape as shape_of
-from corten.tensor import Array, Operand, SymbolicTensor, Tensor, as_array, current_graph, kind, symbolic
+from corten.tensor import Array, Operand, SymbolicTensor, Tensor, as_array, current_graph, kind, numeric, symbolic
 
 __all__ = [
     "arange",
@@ -122,7 +124,22 @@ def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32") 
     >>> ops.full(2, 7)
     array([7., 7.], dtype=float32)
     """
-    return constant(np.full(shape, fill_value, kind(dtype)))
+    return _full("full", shape, fill_value, dtype)
+
+
+def _full(what: str, shape: Any, value: Any, dtype: Any) -> Any:
+    return constant(np.broadcast_to(_typed(value, dtype, f"{what}: fill_value"), extents(shape, f"{what}: shape")))
+
+
+def _typed(value: Any, dtype: Any, what: str) -> Array:
+    """Numbers as an array of another type; ``IndexError`` for one that an integer type does not have."""
+    array, wanted = numeric(value, what), np.dtype(kind(dtype))
+    with np.errstate(over="ignore", invalid="ignore"):
+        typed: Array = array.astype(wanted)
+    if wanted.kind in "iu" and not np.array_equal(typed, np.trunc(array)):
+        wrong = array[typed != np.trunc(array)].flat[0]
+        raise IndexError(f"{what}: expected numbers of {wanted}, got {wrong}")
+    return typed
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
@@ -132,7 +149,7 @@ def zeros(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
     >>> ops.zeros(2)
     array([0., 0.], dtype=float32)
     """
-    return full(shape, 0, dtype)
+    return _full("zeros", shape, 0, dtype)
 
 
 def ones(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
@@ -142,7 +159,7 @@ def ones(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
     >>> ops.ones(2)
     array([1., 1.], dtype=float32)
     """
-    return full(shape, 1, dtype)
+    return _full("ones", shape, 1, dtype)
 
 
 @symbolic
@@ -194,8 +211,12 @@ def linspace(
     >>> ops.linspace(0, 1, 5)
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
     """
-    values, step = np.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
-    made = constant(values.astype(kind(dtype or "float32")))
+    first, last = numeric(start, "linspace: start"), numeric(stop, "linspace: stop")
+    count = whole(num, "linspace: num", 0, 2**63 - 1)
+    axis = axis_of(axis, np.broadcast(first, last).ndim + 1, "linspace")
+    with np.errstate(over="ignore", invalid="ignore"):
+        values, step = np.linspace(first, last, count, bool(endpoint), retstep=True, axis=axis)
+    made = constant(_typed(values, "float32" if dtype is None else dtype, "linspace"))
     return (made, step) if retstep else made
 
 
@@ -206,10 +227,19 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     >>> ops.arange(3)
     array([0, 1, 2], dtype=int32)
     """
-    if step == 0:
+    first, last = (0, start) if stop is None else (start, stop)
+    limits = [_scalar(first, "arange: start"), _scalar(last, "arange: stop"), _scalar(step, "arange: step")]
+    if limits[2] == 0:
         raise ValueError("arange: step: expected a number other than 0, got 0")
-    values = np.arange(start, stop, step) if stop is not None else np.arange(0, start, step)
-    return constant(values if dtype is None else values.astype(kind(dtype)))
+    values = np.arange(*limits)
+    return constant(values if dtype is None else _typed(values, dtype, "arange"))
+
+
+def _scalar(value: Any, where: str) -> int | float:
+    """A finite number, an int of 64 bits where it is one."""
+    if hasattr(value, "__index__"):
+        return whole(value, where, *INT64)
+    return number(value, where)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Any:  # noqa: N803
@@ -220,4 +250,5 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Any
     array([[1., 0.],
            [0., 1.]], dtype=float32)
     """
-    return constant(np.eye(N, M, k, kind(dtype)))
+    rows, columns = (whole(n, f"eye: {name}", 0, 2**63 - 1) for name, n in (("N", N), ("M", N if M is None else M)))
+    return constant(np.eye(rows, columns, max(-rows, min(whole(k, "eye: k"), columns)), kind(dtype)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from corten.arguments import shown
 from corten.tensor import Operand, as_array, kind, push, symbolic
 
 __all__ = ["cast", "dtype_of", "floats", "shape"]
@@ -29,16 +30,24 @@ def dtype_of(x: Any) -> str:
     return "float32" if isinstance(x, numbers.Number) else as_array(x).dtype.name
 
 
-def floats(x: Any) -> Any:
+def floats(x: Any, what: str = "array") -> Any:
     """``x`` as float32: what arithmetic works on."""
     if type(x) is np.ndarray and x.dtype == np.float32:
         return x
     if isinstance(x, Operand):
         return x if x.dtype == "float32" else push("cast", [x], dtype="float32")[0]
-    if isinstance(x, numbers.Number):
-        return np.asarray(x, np.float32)
-    array = as_array(x)
+    if isinstance(x, numbers.Number) and not isinstance(x, (complex, np.complexfloating)):
+        return _scalar(x, what)
+    array = as_array(x, what)
     return array if array.dtype == np.float32 else push("cast", [array], dtype="float32")[0]
+
+
+def _scalar(x: Any, what: str) -> Any:
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(x, np.float32)
+    except OverflowError:
+        raise ValueError(f"{what}: expected a number that a float can hold, got {shown(x)}") from None
 
 
 def integers(x: Any) -> Any:

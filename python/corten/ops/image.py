@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corten.arguments import one_of
 from corten.errors import ShapeError
 from corten.ops.dtypes import floats
 from corten.ops.linear import matmul
@@ -105,11 +106,8 @@ def upsample2d(x: Any, size: int | Sequence[int] = 2, interpolation: str = "near
     array([1., 1., 2., 2.], dtype=float32)
     """
     x = floats(x)
-    down, across = pair(size, "size")
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(
-            f"upsample2d: interpolation: expected one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}"
-        )
+    down, across = pair(size, "upsample2d: size")
+    one_of(interpolation, INTERPOLATIONS, "upsample2d: interpolation")
     if len(x.shape) != 4:
         raise ShapeError(f"upsample2d: expected four axes (batch, height, width, channels), got {tuple(x.shape)}")
     n, height, width, channels = x.shape
@@ -170,12 +168,11 @@ def resize(
     _last_channels(data_format, "resize")
     if crop_to_aspect_ratio or pad_to_aspect_ratio:
         raise ValueError("resize: crop_to_aspect_ratio, pad_to_aspect_ratio: expected False; crop or pad before")
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"resize: interpolation: expected one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
+    one_of(interpolation, INTERPOLATIONS, "resize: interpolation")
     x = floats(images)
     if len(x.shape) not in (3, 4):
         raise ShapeError(f"resize: expected (batch, height, width, channels) or one image, got {tuple(x.shape)}")
-    for axis, wanted in zip((-3, -2), pair(size, "size"), strict=True):
+    for axis, wanted in zip((-3, -2), pair(size, "resize: size"), strict=True):
         extent = x.shape[axis]
         if wanted == extent:
             continue
@@ -220,8 +217,7 @@ def extract_patches(
            [2., 3., 6., 7.]], dtype=float32)
     """
     _last_channels(data_format, "extract_patches")
-    if padding not in ("valid", "same"):
-        raise ValueError(f"extract_patches: padding: expected 'valid' or 'same', got {padding!r}")
+    one_of(padding, ("valid", "same"), "extract_patches: padding")
     x = floats(images)
     if len(x.shape) not in (3, 4):
         raise ShapeError(
@@ -229,15 +225,15 @@ def extract_patches(
         )
     if len(x.shape) == 3:
         return squeeze(extract_patches(expand_dims(x, 0), size, strides, dilation_rate, padding), 0)
-    window, gaps = pair(size, "size"), pair(dilation_rate, "dilation_rate")
-    steps = window if strides is None else pair(strides, "strides")
+    window, gaps = pair(size, "extract_patches: size"), pair(dilation_rate, "extract_patches: dilation_rate")
+    steps = window if strides is None else pair(strides, "extract_patches: strides")
     reach = [(k - 1) * d + 1 for k, d in zip(window, gaps)]
     if padding == "same":
         more = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(x.shape[1:3], reach, steps)]
         x = pad(x, [(0, 0), *((m // 2, m - m // 2) for m in more), (0, 0)])
     counts = [(n - k) // s + 1 for n, k, s in zip(x.shape[1:3], reach, steps)]
     if min(counts) < 1:
-        raise ShapeError(f"extract_patches: windows of {reach} pixels do not fit into images of {x.shape[1:3]}")
+        raise ShapeError(f"extract_patches: windows of {reach} pixels do not fit into images of {tuple(x.shape[1:3])}")
     rows, columns = (
         [slice(i * d, i * d + (count - 1) * s + 1, s) for i in range(k)]
         for k, d, s, count in zip(window, gaps, steps, counts)

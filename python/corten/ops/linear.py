@@ -6,9 +6,10 @@ import math as scalars
 from collections.abc import Sequence
 from typing import Any
 
+from corten.arguments import real, shown, whole
 from corten.errors import ShapeError
 from corten.ops import math, reduction
-from corten.ops.axes import axes_of, axis_of
+from corten.ops.axes import each_axis
 from corten.ops.dtypes import floats
 from corten.ops.shapes import reshape, transpose
 from corten.tensor import push, symbolic
@@ -37,7 +38,7 @@ def matmul(x1: Any, x2: Any, transpose_a: bool = False, transpose_b: bool = Fals
     array([[1., 4.],
            [3., 8.]], dtype=float32)
     """
-    return push("matmul", [x1, x2], transpose_a=transpose_a, transpose_b=transpose_b)[0]
+    return push("matmul", [x1, x2], transpose_a=bool(transpose_a), transpose_b=bool(transpose_b))[0]
 
 
 @symbolic
@@ -59,17 +60,16 @@ def tensordot(x1: Any, x2: Any, axes: int | Sequence[Any] = 2) -> Any:
     """
     x1, x2 = floats(x1), floats(x2)
     ranks = len(x1.shape), len(x2.shape)
-    if isinstance(axes, int):
-        if not 0 <= axes <= min(ranks):
-            raise ValueError(
-                f"tensordot: axes: expected 0 to {min(ranks)} for {ranks[0]} and {ranks[1]} axes, got {axes}"
-            )
-        given: list[Any] = [range(ranks[0] - axes, ranks[0]), range(axes)]
+    if isinstance(axes, (list, tuple)):
+        given: Sequence[Any] = axes
     else:
-        given = [[a] if isinstance(a, int) else list(a) for a in axes]
-    if len(given) != 2 or len(given[0]) != len(given[1]):
+        number = whole(axes, "tensordot: axes", 0, min(ranks))
+        given = [range(ranks[0] - number, ranks[0]), range(number)]
+    if len(given) != 2:
+        raise ValueError(f"tensordot: axes: expected an int or axes of both, got {axes!r}")
+    first, second = (each_axis(of, rank, "tensordot") for of, rank in zip(given, ranks))
+    if len(first) != len(second):
         raise ValueError(f"tensordot: axes: expected as many of the one as of the other, got {axes!r}")
-    first, second = ([axis_of(a, rank, "tensordot") for a in of] for of, rank in zip(given, ranks))
     if [x1.shape[a] for a in first] != [x2.shape[a] for a in second]:
         raise ShapeError(f"tensordot: shapes {tuple(x1.shape)} and {tuple(x2.shape)} do not fit along axes {axes!r}")
     left = [a for a in range(ranks[0]) if a not in first]
@@ -125,7 +125,11 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     >>> ops.einsum("bij,bjk->bik", np.ones((2, 3, 4)), np.ones((2, 4, 5))).shape
     (2, 3, 5)
     """
-    values = [floats(value) for value in operands]
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: subscripts: expected a text such as 'ij,jk->ik', got {shown(subscripts)}")
+    if not operands:
+        raise ValueError(f"einsum {subscripts!r}: expected operands, got none")
+    values = [floats(value, "einsum") for value in operands]
     letters, result = _letters(subscripts, [len(value.shape) for value in values])
     sizes: dict[str, int] = {}
     for names, value in zip(letters, values, strict=True):
@@ -219,12 +223,13 @@ def norm(
     """
     x = floats(x)
     rank = len(x.shape)
-    if ord is None or (ord == "fro" and (rank if axis is None else len(axes_of(axis, rank, "norm"))) == 2):
-        return math.sqrt(reduction.sum(math.square(x), axis, keepdims))
     # Of matrices the order says which axis is summed over.
-    axes = list(range(rank)) if axis is None else [axis] if isinstance(axis, int) else list(axis)
+    axes = list(range(rank)) if axis is None else each_axis(axis, rank, "norm")
+    if ord is None or (isinstance(ord, str) and ord == "fro" and len(axes) == 2):
+        return math.sqrt(reduction.sum(math.square(x), axes, keepdims))
     size = math.abs(x)
-    if len(axes) == 1 and isinstance(ord, (int, float)):
+    if len(axes) == 1 and ord is not None and not isinstance(ord, str):
+        ord = real(ord, "norm: ord")
         if scalars.isinf(ord):
             return (reduction.max if ord > 0 else reduction.min)(size, axes, keepdims)
         if ord == 0:
@@ -234,8 +239,8 @@ def norm(
         if ord == 2:
             return math.sqrt(reduction.sum(math.square(x), axes, keepdims))
         return math.power(reduction.sum(math.power(size, ord), axes, keepdims), 1 / ord)
-    if len(axes) == 2 and ord in (1, -1, scalars.inf, -scalars.inf):
-        down, across = (axis_of(a, rank, "norm") for a in axes)
+    if len(axes) == 2 and isinstance(ord, (int, float)) and ord in (1, -1, scalars.inf, -scalars.inf):
+        down, across = axes
         summed, left = (down, across) if abs(ord) == 1 else (across, down)
         sums = reduction.sum(size, summed, keepdims=True)
         found = (reduction.max if ord > 0 else reduction.min)(sums, left, keepdims=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten.arguments import INT64, number, whole
 from corten.errors import ShapeError
 from corten.ops.dtypes import dtype_of, floats, integers, shape
 from corten.ops.shapes import moveaxis, squeeze
@@ -27,7 +28,8 @@ def _classes(name: str, target: Any, output: Any, ignore_class: int | None) -> A
     # Labels have one axis less than scores; where they are not of an integer type, the cast checks that they are whole.
     sparse = dtype_of(target) != "float32" and len(shape(target)) == len(shape(output)) - 1
     given = integers(target) if sparse else floats(target)
-    return push(name, [given, floats(output)], ignore_class=[] if ignore_class is None else [int(ignore_class)])[0]
+    ignored = [] if ignore_class is None else [whole(ignore_class, f"{name}: ignore_class", *INT64)]
+    return push(name, [given, floats(output)], ignore_class=ignored)[0]
 
 
 @symbolic
@@ -142,7 +144,7 @@ def huber(target: Any, output: Any, delta: float = 1.0) -> Any:
     >>> ops.huber([[0.0, 0.0]], [[1.0, 3.0]])
     array([1.5], dtype=float32)
     """
-    return push("huber", [floats(target), floats(output)], delta=float(delta))[0]
+    return push("huber", [floats(target), floats(output)], delta=number(delta, "huber: delta", 0))[0]
 
 
 # --- by Keras's names ------------------------------------------------------------------------------------------------

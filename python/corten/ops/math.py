@@ -66,11 +66,11 @@ __all__ = [
 
 
 def _binary(name: str, a: Any, b: Any) -> Any:
-    return push(name, [floats(a), floats(b)])[0]
+    return push(name, [floats(a, name), floats(b, name)])[0]
 
 
 def _unary(name: str, x: Any) -> Any:
-    return push(name, [floats(x)])[0]
+    return push(name, [floats(x, name)])[0]
 
 
 # --- two operands ----------------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     >>> ops.where([1, 0], [2, 3], -1)
     array([ 2., -1.], dtype=float32)
     """
-    return push("where", [floats(condition), floats(x1), floats(x2)])[0]
+    return push("where", [floats(condition, "where"), floats(x1, "where"), floats(x2, "where")])[0]
 
 
 @symbolic

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from corten.arguments import number, one_of, shown, whole, wholes
 from corten.errors import ShapeError
 from corten.ops.activation import relu
 from corten.ops.dtypes import cast, floats, shape
@@ -19,11 +18,12 @@ __all__ = ["average_pool2d", "conv2d", "conv2d_transpose", "dense", "dropout", "
 
 def pair(value: int | Sequence[int], name: str) -> list[int]:
     """One int twice, or two ints; each at least 1."""
-    values = [value, value] if isinstance(value, (int, np.integer)) else list(value)
-    whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v >= 1 for v in values)
-    if len(values) != 2 or not whole:
-        raise ValueError(f"{name}: expected an int >= 1 or two of them, got {value!r}")
-    return [int(v) for v in values]
+    values = wholes(value, name, 1, 2**63 - 1)
+    if hasattr(value, "__index__") and len(values) == 1:
+        return values * 2
+    if len(values) != 2:
+        raise ValueError(f"{name}: expected an int >= 1 or two of them, got {shown(value)}")
+    return values
 
 
 @symbolic
@@ -44,7 +44,7 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str = "linear") -> 
     >>> ops.dense(np.float32([[1, -2]]), np.float32([[1, 2], [3, 4]]), np.float32([7, 7]), activation="relu")
     array([[2., 1.]], dtype=float32)
     """
-    inputs = [floats(x), kernel] if bias is None else [floats(x), kernel, bias]
+    inputs = [floats(value) for value in ((x, kernel) if bias is None else (x, kernel, bias))]
     return push("dense", inputs, activation=activation)[0]
 
 
@@ -84,14 +84,14 @@ def conv2d(
     >>> ops.conv2d(np.ones((1, 3, 3, 1), np.float32), np.ones((3, 3, 1, 1), np.float32)).ravel()
     array([9.], dtype=float32)
     """
-    inputs = [floats(x), kernel] if bias is None else [floats(x), kernel, bias]
+    inputs = [floats(value) for value in ((x, kernel) if bias is None else (x, kernel, bias))]
     return push(
         "conv2d",
         inputs,
-        strides=pair(strides, "strides"),
-        padding=padding,
-        dilation=pair(dilation, "dilation"),
-        groups=groups,
+        strides=pair(strides, "conv2d: strides"),
+        padding=one_of(padding, ("valid", "same"), "conv2d: padding"),
+        dilation=pair(dilation, "conv2d: dilation"),
+        groups=whole(groups, "conv2d: groups", 1),
         activation=activation,
     )[0]
 
@@ -135,18 +135,18 @@ def conv2d_transpose(
     >>> ops.conv2d_transpose(x, kernel, strides=(1, 2)).ravel()
     array([1., 1., 2., 1., 1.], dtype=float32)
     """
-    x = floats(x)
-    steps, gaps = pair(strides, "strides"), pair(dilation, "dilation")
+    x, kernel = floats(x), floats(kernel)
+    steps, gaps = pair(strides, "conv2d_transpose: strides"), pair(dilation, "conv2d_transpose: dilation")
     if len(x.shape) != 4 or len(kernel.shape) != 4:
         raise ShapeError(
             f"conv2d_transpose: expected input and kernel of four axes, got {tuple(x.shape)}, {tuple(kernel.shape)}"
         )
-    if padding not in ("valid", "same"):
-        raise ValueError(f"conv2d_transpose: padding: expected 'valid' or 'same', got {padding!r}")
-    if output_padding is None or isinstance(output_padding, (int, np.integer)):
-        more: list[int | None] = [output_padding, output_padding]
-    else:
-        more = list(output_padding)
+    one_of(padding, ("valid", "same"), "conv2d_transpose: padding")
+    one_of(activation, ("linear", "relu"), "conv2d_transpose: activation")
+    given = [] if output_padding is None else wholes(output_padding, "conv2d_transpose: output_padding", 0)
+    if len(given) > 2 or (given and len(given) != 2 and not hasattr(output_padding, "__index__")):
+        raise ValueError(f"conv2d_transpose: output_padding: expected one int or two, got {shown(output_padding)}")
+    more: list[int | None] = [None, None] if not given else [given[0], given[-1]]
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, gaps)]
     axes = list(zip(x.shape[1:3], reach, steps, more))
     size = [_transposed_size(n, k, s, padding == "same", extra) for n, k, s, extra in axes]
@@ -172,10 +172,10 @@ def _transposed_size(n: int, kernel: int, stride: int, same: bool, more: int | N
 
 
 def _pool2d(name: str, x: Any, pool_size: Any, strides: Any, padding: str) -> Any:
-    pool = pair(pool_size, "pool_size")
-    return push(
-        name, [floats(x)], pool=pool, strides=pool if strides is None else pair(strides, "strides"), padding=padding
-    )[0]
+    pool = pair(pool_size, f"{name}: pool_size")
+    steps = pool if strides is None else pair(strides, f"{name}: strides")
+    one_of(padding, ("valid", "same"), f"{name}: padding")
+    return push(name, [floats(x)], pool=pool, strides=steps, padding=padding)[0]
 
 
 @symbolic
@@ -249,13 +249,12 @@ def dropout(x: Any, rate: float, state: Any, noise_shape: Sequence[int | None] |
     >>> np.unique(y), bool(400 < (y == 0).sum() < 600)
     (array([0., 2.], dtype=float32), True)
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate: expected 0 <= rate < 1, got {rate!r}")
+    rate = number(rate, "dropout: rate", 0, 1)
     x = floats(x)
     state = cast(state, "int32")
     if noise_shape is None:
-        return push("dropout", [x, state], rate=float(rate))[0]
-    if len(noise_shape) != len(shape(x)):
-        raise ValueError(f"dropout: noise_shape: expected {len(shape(x))} sizes, got {tuple(noise_shape)}")
+        return push("dropout", [x, state], rate=rate)[0]
+    if not isinstance(noise_shape, (list, tuple)) or len(noise_shape) != len(shape(x)):
+        raise ValueError(f"dropout: noise_shape: expected {len(shape(x))} sizes, got {shown(noise_shape)}")
     sizes = [given if wanted is None else wanted for wanted, given in zip(noise_shape, shape(x))]
-    return multiply(x, push("dropout", [broadcast_to(1.0, sizes), state], rate=float(rate))[0])
+    return multiply(x, push("dropout", [broadcast_to(1.0, sizes), state], rate=rate)[0])

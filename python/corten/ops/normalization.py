@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from corten.arguments import number
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.creation import ones, zeros
 from corten.ops.dtypes import floats, shape
-from corten.ops.math import maximum, multiply, rsqrt, square
+from corten.ops.math import add, maximum, multiply, rsqrt, square
 from corten.ops.reduction import sum
 from corten.ops.shapes import moveaxis, reshape, transpose
 from corten.tensor import push, symbolic
@@ -45,7 +46,8 @@ def batch_norm(x: Any, gamma: Any = None, beta: Any = None, epsilon: float = 1e-
     (array([-1.,  1.], dtype=float32), array([2.], dtype=float32), array([1.], dtype=float32))
     """
     x = floats(x)
-    y, mean, variance = push("batch_norm", [x, *_weights(gamma, beta, shape(x)[-1:])], epsilon=float(epsilon))
+    epsilon = number(epsilon, "batch_norm: epsilon", 0)
+    y, mean, variance = push("batch_norm", [x, *_weights(gamma, beta, shape(x)[-1:])], epsilon=epsilon)
     return y, mean, variance
 
 
@@ -93,7 +95,7 @@ def batch_normalization(
     """
     x, variance = floats(x), floats(variance)
     axis = axis_of(axis, len(shape(x)), "batch_normalization")
-    inverse = rsqrt(variance + epsilon)
+    inverse = rsqrt(add(variance, number(epsilon, "batch_normalization: epsilon", 0)))
     factor = inverse if scale is None else multiply(inverse, scale)
     shift = zeros(shape(variance)) if offset is None else offset
     last = len(shape(x)) - 1
@@ -174,11 +176,11 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: f
     array([[0.6, 0.8],
            [0. , 0. ]], dtype=float32)
     """
-    if order != 2:
+    if not isinstance(order, (int, float)) or order != 2:
         raise ValueError(f"normalize: order: expected 2, got {order!r}")
-    least = EPSILON if epsilon is None else epsilon
+    least = EPSILON if epsilon is None else number(epsilon, "normalize: epsilon", 0)
     # The bound is put on the square, so that the gradient is finite where the length is 0.
-    return multiply(x, rsqrt(maximum(sum(square(x), axis=axis, keepdims=True), least**2)))
+    return multiply(x, rsqrt(maximum(sum(square(x), axis=axis, keepdims=True), least * least)))
 
 
 def _weights(gamma: Any, beta: Any, sizes: tuple[int, ...]) -> list[Any]:
@@ -193,7 +195,7 @@ def _layer_norm(x: Any, gamma: Any, beta: Any, axis: Any, epsilon: float | None,
         weight if len(sizes) == 1 or shape(weight) != sizes else reshape(weight, (-1,))
         for weight in _weights(gamma, beta, sizes)
     ]
-    options = {"epsilon": EPSILON if epsilon is None else float(epsilon), "centered": centered}
+    options = {"epsilon": EPSILON if epsilon is None else number(epsilon, f"{what}: epsilon", 0), "centered": centered}
     return _on_last(x, axes, lambda rows: push("layer_norm", [rows, *weights], **options)[0])
 
 

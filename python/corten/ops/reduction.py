@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from corten.arguments import whole
+from corten.errors import ShapeError
 from corten.ops import math
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.dtypes import cast, floats, shape
@@ -327,10 +329,9 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     (array([5., 3.], dtype=float32), array([1, 2], dtype=int32))
     """
     x = floats(x)
-    if not shape(x) or isinstance(k, bool) or not 1 <= k <= shape(x)[-1]:
-        raise ValueError(
-            f"top_k: k: expected an int from 1 to the size of the last axis of shape {shape(x)}, got {k!r}"
-        )
+    if not shape(x):
+        raise ShapeError("top_k: expected at least one axis, got shape ()")
+    k = whole(k, "top_k: k", 1, shape(x)[-1])
     # Below every number there is what was found already.
     left = math.maximum(math.stop_gradient(x), np.finfo(np.float32).min)
     values, places = [], []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from corten.arguments import INT64, number, shown, whole, wholes
 from corten.errors import ShapeError
-from corten.ops.axes import axes_of, axis_of
+from corten.ops.axes import axes_of, axis_of, each_axis
 from corten.ops.dtypes import cast, integers, shape, untouched
 from corten.tensor import Operand, Tensor, as_array, push, symbolic
 
@@ -64,9 +64,14 @@ def _sizes(value: Any, what: str) -> list[int]:
             value = value.graph.known(value)
         except ValueError as error:
             raise ValueError(f"{what}: sizes must be known when a model is traced, but {value!r}: {error}") from None
-    return (
-        [operator.index(size) for size in np.ravel(value)] if isinstance(value, np.ndarray) else [operator.index(value)]
-    )
+    return wholes(np.ravel(value) if isinstance(value, np.ndarray) else value, what, *INT64)
+
+
+def _items(values: Any, what: str) -> list[Any]:
+    """The values of a list of them, or of an array along its first axis."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__") or getattr(values, "ndim", 1) == 0:
+        raise TypeError(f"{what}: expected a list of values, got {shown(values)}")
+    return [_given(value) for value in values]
 
 
 # --- the same elements in the same order -----------------------------------------------------------------------------
@@ -81,7 +86,7 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
     array([[1., 2.],
            [3., 4.]], dtype=float32)
     """
-    return push("reshape", [_given(x)], shape=_sizes(newshape, "reshape"))[0]
+    return push("reshape", [_given(x)], shape=_sizes(newshape, "reshape: newshape"))[0]
 
 
 @symbolic
@@ -104,8 +109,9 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     (2, 1)
     """
     x = _given(x)
-    rank = len(x.shape) + (1 if isinstance(axis, (int, np.integer)) else len(axis))
-    new = axes_of(axis, rank, "expand_dims")
+    axes = wholes(axis, "expand_dims: axis")
+    rank = len(x.shape) + len(axes)
+    new = axes_of(axes, rank, "expand_dims")
     old = iter(x.shape)
     return reshape(x, [1 if a in new else next(old) for a in range(rank)])
 
@@ -140,7 +146,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     """
     x = _given(x)
     rank = len(x.shape)
-    order = [axis_of(a, rank, "transpose") for a in (range(rank)[::-1] if axes is None else axes)]
+    order = each_axis(range(rank)[::-1] if axes is None else axes, rank, "transpose")
     if sorted(order) != list(range(rank)):
         raise ValueError(f"transpose: axes: expected each of {rank} axes once, got {axes!r}")
     return untouched(x) if order == sorted(order) else push("transpose", [x], axes=order)[0]
@@ -172,10 +178,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     """
     x = _given(x)
     rank = len(x.shape)
-    sources, places = (
-        [axis_of(a, rank, "moveaxis") for a in ([given] if isinstance(given, (int, np.integer)) else given)]
-        for given in (source, destination)
-    )
+    sources, places = each_axis(source, rank, "moveaxis"), each_axis(destination, rank, "moveaxis")
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
         raise ValueError(f"moveaxis: expected as many places as axes, each once, got {source!r} to {destination!r}")
     order = [a for a in range(rank) if a not in sources]
@@ -208,8 +211,9 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     x = _given(x)
     if axis is None:
         return reshape(roll(reshape(x, [-1]), shift, 0), list(x.shape))
-    axes = [axis_of(a, len(x.shape), "roll") for a in ([axis] if isinstance(axis, int) else axis)]
-    shifts = [shift] * len(axes) if isinstance(shift, int) else list(shift)
+    axes, shifts = each_axis(axis, len(x.shape), "roll"), wholes(shift, "roll: shift")
+    if len(shifts) == 1:
+        shifts = shifts * len(axes)
     if len(shifts) != len(axes):
         raise ValueError(f"roll: expected a shift for each axis, got {shift!r} for {axis!r}")
     for place, by in zip(axes, shifts):
@@ -242,9 +246,9 @@ def getitem(x: Any, key: Any) -> Any:
     rank = len(x.shape)
     if used > rank or sum(k is Ellipsis for k in keys) > 1:
         raise IndexError(f"getitem: {key!r} has too many indices for shape {tuple(x.shape)}")
-    whole = [_slice(None)] * (rank - used)
+    others = [_slice(None)] * (rank - used)
     place = next((i for i, k in enumerate(keys) if k is Ellipsis), None)
-    keys = [*keys, *whole] if place is None else [*keys[:place], *whole, *keys[place + 1 :]]
+    keys = [*keys, *others] if place is None else [*keys[:place], *others, *keys[place + 1 :]]
     begin: list[int] = []
     size: list[int] = []
     step: list[int] = []
@@ -262,13 +266,13 @@ def getitem(x: Any, key: Any) -> Any:
             step.append(span.step)
             kept.append(len(span))
             continue
-        if isinstance(k, bool) or not hasattr(k, "__index__") or isinstance(k, Operand):
+        if isinstance(k, bool) or not hasattr(k, "__index__") or isinstance(k, Operand) or getattr(k, "ndim", 0) > 0:
             raise TypeError(
                 f"getitem: expected ints, slices, None or ..., got {type(k).__name__}; see ops.take, ops.where"
             )
-        index = operator.index(k)
+        index = whole(k, "getitem: index")
         if not -extent <= index < extent:
-            raise IndexError(f"getitem: index {index} is outside axis {axis} of size {extent}")
+            raise IndexError(f"getitem: index {shown(index)} is outside axis {axis} of size {extent}")
         begin.append(index % extent)
         size.append(1)
         step.append(1)
@@ -289,7 +293,7 @@ def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> An
            [5., 6.]], dtype=float32)
     """
     inputs = _given(inputs)
-    begin, size = [operator.index(b) for b in start_indices], [operator.index(s) for s in shape]
+    begin, size = _sizes(start_indices, "slice: start_indices"), _sizes(shape, "slice: shape")
     fits = len(begin) == len(size) == len(inputs.shape)
     if not fits or any(b < 0 or s < 0 or b + s > n for b, s, n in zip(begin, size, inputs.shape)):
         raise ShapeError(f"slice: size {size} from {begin} does not fit into shape {tuple(inputs.shape)}")
@@ -307,14 +311,12 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     x = _given(x)
     axis = axis_of(axis, len(x.shape), "split")
     extent = x.shape[axis]
-    if isinstance(indices_or_sections, (int, np.integer)):
-        if indices_or_sections < 1 or extent % indices_or_sections:
-            raise ShapeError(
-                f"split: axis {axis} of size {extent} does not split into {indices_or_sections} equal parts"
-            )
-        cuts = list(range(0, extent, max(1, extent // indices_or_sections)))[1:] if extent else []
-    else:
-        cuts = [operator.index(cut) for cut in indices_or_sections]
+    cuts = wholes(indices_or_sections, "split: indices_or_sections")
+    if hasattr(indices_or_sections, "__index__"):
+        sections = whole(indices_or_sections, "split: indices_or_sections", 1)
+        if extent % sections:
+            raise ShapeError(f"split: axis {axis} of size {extent} does not split into {shown(sections)} equal parts")
+        cuts = list(range(0, extent, max(1, extent // sections)))[1:]
     bounds = [_slice(a, b).indices(extent)[:2] for a, b in zip([0, *cuts], [*cuts, extent])]
     if all(a <= b for a, b in bounds) and all(a == b for (_, a), (b, _) in itertools.pairwise(bounds)):
         return push("split", [x], axis=axis, sizes=[b - a for a, b in bounds])
@@ -333,7 +335,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """
     x = _given(x)
     axis = axis_of(axis, len(x.shape), "unstack")
-    if num is not None and num != x.shape[axis]:
+    if num is not None and whole(num, "unstack: num", *INT64) != x.shape[axis]:
         raise ShapeError(f"unstack: expected {num} slices along axis {axis}, got shape {tuple(x.shape)}")
     rest = [*x.shape[:axis], *x.shape[axis + 1 :]]
     return [reshape(part, rest) for part in push("split", [x], axis=axis, sizes=[1] * x.shape[axis])]
@@ -431,7 +433,7 @@ def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Any
     array([1., 8., 9., 4.], dtype=float32)
     """
     inputs, updates = _given(inputs), _given(updates)
-    begin = [operator.index(b) for b in start_indices]
+    begin = _sizes(start_indices, "slice_update: start_indices")
     sizes = list(updates.shape)
     fits = len(begin) == len(sizes) == len(inputs.shape)
     if not fits or any(b < 0 or b + s > n for b, s, n in zip(begin, sizes, inputs.shape)):
@@ -458,9 +460,15 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     >>> ops.diagonal([[1., 2.], [3., 4.]])
     array([1., 4.], dtype=float32)
     """
-    x = moveaxis(x, [axis1, axis2], [-2, -1])
+    x = _given(x)
+    rank = len(x.shape)
+    if rank < 2:
+        raise ShapeError(f"diagonal: expected at least two axes, got shape {tuple(x.shape)}")
+    x = moveaxis(x, [axis_of(axis1, rank, "diagonal"), axis_of(axis2, rank, "diagonal")], [-2, -1])
     *lines, rows, columns = x.shape
-    places = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns).diagonal(offset)
+    offset = max(-rows, min(whole(offset, "diagonal: offset"), columns))
+    below, right = max(-offset, 0), max(offset, 0)
+    places = below * columns + right + (columns + 1) * np.arange(min(rows - below, columns - right))
     return take(reshape(x, [*lines, rows * columns]), places, axis=-1)
 
 
@@ -479,6 +487,7 @@ def diag(x: Any, k: int = 0) -> Any:
     if len(x.shape) == 2:
         return diagonal(x, k)
     n = x.shape[0]
+    k = whole(k, "diag: k", -(2**31), 2**31)
     # With n zeros behind each element, the next row begins one place further on.
     square = reshape(getitem(reshape(pad(reshape(x, [n, 1]), [(0, 0), (0, n)]), [-1]), _slice(0, n * n)), [n, n])
     return pad(square, [(max(-k, 0), max(k, 0)), (max(k, 0), max(-k, 0))]) if k else square
@@ -501,7 +510,8 @@ def tril(x: Any, k: int = 0) -> Any:
     array([[1., 0.],
            [3., 4.]], dtype=float32)
     """
-    return _triangle(x, lambda rows, columns: np.tri(rows, columns, k))
+    k = whole(k, "tril: k")
+    return _triangle(x, lambda rows, columns: np.tri(rows, columns, max(-rows, min(k, columns))))
 
 
 @symbolic
@@ -513,7 +523,8 @@ def triu(x: Any, k: int = 0) -> Any:
     array([[1., 2.],
            [0., 4.]], dtype=float32)
     """
-    return _triangle(x, lambda rows, columns: 1 - np.tri(rows, columns, k - 1))
+    k = whole(k, "triu: k")
+    return _triangle(x, lambda rows, columns: 1 - np.tri(rows, columns, max(-rows, min(k, columns)) - 1))
 
 
 # --- joins and copies ------------------------------------------------------------------------------------------------
@@ -527,7 +538,7 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     >>> ops.concatenate([[1., 2.], [3.]])
     array([1., 2., 3.], dtype=float32)
     """
-    given = [_given(x) for x in xs]
+    given = _items(xs, "concatenate")
     if not given:
         raise ValueError("concatenate: expected at least one value, got none")
     axis = axis_of(axis, len(given[0].shape), "concatenate")
@@ -545,13 +556,14 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
     array([[1., 3.],
            [2., 4.]], dtype=float32)
     """
-    if not len(x):
+    given = _items(x, "stack")
+    if not given:
         raise ValueError("stack: expected at least one value, got none")
-    shapes = {tuple(shape(value)) for value in x}
+    shapes = {tuple(shape(value)) for value in given}
     if len(shapes) > 1:
         raise ShapeError(f"stack: expected values of one shape, got {sorted(shapes)}")
-    axis = axis_of(axis, len(shape(x[0])) + 1, "stack")
-    return concatenate([expand_dims(value, axis) for value in x], axis)
+    axis = axis_of(axis, len(shape(given[0])) + 1, "stack")
+    return concatenate([expand_dims(value, axis) for value in given], axis)
 
 
 @symbolic
@@ -573,7 +585,7 @@ def hstack(xs: Sequence[Any]) -> Any:
     >>> ops.hstack([[1., 2.], [3.]])
     array([1., 2., 3.], dtype=float32)
     """
-    given = [_given(x) for x in xs]
+    given = _items(xs, "hstack")
     return concatenate(given, 1 if given and len(given[0].shape) > 1 else 0)
 
 
@@ -586,7 +598,7 @@ def vstack(xs: Sequence[Any]) -> Any:
     array([[1., 2.],
            [3., 4.]], dtype=float32)
     """
-    return concatenate([reshape(x, [1, -1]) if len(shape(x)) < 2 else x for x in xs])
+    return concatenate([reshape(x, [1, -1]) if len(shape(x)) < 2 else x for x in _items(xs, "vstack")])
 
 
 @symbolic
@@ -630,18 +642,24 @@ def pad(x: Any, pad_width: int | Sequence[Any], mode: str = "constant", constant
         raise ValueError(f"pad: mode: expected 'constant', got {mode!r}")
     x = _given(x)
     rank = len(x.shape)
-    widths = [pad_width] * 2 if isinstance(pad_width, (int, np.integer)) else list(pad_width)
-    pairs = (
-        [widths] * rank
-        if all(isinstance(w, (int, np.integer)) for w in widths)
-        else [[w, w] if isinstance(w, (int, np.integer)) else w for w in widths]
-    )
-    if len(pairs) == 1:
-        pairs = pairs * rank
-    if len(pairs) != rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
-        raise ValueError(f"pad: pad_width: expected two ints >= 0 for each of {rank} axes, got {pad_width!r}")
-    low, high = [operator.index(pair[0]) for pair in pairs], [operator.index(pair[1]) for pair in pairs]
-    return push("pad", [x], low=low, high=high, value=float(constant_values or 0.0))[0]
+    pairs = _pad_widths(pad_width, rank)
+    value = 0.0 if constant_values is None else number(constant_values, "pad: constant_values")
+    return push("pad", [x], low=[low for low, _ in pairs], high=[high for _, high in pairs], value=value)[0]
+
+
+def _pad_widths(pad_width: Any, rank: int) -> list[list[int]]:
+    """A pair of widths for each axis, from one width or one pair for all, or one of either for each."""
+    where = "pad: pad_width"
+    widths = [pad_width] * 2 if hasattr(pad_width, "__index__") and np.ndim(pad_width) == 0 else pad_width
+    if not isinstance(widths, (list, tuple, np.ndarray)):
+        raise TypeError(f"{where}: expected an int, a pair, or a pair for each axis, got {shown(pad_width)}")
+    if not any(isinstance(width, (list, tuple, np.ndarray)) for width in widths):
+        widths = [widths]
+    pairs = [wholes(width, where, 0, 2**63 - 1) for width in widths]
+    pairs = [pair * 2 if len(pair) == 1 else pair for pair in (pairs * rank if len(pairs) == 1 else pairs)]
+    if len(pairs) != rank or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"{where}: expected two ints >= 0 for each of {rank} axes, got {shown(pad_width)}")
+    return pairs
 
 
 @symbolic
@@ -654,7 +672,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
            [1., 2.]], dtype=float32)
     """
     x = _given(x)
-    sizes = _sizes(shape, "broadcast_to")
+    sizes = _sizes(shape, "broadcast_to: shape")
     return untouched(x) if sizes == list(x.shape) else push("broadcast_to", [x], shape=sizes)[0]
 
 
@@ -666,8 +684,7 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
     >>> ops.repeat([1., 2.], 2)
     array([1., 1., 2., 2.], dtype=float32)
     """
-    if isinstance(repeats, bool) or not hasattr(repeats, "__index__") or operator.index(repeats) < 0:
-        raise ValueError(f"repeat: repeats: expected an int >= 0, got {repeats!r}")
+    repeats = whole(repeats, "repeat: repeats", 0, 2**63 - 1)
     x = _given(x)
     if axis is None:
         x, axis = reshape(x, [-1]), 0
@@ -686,7 +703,7 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
     array([1., 2., 1., 2.], dtype=float32)
     """
     x = _given(x)
-    counts = _sizes(repeats, "tile")
+    counts = _sizes(repeats, "tile: repeats")
     rank = max(len(counts), len(x.shape))
     counts = [1] * (rank - len(counts)) + counts
     sizes = [1] * (rank - len(x.shape)) + list(x.shape)
@@ -713,8 +730,8 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") ->
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
-        raise ValueError(f"one_hot: num_classes: expected an int >= 1, got {num_classes!r}")
-    hot = push("one_hot", [integers(x)], classes=int(num_classes))[0]
-    hot = hot if axis == -1 else moveaxis(hot, -1, axis)
+    classes = whole(num_classes, "one_hot: num_classes", 1)
+    hot = push("one_hot", [integers(x)], classes=classes)[0]
+    axis = axis_of(axis, len(hot.shape), "one_hot")
+    hot = hot if axis == len(hot.shape) - 1 else moveaxis(hot, -1, axis)
     return hot if dtype == "float32" else cast(hot, dtype)

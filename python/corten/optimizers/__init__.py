@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from corten.configured import serialized
 from corten.lookup import find
 from corten.optimizers import schedules
 from corten.optimizers.adam import Adam, Adamax, AdamW, Nadam
@@ -67,7 +68,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     >>> optimizers.serialize(optimizers.SGD(0.5))["config"]["learning_rate"]
     0.5
     """
-    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+    return serialized(optimizer, "optimizer")
 
 
 def deserialize(config: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import numbers
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten.arguments import real, whole
 from corten.configured import Configured, plain
 from corten.errors import ShapeError
 from corten.keywords import parameters, unexpected_argument
@@ -25,16 +25,14 @@ __all__ = ["Optimizer"]
 
 def expect(kind: str, name: str, value: Any, fits: Callable[[Any], bool], wanted: str) -> None:
     """``ValueError`` unless ``fits``; ``TypeError`` where ``value`` is no number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
-    if not fits(value):
+    if not fits(real(value, f"{kind}: {name}")):
         raise ValueError(f"{kind}: expected {wanted}, got {name}={value}")
 
 
 def expect_count(kind: str, name: str, value: Any, least: int) -> None:
     """``ValueError`` unless ``value`` is None or an int of at least ``least``."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
-        raise ValueError(f"{kind}: {name} must be None or an int >= {least}, got {value!r}")
+    if value is not None:
+        whole(value, f"{kind}: {name}", least)
 
 
 def _expect_no_arguments(kind: str, function: Callable[..., Any]) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from corten import ops
-from corten.configured import Configured
+from corten.arguments import real
+from corten.configured import Configured, serialized
 from corten.lookup import find
 from corten.ops.dtypes import floats
 from corten.tensor import Variable
@@ -31,11 +29,9 @@ __all__ = [
 
 
 def _number(kind: str, name: str, value: Any) -> Any:
-    if isinstance(value, (np.ndarray, Variable)) and value.shape == ():
+    if isinstance(value, Variable) and value.shape == ():
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
-    return value
+    return real(value, f"{kind}: {name}")
 
 
 def _positive(kind: str, name: str, value: float) -> float:
@@ -369,7 +365,7 @@ def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     >>> schedules.serialize(schedules.ExponentialDecay(1.0, 2, 0.5))["config"]["decay_steps"]
     2
     """
-    return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
+    return serialized(schedule, "learning rate schedule")
 
 
 def deserialize(config: dict[str, Any]) -> LearningRateSchedule:

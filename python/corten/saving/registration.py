@@ -44,8 +44,10 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 def get_registered_name(obj: Any) -> str:
     """The name a class or function was registered by; its own where it was not."""
+    if not hasattr(obj, "__name__"):
+        raise TypeError(f"get_registered_name: expected a class or a function, got {obj!r}")
     known: str | None = _names.get(obj)
-    return obj.__name__ if known is None else known
+    return str(obj.__name__) if known is None else known
 
 
 def get_registered_object(
