@@ -134,8 +134,8 @@ def exponential(x: Any) -> Any:
     return ops.exp(x)
 
 
-def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
-    """``e^x / sum(e^x)`` along an axis.
+def softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
+    """``e^x / sum(e^x)`` along an axis, several, or (None) all.
 
     >>> from corten import activations
     >>> activations.softmax([[0.0, 0.0]])

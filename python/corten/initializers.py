@@ -1,7 +1,8 @@
 """What weights hold before training: ``initializer(shape, dtype)`` gives a NumPy array.
 
-Random ones with a ``seed`` give the same numbers at every call; without one they draw a new seed each time from
-:mod:`corten.random`, so a model built after ``corten.utils.set_random_seed`` always begins the same.
+Random ones with an int for ``seed`` give the same numbers at every call, with a :class:`corten.random.SeedGenerator`
+others at each; without one they draw a new seed each time from :mod:`corten.random`, so a model built after
+``corten.utils.set_random_seed`` always begins the same.
 
 >>> import numpy as np
 >>> from corten import initializers
@@ -22,7 +23,7 @@ from corten.arguments import extents, number, one_of, real, whole, wholes
 from corten.configured import Configured, serialized
 from corten.lookup import find
 from corten.ops.axes import each_axis
-from corten.random import draw_seed
+from corten.random import SeedGenerator, draw_seed
 from corten.tensor import numeric
 
 __all__ = [
@@ -77,6 +78,10 @@ class Constant(Initializer):
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
         return np.full(extents(shape, "Constant: shape"), self.value, dtype or "float32")
 
+    def get_config(self) -> dict[str, Any]:
+        """The value as a number, or as lists of numbers."""
+        return {"value": self.value.tolist() if isinstance(self.value, np.ndarray) else self.value}
+
 
 class Zeros(Initializer):
     """Zeros.
@@ -128,15 +133,20 @@ class Identity(Initializer):
 class _Random(Initializer):
     """Draws from a generator that depends on the seed only."""
 
-    seed: int | None
+    seed: Any
 
-    def _seeded(self, seed: int | None) -> None:
-        self.seed = None if seed is None else whole(seed, f"{type(self).__name__}: seed", 0)
+    def _seeded(self, seed: Any) -> None:
+        if isinstance(seed, dict):
+            seed = find(seed, {"SeedGenerator": SeedGenerator}, f"{type(self).__name__}: seed")
+        generator = seed is None or isinstance(seed, SeedGenerator)
+        self.seed = seed if generator else whole(seed, f"{type(self).__name__}: seed", 0)
 
     def _sizes(self, shape: Sequence[int]) -> list[int]:
         return extents(shape, f"{type(self).__name__}: shape")
 
     def _generator(self) -> np.random.Generator:
+        if isinstance(self.seed, SeedGenerator):
+            return np.random.Generator(np.random.PCG64(self.seed.draw()))
         return np.random.Generator(np.random.PCG64(draw_seed() if self.seed is None else self.seed))
 
     def _normal(self, shape: Sequence[int], mean: float, stddev: float, dtype: str | None) -> Array:
@@ -163,7 +173,7 @@ class RandomNormal(_Random):
     (2, 3)
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         self.mean = number(mean, "RandomNormal: mean")
         self.stddev = number(stddev, "RandomNormal: stddev", 0)
         self._seeded(seed)
@@ -180,7 +190,7 @@ class TruncatedNormal(_Random):
     True
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         self.mean = number(mean, "TruncatedNormal: mean")
         self.stddev = number(stddev, "TruncatedNormal: stddev", 0)
         self._seeded(seed)
@@ -197,7 +207,7 @@ class RandomUniform(_Random):
     True
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
         self.minval = number(minval, "RandomUniform: minval")
         self.maxval = number(maxval, "RandomUniform: maxval")
         self._seeded(seed)
@@ -218,7 +228,7 @@ class Orthogonal(_Random):
     True
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
         self.gain = number(gain, "Orthogonal: gain")
         self._seeded(seed)
 
@@ -258,7 +268,7 @@ class VarianceScaling(_Random):
         scale: above 0.
         mode: n is the number of inputs (``"fan_in"``), of outputs (``"fan_out"``), or their mean (``"fan_avg"``).
         distribution: ``"truncated_normal"``, ``"untruncated_normal"`` or ``"uniform"``.
-        seed: an int, or None.
+        seed: an int; None; or a :class:`corten.random.SeedGenerator`, which gives other numbers at each call.
         input_axes: the axes of the inputs, where the shape is no kernel's (..., in, out).
         output_axes: those of the outputs.
 
@@ -273,7 +283,7 @@ class VarianceScaling(_Random):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -312,7 +322,7 @@ class GlorotUniform(VarianceScaling):
     """
 
     def __init__(
-        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
     ) -> None:
         super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
@@ -326,7 +336,7 @@ class GlorotNormal(VarianceScaling):
     """
 
     def __init__(
-        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
     ) -> None:
         super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
@@ -340,7 +350,7 @@ class LecunNormal(VarianceScaling):
     """
 
     def __init__(
-        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
     ) -> None:
         super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
@@ -354,7 +364,7 @@ class LecunUniform(VarianceScaling):
     """
 
     def __init__(
-        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
     ) -> None:
         super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
@@ -368,7 +378,7 @@ class HeNormal(VarianceScaling):
     """
 
     def __init__(
-        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
     ) -> None:
         super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
@@ -382,7 +392,7 @@ class HeUniform(VarianceScaling):
     """
 
     def __init__(
-        self, seed: int | None = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
     ) -> None:
         super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 

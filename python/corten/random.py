@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from corten import ops
+from corten import _core, ops
 from corten.arguments import INT64, extents, number, whole
 from corten.errors import ShapeError
 from corten.tensor import Variable, current_graph, push, tracing
@@ -112,6 +112,21 @@ class SeedGenerator:
     @property
     def variables(self) -> list[Variable]:
         return [self.state]
+
+    def draw(self) -> list[int]:
+        """(seed, step) for one use outside of any step, which is counted on at once, also where a step is traced."""
+        seed, step = self.state.numpy().tolist()
+        _core.assign([self.state.core], [np.array([seed, (step + 1) & 0x7FFFFFFF], np.int32)])
+        return [seed, step]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make another one."""
+        return {"seed": self.seed, "name": self.state.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """A new one from what :meth:`get_config` gave."""
+        return cls(**config)
 
     def next(self) -> Any:
         """The state for this use; the next use gets another."""

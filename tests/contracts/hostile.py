@@ -2,7 +2,7 @@
 
 What is called well is found in the examples of the docstrings, which are run with every call recorded. The attacks are
 made in processes of their own, which say what they begin, so that one that dies or hangs is known by its last words.
-``python tests/contracts/hostile.py`` makes them all; the test of the same name a part of them, always the same.
+In the folder tests, ``python -m contracts.hostile`` makes them all; its test a part of them, always the same.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -457,3 +458,25 @@ def test_an_activation_that_an_op_does_not_know_is_an_error(call: Callable[[], A
     """Composed ones passed over it in silence."""
     with pytest.raises(ValueError, match="activation"):
         call()
+
+
+def test_softmax_over_all_axes_and_over_one_of_a_single_element() -> None:
+    x = np.float32([[1, 2], [3, 4]])
+    exponentials = np.exp(x.astype(np.float64))
+    np.testing.assert_allclose(ops.softmax(x, None), exponentials / exponentials.sum(), rtol=1e-6)
+    np.testing.assert_allclose(ops.log_softmax(x, None), np.log(exponentials / exponentials.sum()), rtol=1e-6)
+    with pytest.warns(UserWarning, match=r"axis 1 of shape \(1, 1\) has size 1.*sigmoid"):
+        ops.softmax(np.float32([[1]]), 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ops.attention_weights(np.float32([[1]]))
+        ops.softmax(np.float32([[1]]), (0, 1))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 2.5, float("inf")])
+def test_lengths_of_any_order_are_brought_to_one(order: float) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    for axis in (0, -1):
+        wanted = x / np.linalg.norm(x, order, axis, keepdims=True)
+        np.testing.assert_allclose(ops.normalize(x, axis, order), wanted, rtol=1e-5)
+    np.testing.assert_array_equal(ops.normalize(np.zeros((1, 3)), order=order), np.zeros((1, 3)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -202,8 +203,8 @@ def softsign(x: Any) -> Any:
     return _unary("softsign", x)
 
 
-def _softmax(name: str, x: Any, axis: int | Sequence[int]) -> Any:
-    x = floats(x)
+def _softmax(name: str, x: Any, axis: int | Sequence[int] | None) -> Any:
+    x = floats(x, name)
     rank = len(shape(x))
     if not hasattr(axis, "__index__"):
         axes = axes_of(axis, rank, name)
@@ -218,20 +219,26 @@ def _softmax(name: str, x: Any, axis: int | Sequence[int]) -> Any:
 
 
 @symbolic
-def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
-    """``e^x / sum(e^x)`` along an axis (or several taken together), without overflow.
+def softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
+    """``e^x / sum(e^x)`` along an axis (or several, or with None all, taken together), without overflow.
+
+    Warns where there is one element to an axis, which becomes 1 whatever it was: a sigmoid may be meant.
 
     >>> from corten import ops
     >>> ops.softmax([[0, 0], [1000, 0]])
     array([[0.5, 0.5],
            [1. , 0. ]], dtype=float32)
     """
+    sizes = shape(x)
+    if hasattr(axis, "__index__") and sizes and sizes[axis_of(axis, len(sizes), "softmax")] == 1:
+        text = f"softmax: axis {axis} of shape {tuple(sizes)} has size 1, so that all is 1; did you mean a sigmoid?"
+        warnings.warn(text, stacklevel=3)
     return _softmax("softmax", x, axis)
 
 
 @symbolic
-def log_softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
-    """``x - log(sum(e^x))`` along an axis (or several taken together), without overflow.
+def log_softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
+    """``x - log(sum(e^x))`` along an axis (or several, or with None all, taken together), without overflow.
 
     >>> from corten import ops
     >>> ops.log_softmax([1000, 0])

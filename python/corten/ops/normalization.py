@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from corten.arguments import number
+from corten.arguments import number, real
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.creation import ones, zeros
 from corten.ops.dtypes import floats, shape
-from corten.ops.math import add, maximum, multiply, rsqrt, square
+from corten.ops.linear import norm
+from corten.ops.math import add, divide, maximum, multiply, rsqrt, square
 from corten.ops.reduction import sum
 from corten.ops.shapes import moveaxis, reshape, transpose
 from corten.tensor import push, symbolic
@@ -156,29 +157,30 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
 
 
 @symbolic
-def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: float | None = None) -> Any:
-    """``x / max(|x|, epsilon)``, the Euclidean length taken over ``axis``.
+def normalize(x: Any, axis: int | Sequence[int] = -1, order: float = 2, epsilon: float | None = None) -> Any:
+    """``x / max(|x|, epsilon)``, the length taken over ``axis``.
 
     Args:
         x: any shape.
         axis: one axis or several.
-        order: 2, the Euclidean norm.
+        order: of the norm along one axis, as in :func:`norm`; 2, the Euclidean one, also of several axes together.
         epsilon: the least length that is divided by; 1e-7 unless given.
 
     Returns:
         The shape of ``x``.
 
     Raises:
-        ValueError: another order.
+        ValueError: another order than 2 of several axes.
 
     >>> from corten import ops
     >>> ops.normalize([[3.0, 4.0], [0.0, 0.0]])
     array([[0.6, 0.8],
            [0. , 0. ]], dtype=float32)
     """
-    if not isinstance(order, (int, float)) or order != 2:
-        raise ValueError(f"normalize: order: expected 2, got {order!r}")
+    order = real(order, "normalize: order")
     least = EPSILON if epsilon is None else number(epsilon, "normalize: epsilon", 0)
+    if order != 2:
+        return divide(x, maximum(norm(x, order, axis, keepdims=True), least))
     # The bound is put on the square, so that the gradient is finite where the length is 0.
     return multiply(x, rsqrt(maximum(sum(square(x), axis=axis, keepdims=True), least * least)))
 

@@ -713,7 +713,7 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
 
 
 @symbolic
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -> Any:
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32", sparse: bool = False) -> Any:
     """For each label a vector of zeros with a one at the label's place.
 
     Args:
@@ -721,6 +721,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") ->
         num_classes: the length of the vectors.
         axis: where in the result the vectors lie.
         dtype: of the result.
+        sparse: must be False.
 
     Raises:
         IndexError: a label is outside its range.
@@ -730,6 +731,8 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") ->
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
+    if sparse:
+        raise ValueError("one_hot: sparse: there are no sparse tensors, expected False")
     classes = whole(num_classes, "one_hot: num_classes", 1)
     hot = push("one_hot", [integers(x)], classes=classes)[0]
     axis = axis_of(axis, len(hot.shape), "one_hot")
