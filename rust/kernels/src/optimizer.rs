@@ -2,6 +2,10 @@
 //!
 //! A [`Rule`] is the arithmetic of one element, [`update`] the pass. Formulas and their order of operations are
 //! Keras's; powers of beta are taken in f64, so that step 100 000 is as exact as step 1.
+//!
+//! Rules that keep squares or sizes of gradients take a finite gradient beyond [`LARGEST`] for one of that size, whose
+//! square is finite: one outlier leaves no infinity in a slot, from which no later step would recover. An infinite
+//! gradient makes NaN. An epsilon of 0 counts as the least that keeps 0 / 0 from being computed.
 
 use crate::layout::{BadIndex, gather};
 use crate::simd::{Kernel, Simd};
@@ -11,6 +15,19 @@ use crate::{Isa, scratch, threads};
 const CHUNK: usize = 8192;
 /// What a square root, a division and 28 bytes an element weigh, in multiply-adds.
 const WORK: usize = 24;
+
+/// The largest gradient whose square, and a mean of such squares with its bias taken out, is finite.
+const LARGEST: f32 = 1.8e19;
+/// The least divisor, and its square: what takes the place of an epsilon of 0.
+const LEAST: f64 = 1.1e-19;
+const LEAST_SQUARE: f32 = 1.2e-38;
+
+/// `g` within the largest that can be squared; NaN where it is not finite.
+#[inline(always)]
+fn squarable<S: Simd>(s: S, g: S::F) -> S::F {
+    let held = s.min_raw(s.splat(LARGEST), s.max_raw(s.splat(-LARGEST), g));
+    s.mul_add(s.splat(0.0), g, held)
+}
 
 /// One optimizer's arithmetic over `N` arrays: the variable first, then its slots.
 pub trait Rule<const N: usize>: Copy + Sync {
@@ -170,13 +187,15 @@ pub struct RmsProp {
 impl<const N: usize> Rule<N> for RmsProp {
     #[inline(always)]
     fn step<S: Simd>(self, s: S, mut state: [S::F; N], g: S::F) -> [S::F; N] {
-        let (rho, rest, epsilon) = (s.splat(self.rho as f32), s.splat((1.0 - self.rho) as f32), s.splat(self.epsilon));
+        let (rho, rest) = (s.splat(self.rho as f32), s.splat((1.0 - self.rho) as f32));
+        let (g, epsilon) = (squarable(s, g), s.splat(self.epsilon.max(LEAST_SQUARE)));
         let v = s.mul_add(rho, state[1], s.mul(rest, s.mul(g, g)));
         state[1] = v;
         let denominator = if self.centered {
             let mean = s.mul_add(rho, state[2], s.mul(rest, g));
             state[2] = mean;
-            s.add(s.sub(v, s.mul(mean, mean)), epsilon)
+            // Of gradients that are all alike the difference is 0, which rounding may put below.
+            s.add(s.max_raw(s.splat(0.0), s.sub(v, s.mul(mean, mean))), epsilon)
         } else {
             s.add(v, epsilon)
         };
@@ -205,13 +224,14 @@ impl Adam {
     pub fn new(learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64, t: u64) -> Adam {
         let alpha = learning_rate * (1.0 - power(beta_2, t)).sqrt() / (1.0 - power(beta_1, t));
         let (rest_1, rest_2) = ((1.0 - beta_1) as f32, (1.0 - beta_2) as f32);
-        Adam { alpha: alpha as f32, rest_1, rest_2, epsilon: epsilon as f32 }
+        Adam { alpha: alpha as f32, rest_1, rest_2, epsilon: epsilon.max(LEAST) as f32 }
     }
 }
 
 impl<const N: usize> Rule<N> for Adam {
     #[inline(always)]
     fn step<S: Simd>(self, s: S, mut state: [S::F; N], g: S::F) -> [S::F; N] {
+        let g = squarable(s, g);
         let m = s.mul_add(s.sub(g, state[1]), s.splat(self.rest_1), state[1]);
         let mut v = s.mul_add(s.sub(s.mul(g, g), state[2]), s.splat(self.rest_2), state[2]);
         (state[1], state[2]) = (m, v);
@@ -246,7 +266,7 @@ impl Nadam {
             of_v: (1.0 / (1.0 - power(beta_2, t))) as f32,
             rest_1: (1.0 - beta_1) as f32,
             rest_2: (1.0 - beta_2) as f32,
-            epsilon: epsilon as f32,
+            epsilon: epsilon.max(LEAST) as f32,
         }
     }
     /// The momentum of step `t`, warmed up from half of beta_1.
@@ -258,6 +278,7 @@ impl Nadam {
 impl Rule<3> for Nadam {
     #[inline(always)]
     fn step<S: Simd>(self, s: S, [w, m, v]: [S::F; 3], g: S::F) -> [S::F; 3] {
+        let g = squarable(s, g);
         let m = s.mul_add(s.sub(g, m), s.splat(self.rest_1), m);
         let v = s.mul_add(s.sub(s.mul(g, g), v), s.splat(self.rest_2), v);
         let ahead = s.mul_add(s.splat(self.of_m), m, s.mul(s.splat(self.of_g), g));
@@ -278,20 +299,21 @@ pub struct Adamax {
 impl Adamax {
     pub fn new(learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64, t: u64) -> Adamax {
         let alpha = (learning_rate / (1.0 - power(beta_1, t))) as f32;
-        Adamax { alpha, rest_1: (1.0 - beta_1) as f32, beta_2: beta_2 as f32, epsilon: epsilon as f32 }
+        Adamax { alpha, rest_1: (1.0 - beta_1) as f32, beta_2: beta_2 as f32, epsilon: epsilon.max(LEAST) as f32 }
     }
 }
 
 impl Rule<3> for Adamax {
     #[inline(always)]
     fn step<S: Simd>(self, s: S, [w, m, u]: [S::F; 3], g: S::F) -> [S::F; 3] {
+        let g = squarable(s, g);
         let m = s.mul_add(s.sub(g, m), s.splat(self.rest_1), m);
         let u = s.max(s.mul(u, s.splat(self.beta_2)), s.abs(g));
         [s.sub(w, s.div(s.mul(m, s.splat(self.alpha)), s.add(u, s.splat(self.epsilon)))), m, u]
     }
 }
 
-/// `a += g^2; w -= lr g / sqrt(a + eps)`. State: w, a.
+/// `a += g^2; w -= lr g / sqrt(a + eps)`, where a stops at the largest float. State: w, a.
 #[derive(Clone, Copy, Debug)]
 pub struct Adagrad {
     pub learning_rate: f32,
@@ -301,8 +323,9 @@ pub struct Adagrad {
 impl Rule<2> for Adagrad {
     #[inline(always)]
     fn step<S: Simd>(self, s: S, [w, a]: [S::F; 2], g: S::F) -> [S::F; 2] {
-        let a = s.mul_add(g, g, a);
-        let step = s.div(s.mul(s.splat(self.learning_rate), g), s.sqrt(s.add(a, s.splat(self.epsilon))));
+        let (g, epsilon) = (squarable(s, g), s.splat(self.epsilon.max(LEAST_SQUARE)));
+        let a = s.min_raw(s.splat(f32::MAX), s.mul_add(g, g, a));
+        let step = s.div(s.mul(s.splat(self.learning_rate), g), s.sqrt(s.add(a, epsilon)));
         [s.sub(w, step), a]
     }
 }
@@ -319,7 +342,8 @@ pub struct Adadelta {
 impl Rule<3> for Adadelta {
     #[inline(always)]
     fn step<S: Simd>(self, s: S, [w, a, b]: [S::F; 3], g: S::F) -> [S::F; 3] {
-        let (rho, rest, epsilon) = (s.splat(self.rho as f32), s.splat((1.0 - self.rho) as f32), s.splat(self.epsilon));
+        let (rho, rest) = (s.splat(self.rho as f32), s.splat((1.0 - self.rho) as f32));
+        let (g, epsilon) = (squarable(s, g), s.splat(self.epsilon.max(LEAST_SQUARE)));
         let a = s.mul_add(rho, a, s.mul(rest, s.mul(g, g)));
         let d = s.div(s.mul(s.sqrt(s.add(b, epsilon)), g), s.sqrt(s.add(a, epsilon)));
         let b = s.mul_add(rho, b, s.mul(rest, s.mul(d, d)));
@@ -349,42 +373,6 @@ impl Rule<2> for Lion {
 
 fn power(base: f64, exponent: u64) -> f64 {
     base.powf(exponent as f64)
-}
-
-/// The sum of squares of `values`, chunk by chunk in index order: what clipping by norm divides by.
-pub fn sum_of_squares(isa: Isa, values: &[f32]) -> f64 {
-    let chunks = values.len().div_ceil(CHUNK);
-    if chunks <= 1 {
-        return f64::from(isa.run(SumOfSquares(values)));
-    }
-    scratch::with(chunks, |partial| {
-        threads::for_each_chunk(partial, 1, CHUNK, |i, sum| {
-            sum[0] = isa.run(SumOfSquares(&values[i * CHUNK..values.len().min((i + 1) * CHUNK)]));
-        });
-        partial.iter().map(|&sum| f64::from(sum)).sum()
-    })
-}
-
-struct SumOfSquares<'a>(&'a [f32]);
-
-impl Kernel for SumOfSquares<'_> {
-    type Output = f32;
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> f32 {
-        let mut sums = [s.splat(0.0); 4];
-        let mut blocks = self.0.chunks_exact(4 * S::LANES);
-        for block in &mut blocks {
-            for (k, sum) in sums.iter_mut().enumerate() {
-                let v = s.load(&block[k * S::LANES..]);
-                *sum = s.mul_add(v, v, *sum);
-            }
-        }
-        for (rest, sum) in blocks.remainder().chunks(S::LANES).zip(&mut sums) {
-            let v = s.load_head(rest);
-            *sum = s.mul_add(v, v, *sum);
-        }
-        s.sum(s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3])))
-    }
 }
 
 #[cfg(test)]
@@ -633,19 +621,81 @@ mod tests {
         }
     }
 
+    /// Four steps under `rule`, the second with a gradient that is an outlier, on every instruction set.
+    fn outlier<const N: usize, R: Rule<N>>(rule: impl Fn(u64) -> R, g: f32) -> Vec<[f32; N]> {
+        let run = |isa| {
+            let mut state = [const { Vec::new() }; N].map(|_: Vec<f32>| vec![0.0; 19]);
+            state[0] = vec![1.0; 19];
+            for (t, g) in [1.0, g, 1.0, -1.0].into_iter().enumerate() {
+                update(isa, rule(t as u64 + 1), state.each_mut().map(|v| &mut v[..]), &[g; 19], 0.0);
+            }
+            assert!((0..N).all(|k| state[k].iter().all(|v| v.to_bits() == state[k][0].to_bits())), "{isa:?}");
+            std::array::from_fn(|k| state[k][0])
+        };
+        Isa::available().into_iter().map(run).collect()
+    }
+
     #[test]
-    fn sums_of_squares() {
+    fn one_huge_gradient_leaves_everything_finite_and_an_infinite_one_makes_nan() {
+        macro_rules! every {
+            ($g:expr, $check:expr) => {
+                let (g, check) = ($g, $check);
+                let rms = |centered, momentum| {
+                    move |_| RmsProp { learning_rate: 0.1, rho: 0.9, epsilon: 1e-7, momentum, centered }
+                };
+                outlier::<3, _>(|t| Adam::new(0.1, 0.9, 0.999, 1e-7, t), g).iter().for_each(|s| check("adam", s));
+                outlier::<4, _>(|t| Adam::new(0.1, 0.9, 0.999, 1e-7, t), g).iter().for_each(|s| check("amsgrad", s));
+                let nadam = |t| Nadam::new(0.1, 0.9, 0.999, 1e-7, t, 0.5f64.powi(t as i32));
+                outlier::<3, _>(nadam, g).iter().for_each(|s| check("nadam", s));
+                outlier::<3, _>(|t| Adamax::new(0.1, 0.9, 0.999, 1e-7, t), g).iter().for_each(|s| check("adamax", s));
+                outlier::<2, _>(rms(false, 0.0), g).iter().for_each(|s| check("rmsprop", s));
+                outlier::<3, _>(rms(true, 0.0), g).iter().for_each(|s| check("centered", s));
+                outlier::<4, _>(rms(true, 0.9), g).iter().for_each(|s| check("centered, momentum", s));
+                let adagrad = |_| Adagrad { learning_rate: 0.1, epsilon: 1e-7 };
+                outlier::<2, _>(adagrad, g).iter().for_each(|s| check("adagrad", s));
+                let adadelta = |_| Adadelta { learning_rate: 0.1, rho: 0.95, epsilon: 1e-7 };
+                outlier::<3, _>(adadelta, g).iter().for_each(|s| check("adadelta", s));
+            };
+        }
+        for g in [1e15, 1e20, -1e20, 3e38, -f32::MAX] {
+            // Steps of these are bounded, by the outlier's sign and by the learning rate of 0.1.
+            every!(g, |name: &str, state: &[f32]| {
+                assert!(state.iter().all(|v| v.is_finite()), "{name} {g:e}: {state:?}");
+                assert!((state[0] - 1.0).abs() < 10.0, "{name} {g:e}: {state:?}");
+            });
+        }
+        for g in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            every!(g, |name: &str, state: &[f32]| assert!(state[0].is_nan(), "{name} {g:e}: {state:?}"));
+        }
+    }
+
+    #[test]
+    fn no_epsilon_and_no_gradient_is_no_step() {
+        fn resting<const N: usize>(rule: impl Rule<N>) {
+            let mut state = [const { Vec::new() }; N].map(|_: Vec<f32>| vec![0.0; 5]);
+            state[0].fill(1.0);
+            update(Isa::active(), rule, state.each_mut().map(|v| &mut v[..]), &[0.0; 5], 0.0);
+            assert_eq!(state[0], [1.0; 5]);
+        }
+        resting::<3>(Adam::new(0.1, 0.9, 0.999, 0.0, 1));
+        resting::<4>(Adam::new(0.1, 0.9, 0.999, 0.0, 1));
+        resting::<3>(Nadam::new(0.1, 0.9, 0.999, 0.0, 1, 0.5));
+        resting::<3>(Adamax::new(0.1, 0.9, 0.999, 0.0, 1));
+        resting::<2>(RmsProp { learning_rate: 0.1, rho: 0.9, epsilon: 0.0, momentum: 0.0, centered: false });
+        resting::<2>(Adagrad { learning_rate: 0.1, epsilon: 0.0 });
+        resting::<3>(Adadelta { learning_rate: 0.1, rho: 0.9, epsilon: 0.0 });
+    }
+
+    #[test]
+    fn the_deviation_of_equal_gradients_is_no_root_of_a_negative_number() {
         for isa in Isa::available() {
-            for len in [0, 1, 15, 63, 64, 65, 1000, CHUNK, 5 * CHUNK + 3] {
-                let values = noise(len, 3);
-                let exact: f64 = values.iter().map(|&v| f64::from(v) * f64::from(v)).sum();
-                let got = sum_of_squares(isa, &values);
-                assert!((got - exact).abs() <= 1e-6 * exact, "{isa:?} {len}: {got} {exact}");
-                for threads in [1, 2, 3, 5] {
-                    threads::set_count(threads);
-                    assert_eq!(sum_of_squares(isa, &values).to_bits(), got.to_bits());
+            for g in [0.3, 7.0, 123.456, 1e4] {
+                let mut state = [vec![1.0; 17], vec![0.0; 17], vec![0.0; 17]];
+                let rule = RmsProp { learning_rate: 1e-6, rho: 0.9, epsilon: 1e-7, momentum: 0.0, centered: true };
+                for _ in 0..400 {
+                    update(isa, rule, state.each_mut().map(|v| &mut v[..]), &[g; 17], 0.0);
                 }
-                threads::set_count(0);
+                assert!(state[0].iter().all(|w| w.is_finite()), "{isa:?} {g}: {state:?}");
             }
         }
     }
