@@ -125,6 +125,8 @@ def divide(x1: Any, x2: Any) -> Any:
 def power(x1: Any, x2: Any) -> Any:
     """``x1`` to the power ``x2``; NaN where ``x1`` is negative and ``x2`` no whole number.
 
+    Where ``x1`` is 0, no gradient passes to it for ``0 < x2 < 1`` (see :func:`sqrt`), and none to ``x2``.
+
     >>> from corten import ops
     >>> ops.power([2, 3], 2)
     array([4., 9.], dtype=float32)
@@ -294,6 +296,8 @@ def divide_no_nan(x1: Any, x2: Any) -> Any:
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     """``x1`` where ``condition`` is not zero, else ``x2``; the three are broadcast together.
 
+    What was not chosen has no part in the gradient, even where it is infinite or NaN.
+
     >>> from corten import ops
     >>> ops.where([1, 0], [2, 3], -1)
     array([ 2., -1.], dtype=float32)
@@ -362,6 +366,9 @@ def square(x: Any) -> Any:
 @symbolic
 def sqrt(x: Any) -> Any:
     """The square root; NaN below zero.
+
+    Its slope at 0 is infinite; as gradient 0 is taken there, so that the length ``sqrt(sum(square(x)))`` of a vector of
+    zeros has one.
 
     >>> from corten import ops
     >>> ops.sqrt([4, 9])

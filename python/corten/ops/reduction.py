@@ -96,7 +96,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @symbolic
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The product over axes.
+    """The product over axes; its gradient by a factor is the product of the others, whatever that factor is.
 
     >>> from corten import ops
     >>> ops.prod([[1, 2], [4, 3]], axis=1)
@@ -118,7 +118,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @symbolic
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The standard deviation over axes: the root of :func:`var`.
+    """The standard deviation over axes: the root of :func:`var`. Where all are equal its gradient is 0.
 
     >>> from corten import ops
     >>> float(ops.std([1, 1, 3, 3]))
@@ -151,7 +151,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @symbolic
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """``log(sum(e^x))`` over axes, without overflow.
+    """``log(sum(e^x))`` over axes, without overflow; -inf, without a gradient, where all are -inf.
 
     >>> from corten import ops
     >>> float(ops.logsumexp([1000, -1000]))
@@ -161,7 +161,10 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     largest = math.stop_gradient(max(x, axes, keepdims=True))
     # An infinite largest one would give inf - inf.
     largest = math.where(math.isfinite(largest), largest, 0.0)
-    total = math.add(math.log(sum(math.exp(math.subtract(x, largest)), axes, keepdims=True)), largest)
+    total = sum(math.exp(math.subtract(x, largest)), axes, keepdims=True)
+    # Of nothing but -inf the sum is 0, where the logarithm's slope is infinite.
+    nothing = math.equal(total, 0.0)
+    total = math.where(nothing, -np.inf, math.add(math.log(math.where(nothing, 1.0, total)), largest))
     return total if keepdims else squeeze(total, axes)
 
 
@@ -222,7 +225,7 @@ def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @symbolic
 def average(x: Any, axis: Axis = None, weights: Any = None) -> Any:
-    """The mean over axes, in which elements count as much as their weights say.
+    """The mean over axes, in which elements count as much as their weights say; NaN where the weights sum to 0.
 
     Args:
         x: any shape.

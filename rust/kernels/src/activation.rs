@@ -195,9 +195,9 @@ impl Lane2 for Gradient {
         // `v` is the input or the output, as `gradient_from` says. Where it is NaN, `dy` or NaN goes on.
         let inside = |low: f32, high: f32, slope: S::F| {
             let outside = s.or(s.le(v, s.splat(low)), s.le(s.splat(high), v));
-            s.mul(dy, s.select(outside, zero, slope))
+            s.select(outside, zero, s.mul(dy, slope))
         };
-        match self.0 {
+        let dx = match self.0 {
             Unary::Identity => dy,
             Unary::Relu => s.select(s.le(v, zero), zero, dy),
             Unary::Relu6 => inside(0.0, 6.0, one),
@@ -228,8 +228,8 @@ impl Lane2 for Gradient {
             }
             Unary::HardSilu => {
                 let slope = s.mul_add(v, s.splat(1.0 / 3.0), s.splat(0.5));
-                let slope = s.select(s.le(v, s.splat(-3.0)), zero, slope);
-                s.mul(dy, s.select(s.le(s.splat(3.0), v), one, slope))
+                let inner = s.select(s.le(s.splat(3.0), v), dy, s.mul(dy, slope));
+                s.select(s.le(v, s.splat(-3.0)), zero, inner)
             }
             Unary::Sigmoid => s.mul(dy, s.mul(v, s.sub(one, v))),
             Unary::HardSigmoid => inside(0.0, 1.0, s.splat(1.0 / 6.0)),
@@ -244,11 +244,17 @@ impl Lane2 for Gradient {
             Unary::Expm1 => s.mul(dy, s.add(v, one)),
             Unary::Log => s.div(dy, v),
             Unary::Log1p => s.div(dy, s.add(one, v)),
-            Unary::Sqrt => s.div(s.mul(dy, s.splat(0.5)), v),
-            Unary::Rsqrt => s.mul(s.mul(dy, s.splat(-0.5)), s.mul(v, s.mul(v, v))),
-            Unary::Square => s.mul(dy, s.add(v, v)),
-            Unary::Reciprocal => s.neg(s.mul(dy, s.mul(v, v))),
-            Unary::Abs => s.mul(dy, sign(s, v)),
+            // At 0 the slope is infinite. There 0 is taken, so that lengths and deviations of nothing, the roots of sums
+            // of squares, have the gradient 0, which is one of their subgradients.
+            Unary::Sqrt => s.select(s.eq(v, zero), zero, s.div(s.mul(dy, s.splat(0.5)), v)),
+            // Not dy times a power of v, which may overflow where the product does not.
+            Unary::Rsqrt => s.mul(s.mul(s.mul(s.mul(dy, s.splat(-0.5)), v), v), v),
+            Unary::Square => {
+                let half = s.mul(dy, v);
+                s.add(half, half)
+            }
+            Unary::Reciprocal => s.neg(s.mul(s.mul(dy, v), v)),
+            Unary::Abs => s.select(s.eq(v, zero), zero, s.mul(dy, sign(s, v))),
             Unary::Negative => s.neg(dy),
             Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => zero,
             Unary::Sin => s.mul(dy, math::cos(s, v)),
@@ -257,6 +263,13 @@ impl Lane2 for Gradient {
                 let e = math::exp_nonpositive(s, s.neg(s.mul(v, v)));
                 s.mul(dy, s.mul(e, s.splat(std::f32::consts::FRAC_2_SQRT_PI)))
             }
+        };
+        match self.0 {
+            // These choose, or pass on a multiple of dy.
+            Unary::Identity | Unary::Relu | Unary::LeakyRelu(_) | Unary::Negative => dx,
+            Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => dx,
+            // What has no part in the result has none in the gradient, whatever the slope.
+            _ => s.select(s.eq(dy, zero), dy, dx),
         }
     }
 }
@@ -473,6 +486,57 @@ mod tests {
                     let error = (f64::from(dx[i]) - want).abs();
                     assert!(error <= 3e-6 * (1.0 + want.abs()), "{kind:?} x {}: {}, want {want}", x[i], dx[i]);
                 }
+            }
+        }
+    }
+
+    /// As `where` leaves them: a gradient of 0 where the function, or its slope, is infinite or NaN.
+    #[test]
+    fn a_gradient_of_zero_stays_zero_at_any_slope() {
+        let x = [0.0, -0.0, -1.0, -3.0, 1.0, 1e-38, 3e38, -3e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+        for isa in Isa::available() {
+            for kind in ALL {
+                let (mut y, mut dx) = ([0.0; 11], [9.0; 11]);
+                forward(isa, kind, &x, &mut y);
+                let from = if kind.gradient_from() == From::Input { &x } else { &y };
+                gradient(isa, kind, from, &[0.0; 11], &mut dx);
+                assert_eq!(dx, [0.0; 11], "{kind:?} {}", isa.name());
+            }
+        }
+    }
+
+    #[test]
+    fn flat_parts_stop_even_an_infinite_gradient_and_kinks_have_a_subgradient() {
+        for isa in Isa::available() {
+            for (kind, v) in [
+                (Unary::Relu, [0.0, -0.0]),
+                (Unary::Relu6, [0.0, 6.0]),
+                (Unary::HardSigmoid, [0.0, 1.0]),
+                (Unary::HardSilu, [-3.0, -4.0]),
+                (Unary::Abs, [0.0, -0.0]),
+                (Unary::Sqrt, [0.0, -0.0]),
+            ] {
+                for dy in [1.0, f32::INFINITY, f32::NAN] {
+                    let mut dx = [9.0; 2];
+                    gradient(isa, kind, &v, &[dy; 2], &mut dx);
+                    assert_eq!(dx, [0.0; 2], "{kind:?} {dy}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn slopes_that_overflow_meet_gradients_that_do_not() {
+        for isa in Isa::available() {
+            // From the output: 1e15 = 1 / sqrt(1e-30), 1e25 = 1 / 1e-25; from the input: 2e38 squared.
+            for (kind, v, dy, want) in [
+                (Unary::Rsqrt, 1e15, 1e-20, -5e24),
+                (Unary::Reciprocal, 1e25, 1e-20, -1e30),
+                (Unary::Square, 2e38, 1e-10, 4e28),
+            ] {
+                let mut dx = [9.0; 1];
+                gradient(isa, kind, &[v], &[dy], &mut dx);
+                assert!((dx[0] / want - 1.0).abs() < 1e-6, "{kind:?}: {dx:?} {want:e}");
             }
         }
     }

@@ -34,6 +34,15 @@ pub enum Binary {
     LessEqual,
     Greater,
     GreaterEqual,
+    /// For gradients, `a` from above times the slope `b`: 0 where `a` is, whatever the slope. What was not chosen, as by
+    /// `where`, has no part in a gradient, be it infinite or NaN.
+    Chain,
+    /// [`Binary::Chain`] with the slope `1 / b`.
+    ChainDivide,
+    /// `b a^(b - 1)`, the slope of `a^b` by a; 0 where `b` is, and for `0 < b < 1` also where `a` is: there it is infinite.
+    PowerSlope,
+    /// `a ln(b)`, the slope of `a = b^c` by c; 0 where `a` is 0 or `b` is not above.
+    PowerLog,
 }
 
 /// `a % b` as Python has it. Exact: the quotient never rounds.
@@ -91,6 +100,17 @@ impl Lane2 for Binary {
             Binary::LessEqual => s.select(s.le(a, b), one, zero),
             Binary::Greater => s.select(s.lt(b, a), one, zero),
             Binary::GreaterEqual => s.select(s.le(b, a), one, zero),
+            Binary::Chain => s.select(s.eq(a, zero), a, s.mul(a, b)),
+            Binary::ChainDivide => s.select(s.eq(a, zero), a, s.div(a, b)),
+            Binary::PowerSlope => {
+                let root = s.and(s.eq(a, zero), s.and(s.lt(zero, b), s.lt(b, one)));
+                let slope = s.mul(b, math::power(s, a, s.sub(b, one)));
+                s.select(s.or(s.eq(b, zero), root), zero, slope)
+            }
+            Binary::PowerLog => {
+                let flat = s.or(s.eq(a, zero), s.le(b, zero));
+                s.select(flat, zero, s.mul(a, math::ln(s, b)))
+            }
         }
     }
 }
@@ -116,8 +136,13 @@ pub fn binary(
             _ => {}
         }
     }
+    if op == Binary::PowerSlope && b.len() == 1 && [1.0, 2.0, 3.0].contains(&b[0]) {
+        binary(isa, Binary::Power, (a, a_shape), (&[b[0] - 1.0], b_shape), (out, out_shape));
+        return threads::for_each_chunk(out, CHUNK, CHUNK * COST, |_, out| out.iter_mut().for_each(|y| *y *= b[0]));
+    }
     let cost = match op {
-        Binary::Power | Binary::FloorDivide | Binary::Remainder => POWER_COST,
+        Binary::Power | Binary::PowerSlope | Binary::PowerLog => POWER_COST,
+        Binary::FloorDivide | Binary::Remainder => POWER_COST,
         _ => COST,
     };
     let plan = &plan;
@@ -179,6 +204,10 @@ impl Kernel for BinaryChunk<'_> {
             Binary::LessEqual => self.rows(s, Binary::LessEqual),
             Binary::Greater => self.rows(s, Binary::Greater),
             Binary::GreaterEqual => self.rows(s, Binary::GreaterEqual),
+            Binary::Chain => self.rows(s, Binary::Chain),
+            Binary::ChainDivide => self.rows(s, Binary::ChainDivide),
+            Binary::PowerSlope => self.rows(s, Binary::PowerSlope),
+            Binary::PowerLog => self.rows(s, Binary::PowerLog),
         }
     }
 }
@@ -252,7 +281,7 @@ impl Kernel for ChooseChunk<'_> {
 mod tests {
     use super::*;
 
-    const ALL: [Binary; 15] = [
+    const ALL: [Binary; 19] = [
         Binary::Add,
         Binary::Subtract,
         Binary::Multiply,
@@ -268,6 +297,10 @@ mod tests {
         Binary::LessEqual,
         Binary::Greater,
         Binary::GreaterEqual,
+        Binary::Chain,
+        Binary::ChainDivide,
+        Binary::PowerSlope,
+        Binary::PowerLog,
     ];
 
     fn truth(op: Binary, a: f32, b: f32) -> f32 {
@@ -308,6 +341,13 @@ mod tests {
             Binary::LessEqual => f32::from(a <= b),
             Binary::Greater => f32::from(a > b),
             Binary::GreaterEqual => f32::from(a >= b),
+            Binary::Chain | Binary::ChainDivide if a == 0.0 => 0.0,
+            Binary::Chain => a * b,
+            Binary::ChainDivide => a / b,
+            Binary::PowerSlope if b == 0.0 || (a == 0.0 && 0.0 < b && b < 1.0) => 0.0,
+            Binary::PowerSlope => b * a.powf(b - 1.0),
+            Binary::PowerLog if a == 0.0 || b <= 0.0 => 0.0,
+            Binary::PowerLog => a * b.ln(),
         }
     }
 
@@ -423,6 +463,29 @@ mod tests {
                         })
                         .collect();
                     assert!(same(&out, &want), "{condition_shape:?} {a_shape:?} {b_shape:?}");
+                }
+            }
+        }
+    }
+
+    /// Every pair of the numbers at which powers and their slopes have limits of their own, in every lane.
+    #[test]
+    fn slopes_at_the_corners() {
+        let corners =
+            [0.0, -0.0, 0.5, 1.0, 2.0, 3.0, -1.0, -2.0, 1e-30, 1e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+        let pairs: Vec<(f32, f32)> = corners.iter().flat_map(|&a| corners.map(|b| (a, b))).collect();
+        let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+        let n = a.len();
+        for isa in Isa::available() {
+            for op in [Binary::Chain, Binary::ChainDivide, Binary::PowerSlope, Binary::PowerLog] {
+                let mut out = vec![9.0; n];
+                binary(isa, op, (&a, &[n]), (&b, &[n]), (&mut out, &[n]));
+                let want: Vec<f32> = a.iter().zip(&b).map(|(&a, &b)| truth(op, a, b)).collect();
+                for i in 0..n {
+                    assert!(same(&out[i..=i], &want[i..=i]), "{op:?} {} {}: {} {}", a[i], b[i], out[i], want[i]);
+                    let mut one = [9.0];
+                    binary(isa, op, (&a[i..=i], &[1]), (&b[i..=i], &[]), (&mut one, &[1]));
+                    assert!(same(&one, &want[i..=i]), "{op:?} {} by the number {}: {one:?}", a[i], b[i]);
                 }
             }
         }

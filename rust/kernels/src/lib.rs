@@ -22,6 +22,7 @@ pub mod loss;
 pub mod optimizer;
 pub mod pages;
 pub mod pool2d;
+pub mod prod;
 pub mod recurrent;
 pub mod reduce;
 pub mod rng;

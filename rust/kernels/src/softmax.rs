@@ -126,6 +126,11 @@ struct SoftmaxGradient<'a> {
     dx: &'a mut [f32],
 }
 
+/// Whether a row has no part in the result: its gradient then is 0, whatever the row.
+fn unused(dy: &[f32]) -> bool {
+    dy.iter().all(|&dy| dy == 0.0)
+}
+
 /// `y (dy - dot)`
 #[derive(Clone, Copy)]
 struct Centre(f32);
@@ -145,7 +150,10 @@ impl Kernel for SoftmaxGradient<'_> {
         for ((y, dy), dx) in rows.zip(self.dx.chunks_exact_mut(self.n)) {
             map2(s, Multiply, y, dy, dx);
             let dot = fold_row(s, Reduce::Sum, dx);
-            map2(s, Centre(dot), y, dy, dx);
+            match dot.is_nan() && unused(dy) {
+                true => dx.fill(0.0),
+                false => map2(s, Centre(dot), y, dy, dx),
+            }
         }
     }
 }
@@ -220,7 +228,10 @@ impl Kernel for LogSoftmaxGradient<'_> {
     fn run<S: Simd>(self, s: S) {
         let rows = self.y.chunks_exact(self.n).zip(self.dy.chunks_exact(self.n));
         for ((y, dy), dx) in rows.zip(self.dx.chunks_exact_mut(self.n)) {
-            map2(s, Spread(fold_row(s, Reduce::Sum, dy)), y, dy, dx);
+            match fold_row(s, Reduce::Sum, dy) {
+                0.0 => dx.copy_from_slice(dy),
+                sum => map2(s, Spread(sum), y, dy, dx),
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::elementwise::binary;
+use crate::ops::elementwise::{Where, binary};
 use crate::spec::{Dims, Spec};
 use corten_kernels::activation::{self as kernel, From, Unary as Kind};
 use corten_kernels::elementwise::Binary;
@@ -148,11 +148,12 @@ impl Op for UnaryGradient {
                     let minus = graph.fill(&[], -1.0)?;
                     binary(graph, Binary::Divide, minus, square)?
                 }
-                // f' = 1 / (2 v)
+                // f' = 1 / (2 v), and 0 where v is 0
                 Kind::Sqrt => {
                     let square = binary(graph, Binary::Multiply, v, v)?;
-                    let minus = graph.fill(&[], -0.5)?;
-                    binary(graph, Binary::Divide, minus, square)?
+                    let (zero, minus) = (graph.fill(&[], 0.0)?, graph.fill(&[], -0.5)?);
+                    let slope = binary(graph, Binary::Divide, minus, square)?;
+                    graph.apply1(Where, &[v, slope, zero])?
                 }
                 // f' = -v²
                 Kind::Reciprocal => scaled(graph, -2.0, v)?,
@@ -182,8 +183,8 @@ impl Op for UnaryGradient {
                 }
                 _ => return Err(Error::Value("has no second derivative".into())),
             };
-            let part = binary(graph, Binary::Multiply, dy, slope)?;
-            found[0] = Some(binary(graph, Binary::Multiply, part, g)?);
+            let part = binary(graph, Binary::Chain, dy, slope)?;
+            found[0] = Some(binary(graph, Binary::Chain, part, g)?);
         }
         Ok(found)
     }

@@ -85,6 +85,9 @@ pub(crate) fn binary(graph: &mut Graph, kind: Kind, a: Value, b: Value) -> Resul
         Kind::Maximum => "maximum",
         Kind::Minimum => "minimum",
         Kind::NotEqual => "not_equal",
+        Kind::Chain => "multiply_gradient",
+        Kind::ChainDivide => "divide_gradient",
+        Kind::PowerSlope | Kind::PowerLog => "power_gradient",
     };
     graph.apply1(Binary(name, kind), &[a, b])
 }
@@ -110,12 +113,13 @@ impl Op for Binary {
             let d = match (self.1, side) {
                 (Kind::Add, _) | (Kind::Subtract, 0) => dy,
                 (Kind::Subtract, _) => activation::negative(graph, dy)?,
-                (Kind::Multiply, 0) => binary(graph, Kind::Multiply, dy, b)?,
-                (Kind::Multiply, _) => binary(graph, Kind::Multiply, dy, a)?,
-                (Kind::Divide, 0) => binary(graph, Kind::Divide, dy, b)?,
-                (Kind::Divide, _) => {
-                    let part = binary(graph, Kind::Multiply, dy, y)?;
-                    let part = binary(graph, Kind::Divide, part, b)?;
+                (Kind::Multiply | Kind::Chain, 0) => binary(graph, Kind::Chain, dy, b)?,
+                (Kind::Multiply | Kind::Chain, _) => binary(graph, Kind::Chain, dy, a)?,
+                (Kind::Divide | Kind::ChainDivide, 0) => binary(graph, Kind::ChainDivide, dy, b)?,
+                // dy may be large where y / b is small: the other order would overflow.
+                (Kind::Divide | Kind::ChainDivide, _) => {
+                    let slope = binary(graph, Kind::Divide, y, b)?;
+                    let part = binary(graph, Kind::Chain, dy, slope)?;
                     activation::negative(graph, part)?
                 }
                 // Where both are equal each gets half.
@@ -124,28 +128,47 @@ impl Op for Binary {
                     let test = if self.1 == Kind::Maximum { Kind::Greater } else { Kind::Less };
                     let wins = binary(graph, test, own, other)?;
                     let ties = binary(graph, Kind::Equal, own, other)?;
-                    let half = graph.fill(&[], 0.5)?;
-                    let ties = binary(graph, Kind::Multiply, ties, half)?;
-                    let share = binary(graph, Kind::Add, wins, ties)?;
-                    binary(graph, Kind::Multiply, dy, share)?
+                    let (zero, half) = (graph.fill(&[], 0.0)?, graph.fill(&[], 0.5)?);
+                    let half = binary(graph, Kind::Multiply, dy, half)?;
+                    let share = graph.apply1(Where, &[ties, half, zero])?;
+                    graph.apply1(Where, &[wins, dy, share])?
                 }
-                // b a^(b - 1)
                 (Kind::Power, 0) => {
+                    let slope = binary(graph, Kind::PowerSlope, a, b)?;
+                    binary(graph, Kind::Chain, dy, slope)?
+                }
+                (Kind::Power, _) => {
+                    let slope = binary(graph, Kind::PowerLog, y, a)?;
+                    binary(graph, Kind::Chain, dy, slope)?
+                }
+                // b times the slope of a^(b - 1)
+                (Kind::PowerSlope, 0) => {
                     let one = graph.fill(&[], 1.0)?;
                     let less = binary(graph, Kind::Subtract, b, one)?;
-                    let slope = binary(graph, Kind::Power, a, less)?;
+                    let slope = binary(graph, Kind::PowerSlope, a, less)?;
                     let slope = binary(graph, Kind::Multiply, b, slope)?;
-                    binary(graph, Kind::Multiply, dy, slope)?
+                    binary(graph, Kind::Chain, dy, slope)?
                 }
-                // a^b ln a, and 0 where a is 0
-                (Kind::Power, _) => {
-                    let zero = graph.fill(&[], 0.0)?;
+                // a^(b - 1) + y ln a
+                (Kind::PowerSlope, _) => {
                     let one = graph.fill(&[], 1.0)?;
-                    let positive = binary(graph, Kind::Greater, a, zero)?;
-                    let safe = graph.apply1(Where, &[positive, a, one])?;
-                    let log = graph.push("log", &[safe], Attributes::default())?[0];
-                    let slope = binary(graph, Kind::Multiply, y, log)?;
-                    binary(graph, Kind::Multiply, dy, slope)?
+                    let less = binary(graph, Kind::Subtract, b, one)?;
+                    let power = binary(graph, Kind::Power, a, less)?;
+                    let log = binary(graph, Kind::PowerLog, y, a)?;
+                    let slope = binary(graph, Kind::Add, power, log)?;
+                    binary(graph, Kind::Chain, dy, slope)?
+                }
+                // ln b and a / b, and 0 where b is not above 0
+                (Kind::PowerLog, side) => {
+                    let (zero, one) = (graph.fill(&[], 0.0)?, graph.fill(&[], 1.0)?);
+                    let positive = binary(graph, Kind::Greater, b, zero)?;
+                    let safe = graph.apply1(Where, &[positive, b, one])?;
+                    let slope = match side {
+                        0 => graph.push("log", &[safe], Attributes::default())?[0],
+                        _ => binary(graph, Kind::Divide, a, safe)?,
+                    };
+                    let slope = graph.apply1(Where, &[positive, slope, zero])?;
+                    binary(graph, Kind::Chain, dy, slope)?
                 }
                 // a - b floor(a / b), whose last factor is flat.
                 (Kind::Remainder, 0) => dy,

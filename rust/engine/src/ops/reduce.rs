@@ -3,10 +3,12 @@
 use super::{expect_f32, isa, sum_axes};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
+use crate::gradients::through;
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::elementwise::binary;
+use crate::ops::elementwise::{Where, binary};
 use crate::ops::reshape::Reshape;
+use crate::ops::view::View;
 use crate::spec::{Dims, Spec};
 use corten_kernels::elementwise::Binary;
 use corten_kernels::reduce::{self as kernel, Reduce as Kind};
@@ -91,16 +93,88 @@ impl Op for Reduce {
                 let wins = binary(graph, Binary::Equal, x, y)?;
                 let count = sum_axes(graph, wins, &self.axes, true)?;
                 let share = binary(graph, Binary::Divide, dy, count)?;
-                binary(graph, Binary::Multiply, wins, share)?
+                let zero = graph.fill(&[], 0.0)?;
+                graph.apply1(Where, &[wins, share, zero])?
             }
-            Kind::Prod => {
-                let y = graph.apply1(Reshape::to(&kept), &[y])?;
-                let part = binary(graph, Binary::Multiply, y, dy)?;
-                binary(graph, Binary::Divide, part, x)?
-            }
+            Kind::Prod => prod_gradient(graph, x, y, dy, &self.axes)?,
         };
         Ok(vec![Some(dx)])
     }
+}
+
+/// dy times the product of the other factors; the factors of one product are brought side by side.
+fn prod_gradient(graph: &mut Graph, x: Value, y: Value, dy: Value, axes: &[usize]) -> Result<Value> {
+    let shape = graph.spec(x).shape.clone();
+    let left = (0..shape.len()).filter(|axis| !axes.contains(axis));
+    let mut reduced = axes.to_vec();
+    reduced.sort_unstable();
+    let order: Vec<usize> = left.chain(reduced).collect();
+    let moved: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
+    let factors = moved[shape.len() - axes.len()..].iter().product();
+    let rows = graph.spec(y).len();
+    let sorted = order.is_sorted();
+    let x = if sorted { x } else { graph.apply1(View::Transpose { axes: order.clone() }, &[x])? };
+    let x = graph.apply1(Reshape::to(&[rows, factors]), &[x])?;
+    let (y, dy) = (graph.apply1(Reshape::to(&[rows]), &[y])?, graph.apply1(Reshape::to(&[rows]), &[dy])?);
+    let dx = graph.apply1(ProdGradient, &[x, y, dy])?;
+    let dx = graph.apply1(Reshape::to(&moved), &[dx])?;
+    if sorted {
+        return Ok(dx);
+    }
+    let back = (0..shape.len()).map(|axis| order.iter().position(|&from| from == axis).unwrap_or(axis)).collect();
+    graph.apply1(View::Transpose { axes: back }, &[dx])
+}
+
+/// Inputs: x (rows, factors), the products y (rows) of its rows, and dy (rows). Output: dx.
+#[derive(Debug)]
+struct ProdGradient;
+
+impl Op for ProdGradient {
+    fn name(&self) -> &'static str {
+        "prod_gradient"
+    }
+    fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
+        Ok(vec![inputs[0].clone()])
+    }
+    fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
+        let factors = inputs[0].shape()[1];
+        let (x, y, dy) = (inputs[0].f32()?, inputs[1].f32()?, inputs[2].f32()?);
+        corten_kernels::prod::prod_gradient(isa(), x, factors, y, dy, outputs[0].f32()?);
+        Ok(())
+    }
+    /// By the product as a tree of products of two, whose derivatives of any order are right where factors are 0.
+    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+        through(graph, at.inputs, at.dys, at.want, |graph, inputs| {
+            let &[x, _, dy] = inputs else { return Err(Error::Internal("prod's inputs".into())) };
+            let product = tree(graph, x)?;
+            let weighted = binary(graph, Binary::Multiply, product, dy)?;
+            let dx = graph.gradients(weighted, &[x])?[0];
+            Ok(vec![dx.ok_or_else(|| Error::Internal("a product depends on its factors".into()))?])
+        })
+    }
+}
+
+/// The products of the rows (rows, factors), multiplied by halves.
+fn tree(graph: &mut Graph, x: Value) -> Result<Value> {
+    let &[rows, factors] = graph.spec(x).shape.as_slice() else {
+        return Err(Error::Internal("rows of factors have two axes".into()));
+    };
+    let part = |graph: &mut Graph, from: usize, value, size| {
+        graph.apply1(View::part(vec![0, from], vec![rows, size]), &[value])
+    };
+    let (mut rest, mut size, mut odd) = (x, factors, Vec::new());
+    while size > 1 {
+        if size % 2 == 1 {
+            odd.push(part(graph, size - 1, rest, 1)?);
+        }
+        size /= 2;
+        let (a, b) = (part(graph, 0, rest, size)?, part(graph, size, rest, size)?);
+        rest = binary(graph, Binary::Multiply, a, b)?;
+    }
+    for factor in odd {
+        rest = binary(graph, Binary::Multiply, rest, factor)?;
+    }
+    graph.apply1(Reshape::to(&[rows]), &[rest])
 }
 
 /// The index (int32) of the largest or smallest element along the last axis; the first of equals.
