@@ -213,10 +213,16 @@ def binary_focal_crossentropy(
     """
     y_true, y_pred = expect_same("binary_focal_crossentropy", y_true, y_pred)
     true = _smooth(ops.cast(y_true, "float32"), label_smoothing, 2)
-    pred = ops.sigmoid(y_pred) if from_logits else y_pred
     other = ops.subtract(1.0, true)
-    given = ops.add(ops.multiply(true, pred), ops.multiply(other, ops.subtract(1.0, pred)))
-    values = ops.multiply(ops.power(ops.subtract(1.0, given), gamma), ops.binary_cross_entropy(true, pred))
+    logits = y_pred if from_logits else logits_behind(y_pred, "sigmoid")
+    if logits is None:
+        values, yes, no = ops.binary_cross_entropy(true, y_pred), y_pred, ops.subtract(1.0, y_pred)
+    else:
+        # 1 - sigmoid(x) is 0 from x = 17 on, sigmoid(-x) is not.
+        values = ops.sigmoid_cross_entropy(true, logits)
+        yes, no = ops.sigmoid(logits), ops.sigmoid(ops.negative(logits))
+    missed = ops.add(ops.multiply(true, no), ops.multiply(other, yes))
+    values = ops.multiply(ops.power(missed, gamma), values)
     if apply_class_balancing:
         values = ops.multiply(ops.add(ops.multiply(true, alpha), ops.multiply(other, 1.0 - alpha)), values)
     return ops.mean(values, axis=axis)
@@ -242,10 +248,18 @@ def categorical_focal_crossentropy(
     y_true, y_pred = expect_same("categorical_focal_crossentropy", y_true, y_pred)
     _expect_classes("categorical_focal_crossentropy", y_pred)
     true = _smooth(ops.cast(y_true, "float32"), label_smoothing, y_pred.shape[axis])
-    pred = ops.softmax(y_pred, axis=axis) if from_logits else y_pred
-    pred = ops.clip(ops.divide(pred, ops.sum(pred, axis=axis, keepdims=True)), EPSILON, 1.0 - EPSILON)
-    focus = ops.multiply(ops.power(ops.subtract(1.0, pred), gamma), alpha)
-    return ops.negative(ops.sum(ops.multiply(focus, ops.multiply(true, ops.log(pred))), axis=axis))
+    logits = y_pred if from_logits else logits_behind(y_pred, "softmax") if axis in (-1, y_pred.ndim - 1) else None
+    if logits is None:
+        pred = ops.divide_no_nan(y_pred, ops.sum(y_pred, axis=axis, keepdims=True))
+        pred = ops.clip(pred, EPSILON, 1.0 - EPSILON)
+        log, missed = ops.log(pred), ops.subtract(1.0, pred)
+    else:
+        log = ops.log_softmax(logits, axis=axis)
+        missed = ops.negative(ops.expm1(log))
+    # A class of no probability is no loss where it is not the target.
+    log = ops.where(true, log, 0.0)
+    focus = ops.multiply(ops.power(missed, gamma), alpha)
+    return ops.negative(ops.sum(ops.multiply(focus, ops.multiply(true, log)), axis=axis))
 
 
 class CategoricalCrossentropy(Loss):

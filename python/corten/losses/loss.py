@@ -84,8 +84,8 @@ def safe_divide(a: Any, b: Any) -> Any:
     return ops.where(empty, 0.0, ops.divide(a, ops.where(empty, 1.0, b)))
 
 
-def fit_weights(name: str, weights: Any, values: Any) -> Any:
-    """``weights`` in a shape that broadcasts against ``values`` from the left: one for each sample, or for each step.
+def fit_weights(name: str, weights: Any, values: Any, what: str = "sample_weight") -> Any:
+    """``weights`` (or a mask) in a shape that broadcasts against ``values`` from the left: one for each sample, or for each step.
 
     Raises:
         ShapeError: they do not fit.
@@ -100,7 +100,7 @@ def fit_weights(name: str, weights: Any, values: Any) -> Any:
         weights.ndim == values.ndim and all(w in (1, v) for w, v in zip(weights.shape, values.shape, strict=True))
     )
     if not fits:
-        raise ShapeError(f"{name}: sample_weight {given} does not fit the losses {values.shape}")
+        raise ShapeError(f"{name}: {what} {given} does not fit the losses {values.shape}")
     return weights
 
 
@@ -192,7 +192,10 @@ class Loss(Configured):
         masks = [mask for mask in (getattr(y_pred, "mask", None), getattr(values, "mask", None)) if mask is not None]
         if masks:
             # Together, for the mean is over what both let through.
-            weights = apply_mask(weights, functools.reduce(ops.logical_and, masks), self.reduction)
+            mask = functools.reduce(ops.logical_and, masks)
+            # Chosen, not multiplied: what does not count may be NaN. A weight of 0 multiplies.
+            values = ops.where(fit_weights(self.name, mask, values, "the mask"), values, 0.0)
+            weights = apply_mask(weights, mask, self.reduction)
         if weights is not None:
             weights = fit_weights(self.name, weights, values)
             values = ops.multiply(values, weights)

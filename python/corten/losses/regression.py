@@ -82,7 +82,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
     array([0.], dtype=float32)
     """
     y_true, y_pred = expect_same("mean_squared_logarithmic_error", y_true, y_pred)
-    true, pred = (ops.log(ops.add(ops.maximum(y, EPSILON), 1.0)) for y in (y_true, y_pred))
+    true, pred = (ops.log1p(ops.maximum(y, EPSILON)) for y in (y_true, y_pred))
     return ops.mean(ops.square(ops.subtract(pred, true)), axis=-1)
 
 
@@ -109,9 +109,10 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
     array([ 0.   , 99.307], dtype=float32)
     """
     y_true, y_pred = expect_same("log_cosh", y_true, y_pred)
-    error = ops.subtract(y_pred, y_true)
-    value = ops.subtract(ops.add(error, ops.softplus(ops.multiply(error, -2.0))), math.log(2.0))
-    return ops.mean(value, axis=-1)
+    error = ops.abs(ops.subtract(y_pred, y_true))
+    # log((1 + e^-2a) / 2), in which nothing is rounded away where a is small.
+    below = ops.log1p(ops.multiply(ops.expm1(ops.multiply(error, -2.0)), 0.5))
+    return ops.mean(ops.add(error, below), axis=-1)
 
 
 @loss_function

@@ -154,17 +154,23 @@ impl Kernel for Forward<'_> {
                     map_sum(s, surprise, x, &t[row * n..][..n])
                 }
                 (Scores::Probabilities, Targets::Sparse(labels)) => labels.class(row, n).map_or(0.0, |class| {
-                    let q = x[class] / fold_row(s, Reduce::Sum, x);
+                    let q = x[class] / total(s, x);
                     // `clamp` leaves NaN as it is.
                     -q.clamp(EPSILON, 1.0 - EPSILON).ln()
                 }),
                 (Scores::Probabilities, Targets::Dense(t)) => {
-                    let scale = fold_row(s, Reduce::Sum, x);
-                    map_sum(s, HeldSurprise(scale), x, &t[row * n..][..n])
+                    map_sum(s, HeldSurprise(total(s, x)), x, &t[row * n..][..n])
                 }
             };
         }
     }
+}
+
+/// What the probabilities of a row are divided by: their sum, but 1 where that is 0. Nothing then is held at the least.
+#[inline(always)]
+fn total<S: Simd>(s: S, x: &[f32]) -> f32 {
+    let sum = fold_row(s, Reduce::Sum, x);
+    if sum == 0.0 { 1.0 } else { sum }
 }
 
 /// `t (log_sum - (x - max))`, and 0 where `t` is 0 whatever `x` may be: a masked class is no loss.
@@ -227,6 +233,11 @@ impl Kernel for Backward<'_> {
         let Backward { scores, n, targets, .. } = self;
         let rows = self.x.chunks_exact(n).zip(self.dx.chunks_exact_mut(n));
         for (row, ((x, dx), &dloss)) in rows.zip(self.dloss).enumerate() {
+            // What a mask leaves out may be NaN.
+            if dloss == 0.0 {
+                dx.fill(0.0);
+                continue;
+            }
             match targets {
                 Targets::Sparse(labels) => match labels.class(row, n) {
                     None => dx.fill(0.0),
@@ -236,7 +247,7 @@ impl Kernel for Backward<'_> {
                         dx[class] -= dloss;
                     }
                     Some(class) => {
-                        let sum = fold_row(s, Reduce::Sum, x);
+                        let sum = total(s, x);
                         let q = x[class] / sum;
                         // Not so for NaN, which goes on.
                         let held = (q - q.clamp(EPSILON, 1.0 - EPSILON)).abs() > 0.0;
@@ -253,7 +264,7 @@ impl Kernel for Backward<'_> {
                         scale_row(s, dx, weight / sum);
                         subtract_scaled(s, dx, t, dloss);
                     } else {
-                        let sum = fold_row(s, Reduce::Sum, x);
+                        let sum = total(s, x);
                         map2(s, Inside(sum), x, t, dx);
                         let inside = fold_row(s, Reduce::Sum, dx);
                         map2(s, HeldGradient { sum, inside, scale: dloss / sum }, x, t, dx);
@@ -428,6 +439,18 @@ mod tests {
                 for scores in [Scores::Logits, Scores::Probabilities] {
                     cross_entropy(isa, scores, &[1.0, f32::NAN, 0.5], 3, targets, &mut loss).unwrap();
                     assert!(loss[0].is_nan());
+                }
+            }
+        }
+        for isa in Isa::available() {
+            for targets in [Targets::Sparse(Labels { labels: &[0], ignore: None }), Targets::Dense(&[1.0, 0.0, 0.0])] {
+                let (mut loss, mut dx) = ([9.0], [9.0; 3]);
+                cross_entropy(isa, Scores::Probabilities, &[0.0; 3], 3, targets, &mut loss).unwrap();
+                cross_entropy_gradient(isa, Scores::Probabilities, &[0.0; 3], 3, targets, &[1.0], &mut dx).unwrap();
+                assert!((loss[0] - 16.118_095).abs() < 1e-5 && dx == [0.0; 3], "{loss:?} {dx:?}");
+                for scores in [Scores::Logits, Scores::Probabilities] {
+                    cross_entropy_gradient(isa, scores, &[f32::NAN; 3], 3, targets, &[0.0], &mut dx).unwrap();
+                    assert_eq!(dx, [0.0; 3]);
                 }
             }
         }

@@ -46,7 +46,11 @@ impl Lane2 for Loss {
                 let no = s.mul(s.sub(one, t), math::ln(s, s.sub(one, held)));
                 s.neg(s.mul_add(t, math::ln(s, held), no))
             }
-            Loss::SigmoidCrossEntropy => s.sub(math::softplus(s, p), s.mul(p, t)),
+            // ln(1 + e^p) - p t, in an order in which a large p that is right leaves nothing behind.
+            Loss::SigmoidCrossEntropy => {
+                let rest = math::softplus(s, s.neg(s.abs(p)));
+                s.add(s.sub(s.max_raw(s.splat(0.0), p), s.mul(p, t)), rest)
+            }
         }
     }
 }
@@ -57,7 +61,8 @@ fn hold<S: Simd>(s: S, p: S::F) -> S::F {
     s.min_raw(s.splat(1.0 - EPSILON), s.max_raw(s.splat(EPSILON), p))
 }
 
-/// The derivative by the prediction, times a weight.
+/// The derivative by the prediction, times a weight; 0 where the weight is, whatever the prediction: what a mask leaves
+/// out may be NaN.
 #[derive(Clone, Copy)]
 struct Slope(Loss);
 
@@ -76,7 +81,7 @@ impl Lane3 for Slope {
             }
             Loss::SigmoidCrossEntropy => s.sub(math::sigmoid(s, p), t),
         };
-        s.mul(slope, weight)
+        s.select(s.eq(weight, zero), zero, s.mul(slope, weight))
     }
 }
 
@@ -153,7 +158,11 @@ impl Forward<'_> {
             for ((p, t), loss) in parts.zip(loss.chunks_mut(rows)) {
                 map2(s, kind, p, t, &mut buffer[..p.len()]);
                 for (row, loss) in buffer.chunks_exact(n).zip(loss) {
-                    *loss = row.iter().sum::<f32>() / n as f32;
+                    let sum = row.iter().sum::<f32>();
+                    *loss = sum / n as f32;
+                    if sum == f32::INFINITY {
+                        *loss = (row.iter().map(|&v| f64::from(v)).sum::<f64>() / n as f64) as f32;
+                    }
                 }
             }
             return;
@@ -165,6 +174,15 @@ impl Forward<'_> {
                 sum += fold_row(s, Reduce::Sum, &buffer[..p.len()]);
             }
             *loss = sum / n as f32;
+            // The mean may fit into float32 where the sum does not.
+            if sum == f32::INFINITY {
+                let mut exact = 0.0;
+                for (p, t) in p.chunks(BLOCK).zip(t.chunks(BLOCK)) {
+                    map2(s, kind, p, t, &mut buffer[..p.len()]);
+                    exact += buffer[..p.len()].iter().map(|&v| f64::from(v)).sum::<f64>();
+                }
+                *loss = (exact / n as f64) as f32;
+            }
         }
     }
 }
@@ -324,6 +342,49 @@ mod tests {
             for kind in ALL {
                 mean_loss_gradient(isa, kind, &p, &t, 1, &[1.0; 4], &mut dx);
                 assert!(dx[3].is_nan(), "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mean_may_fit_where_the_sum_does_not() {
+        for isa in Isa::available() {
+            for n in [5, 33, 1100] {
+                for (kind, p, want) in [
+                    (Loss::SquaredError, 1.5e19, 2.25e38),
+                    (Loss::AbsoluteError, 3e38, 3e38),
+                    (Loss::Huber(1.0), -3e38, 3e38),
+                ] {
+                    let mut loss = [9.0];
+                    mean_loss(isa, kind, &vec![p; n], &vec![0.0; n], n, &mut loss);
+                    assert!((loss[0] / want - 1.0).abs() < 1e-5, "{kind:?} {n}: {loss:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_weight_has_no_gradient_be_it_nan() {
+        for isa in Isa::available() {
+            for kind in ALL {
+                for n in [1, 3, 33] {
+                    let (p, t) = (vec![f32::NAN; 2 * n], vec![0.5; 2 * n]);
+                    let mut dx = vec![9.0; 2 * n];
+                    mean_loss_gradient(isa, kind, &p, &t, n, &[0.0, 1.0], &mut dx);
+                    assert!(dx[..n].iter().all(|&d| d == 0.0) && dx[n..].iter().all(|d| d.is_nan()), "{kind:?} {n}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_sure_and_right_logit_still_has_a_loss() {
+        for isa in Isa::available() {
+            for (p, t) in [(20.0, 1.0), (-20.0, 0.0), (60.0, 1.0)] {
+                let mut loss = [9.0];
+                mean_loss(isa, Loss::SigmoidCrossEntropy, &[p], &[t], 1, &mut loss);
+                let want = (-p.abs()).exp();
+                assert!((loss[0] / want - 1.0).abs() < 1e-5, "{p}: {loss:?}, want {want:e}");
             }
         }
     }

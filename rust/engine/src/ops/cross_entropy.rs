@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
 use crate::ops::activation::negative;
-use crate::ops::elementwise::binary;
+use crate::ops::elementwise::{Where, binary};
 use crate::ops::reshape::Reshape;
 use crate::ops::softmax::{Softmax, SoftmaxGradient};
 use crate::spec::{DType, Dims, Spec};
@@ -116,6 +116,8 @@ impl Op for CrossEntropy {
                 Scores::Logits => graph.apply1(Softmax { log: true }, &[x])?,
                 Scores::Probabilities => {
                     let total = sum_last(graph, x, true)?;
+                    let one = graph.fill(&[], 1.0)?;
+                    let total = graph.apply1(Where, &[total, total, one])?;
                     let p = binary(graph, Binary::Divide, x, total)?;
                     let (low, high) = (graph.fill(&[], 1e-7)?, graph.fill(&[], 1.0 - 1e-7)?);
                     let p = binary(graph, Binary::Maximum, p, low)?;
@@ -124,7 +126,7 @@ impl Op for CrossEntropy {
                 }
             };
             let dy = column(graph, dy)?;
-            let part = binary(graph, Binary::Multiply, log, dy)?;
+            let part = binary(graph, Binary::Chain, dy, log)?;
             found[0] = Some(negative(graph, part)?);
         }
         if at.want[1] {

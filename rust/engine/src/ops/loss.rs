@@ -111,7 +111,7 @@ impl Op for Loss {
             found[0] = Some(match (self.0, found[1]) {
                 (_, Some(dx)) if symmetric => negative(graph, dx)?,
                 (Kind::SigmoidCrossEntropy, _) => {
-                    let part = binary(graph, Binary::Multiply, x, dy)?;
+                    let part = binary(graph, Binary::Chain, dy, x)?;
                     negative(graph, part)?
                 }
                 // ln(1 - p) - ln p
@@ -124,7 +124,7 @@ impl Op for Loss {
                     let p = graph.push("log", &[p], Attributes::default())?[0];
                     let other = graph.push("log", &[other], Attributes::default())?[0];
                     let slope = binary(graph, Binary::Subtract, other, p)?;
-                    binary(graph, Binary::Multiply, slope, dy)?
+                    binary(graph, Binary::Chain, dy, slope)?
                 }
             });
         }
