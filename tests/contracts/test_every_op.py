@@ -17,6 +17,7 @@ import pytest
 import corten
 from contracts.ways import central_differences, compiled, eagerly, on_arrays, pulled_back, same, weights
 from corten import _core, activations, ops, random
+from corten.layers.masking import where_counted
 from corten.tensor import flatten
 
 SMALL, LARGE = 3, 10_007
@@ -106,6 +107,14 @@ def moments(x: Any, **options: Any) -> Any:
 
 def average(x: Any, weights: Any, axis: int) -> Any:
     return ops.average(x, axis, weights)
+
+
+def masked_steps(x: Any, mask: Any) -> Any:
+    return where_counted(x, mask)
+
+
+def of_masked_steps(x: Any) -> Any:
+    return where_counted(x, ops.broadcast_to([[1, 0, 1]], x.shape[:2]))
 
 
 def largest(x: Any, k: int) -> Any:
@@ -398,6 +407,8 @@ OPS = [
     Op(ops.logical_xor, np.logical_xor, [signs(N, 5), signs(5)], smooth=False),
     Op(ops.divide_no_nan, lambda a, b: a * 0 + np.divide(a, b, out=np.zeros_like(a), where=b != 0), [(N, 5), lambda r, s: r.integers(0, 3, s((N, 5))).astype(np.float32)], smooth=False),
     Op(ops.divide_no_nan, np.divide, [(N, 5), between(0.5, 2, N, 5)]),
+    Op(masked_steps, lambda x, mask: x * mask[..., None, None], [(N, 3, 5, 2), signs(N, 3)], smooth=False),
+    Op(of_masked_steps, lambda x: x * [[[1], [0], [1]]], [(N, 3, 5)]),
     Op(ops.where, lambda c, a, b: np.where(c != 0, a, b), [lambda r, s: r.integers(0, 2, s((N, 1))), (N, 5), (5,)]),
     # functions of one number
     Op(ops.negative, np.negative, [(N, 5)]),
@@ -728,7 +739,7 @@ def test_every_op_of_the_engine_is_reached() -> None:
     for op in OPS:
         for forward in (compiled, pulled_back):
             reached |= names_in(op, gradient=forward is pulled_back)
-    inner = {"stop_gradient", "increment"} | {
+    inner = {"stop_gradient", "increment", "divide_count"} | {
         "sgd",
         "rmsprop",
         "adam",

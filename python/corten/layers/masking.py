@@ -7,8 +7,17 @@ from typing import Any
 from corten import ops
 from corten.layers.arguments import expect_axes, number
 from corten.layers.layer import Layer
+from corten.tensor import push
 
-__all__ = ["Masking"]
+__all__ = ["Masking", "where_counted"]
+
+
+def where_counted(x: Any, mask: Any) -> Any:
+    """``x`` (batch, time, ...) at the steps that ``mask`` (batch, time) counts, 0 at the others.
+
+    Chosen, not multiplied, forwards and backwards: a step that does not count may be NaN.
+    """
+    return push("mask_steps", [x, ops.cast(mask, "float32")])[0]
 
 
 class Masking(Layer):

@@ -6,6 +6,7 @@ from typing import Any
 
 from corten import ops
 from corten.layers.arguments import expect_axes, expect_mask
+from corten.layers.masking import where_counted
 from corten.layers.pooling import GlobalPooling, Pooling
 
 __all__ = ["AveragePooling1D", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "MaxPooling1D"]
@@ -86,7 +87,7 @@ class GlobalMaxPooling1D(GlobalPooling):
 
 
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean of each channel over the sequence: over the steps that its mask counts, where it has one.
+    """The mean of each channel over the sequence: over the steps that its mask counts, where it has one; 0 over none.
 
     Args:
         data_format: ``"channels_last"`` only.
@@ -108,10 +109,10 @@ class GlobalAveragePooling1D(GlobalPooling):
         if mask is None:
             return ops.mean(inputs, axis=1, keepdims=self.keepdims)
         expect_mask(self, mask, inputs.shape[:2])
-        counted = ops.expand_dims(ops.cast(mask, "float32"), 2)
-        # Chosen, not multiplied: what is not counted may be NaN.
-        total = ops.sum(ops.where(counted, inputs, 0.0), axis=1, keepdims=self.keepdims)
-        return ops.divide(total, ops.sum(counted, axis=1, keepdims=self.keepdims))
+        total = ops.sum(where_counted(inputs, mask), axis=1, keepdims=self.keepdims)
+        steps = ops.sum(ops.expand_dims(ops.cast(mask, "float32"), 2), axis=1, keepdims=self.keepdims)
+        # Of no steps the sum is 0, and so is the mean.
+        return ops.divide(total, ops.maximum(steps, 1.0))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return None

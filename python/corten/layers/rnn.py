@@ -8,6 +8,7 @@ from typing import Any
 from corten import initializers, ops
 from corten.layers.arguments import expect_mask, expect_rank
 from corten.layers.layer import Layer
+from corten.layers.masking import where_counted
 from corten.layers.nested import nested_layer
 from corten.layers.stacked_rnn_cells import StackedRNNCells
 from corten.tensor import Variable, assign, flatten, map_nested
@@ -131,14 +132,15 @@ class RNN(Layer):
         if mask is not None:
             expect_mask(self, mask, sequences.shape[:2])
         states = self._begin(sequences.shape[0], initial_state)
+        if mask is not None:
+            # The kernels' gradients are products over all steps: what does not count must be no NaN there.
+            sequences = where_counted(sequences, mask)
         outputs, last, states = self._whole(sequences, states, mask, training)
         if self.stateful:
             for variable, state in zip(flatten(self.states), flatten(states), strict=True):
                 variable.assign(state)
         if self.zero_output_for_mask and mask is not None:
-            counts = ops.expand_dims(ops.cast(mask, "float32"), -1)
-            counts = ops.flip(counts, axis=1) if self.go_backwards else counts
-            outputs = outputs * counts
+            outputs = where_counted(outputs, ops.flip(mask, axis=1) if self.go_backwards else mask)
             last = outputs[:, -1]
         output = outputs if self.return_sequences else last
         return [output, *states] if self.return_state else output

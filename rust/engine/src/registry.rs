@@ -108,6 +108,7 @@ const OPS: &[(&str, Make)] = &[
     ("random_normal", ops::random::make_normal),
     ("random_uniform", ops::random::make_uniform),
     ("increment", ops::increment::make),
+    ("divide_count", ops::increment::make_divide),
     // shapes
     ("identity", ops::identity::make),
     ("stop_gradient", ops::identity::make_stop_gradient),
@@ -120,6 +121,7 @@ const OPS: &[(&str, Make)] = &[
     ("concatenate", ops::concatenate::make),
     ("gather", ops::gather::make),
     ("one_hot", ops::gather::make_one_hot),
+    ("mask_steps", ops::mask_steps::make),
     ("cast", ops::cast::make),
 ];
 

@@ -16,6 +16,7 @@ pub(crate) mod identity;
 pub(crate) mod increment;
 pub(crate) mod layer_norm;
 pub(crate) mod loss;
+pub(crate) mod mask_steps;
 pub(crate) mod matmul;
 pub(crate) mod optimizer;
 pub(crate) mod pool2d;

@@ -284,7 +284,7 @@ impl Gates<2, 7> for Backward {
     fn apply<S: Simd>(&self, s: S, [before, inner]: [S::F; 2], own: [S::F; 7]) -> [S::F; 7] {
         let [z, r, candidate, dh, ..] = own;
         let [dz, dx, dh] = UpdateGradient.apply(s, [before], [z, candidate, dh]);
-        let dr = s.mul(s.mul(dx, inner), sigmoid_slope(s, r));
+        let dr = s.mul(dx, s.mul(inner, sigmoid_slope(s, r)));
         [dz, dr, dx, dh, dz, dr, s.mul(dx, r)]
     }
 }
@@ -295,7 +295,8 @@ struct UpdateGradient;
 impl Gates<1, 3> for UpdateGradient {
     #[inline(always)]
     fn apply<S: Simd>(&self, s: S, [before]: [S::F; 1], [z, candidate, dh]: [S::F; 3]) -> [S::F; 3] {
-        let dz = s.mul(s.mul(dh, s.sub(before, candidate)), sigmoid_slope(s, z));
+        // A gate that is full has no slope, be the state ever so large: the slope first.
+        let dz = s.mul(dh, s.mul(s.sub(before, candidate), sigmoid_slope(s, z)));
         let dx = s.mul(s.mul(dh, s.sub(s.splat(1.0), z)), tanh_slope(s, candidate));
         [dz, dx, s.mul(dh, z)]
     }
@@ -307,7 +308,7 @@ struct ResetGradient;
 impl Gates<1, 2> for ResetGradient {
     #[inline(always)]
     fn apply<S: Simd>(&self, s: S, [h]: [S::F; 1], [r, d]: [S::F; 2]) -> [S::F; 2] {
-        [s.mul(s.mul(d, h), sigmoid_slope(s, r)), s.mul(d, r)]
+        [s.mul(d, s.mul(h, sigmoid_slope(s, r))), s.mul(d, r)]
     }
 }
 

@@ -198,7 +198,8 @@ impl Gates<2, 6> for Backward {
         let shown = math::tanh(s, c);
         let dc = s.mul_add(s.mul(dh, o), tanh_slope(s, shown), dc);
         let di = s.mul(s.mul(dc, g), sigmoid_slope(s, i));
-        let df = s.mul(s.mul(dc, before), sigmoid_slope(s, f));
+        // A gate that is full has no slope, be the memory ever so large: the slope first.
+        let df = s.mul(dc, s.mul(before, sigmoid_slope(s, f)));
         let dg = s.mul(s.mul(dc, i), tanh_slope(s, g));
         let d_o = s.mul(s.mul(dh, shown), sigmoid_slope(s, o));
         [di, df, dg, d_o, s.mul(dc, f), s.splat(0.0)]
