@@ -184,7 +184,7 @@ class Optimizer(Configured):
         if graph is None:
             return int(self._iterations.numpy()) // self.gradient_accumulation_steps
         batches = graph.variable(self._iterations)
-        return ops.cast(ops.floor_divide(batches, self.gradient_accumulation_steps), "int32")
+        return push("divide_count", [batches], by=self.gradient_accumulation_steps)[0]
 
     @property
     def learning_rate(self) -> Any:
@@ -468,14 +468,15 @@ class Optimizer(Configured):
         self, gradients: list[Any], variables: list[Variable], iterations: Any
     ) -> tuple[list[Any], Any, Any]:
         """The means of the gradients gathered, the number of steps taken so far, and whether one is due now."""
-        every = float(self.gradient_accumulation_steps or 1)
-        taken = ops.equal(ops.mod(iterations, every), every - 1.0)
+        every = self.gradient_accumulation_steps or 1
+        place = push("divide_count", [iterations], by=every)[1]
+        taken = ops.equal(place, every - 1)
         means = []
         for gradient, variable in zip(gradients, variables, strict=True):
             gathered = self._slots[id(variable)]["gradient_accumulator"]
             total = ops.add(gathered.value, gradient)
             gathered.assign(ops.where(taken, 0.0, total))
-            means.append(ops.divide(total, every))
+            means.append(ops.divide(total, float(every)))
         return means, self.iterations, taken
 
     def _clip(self, gradients: list[Any]) -> list[Any]:
@@ -492,10 +493,11 @@ class Optimizer(Configured):
 
     def _average(self, graph: Graph, variables: list[Variable], steps: Any, taken: Any) -> None:
         """Moves the averages towards the variables; the first time, all the way. Where no step is taken, they stay."""
-        keep = ops.multiply(ops.not_equal(steps, 0.0), self.ema_momentum)
+        keep = ops.multiply(ops.not_equal(steps, 0), self.ema_momentum)
         due = None
         if self.ema_overwrite_frequency is not None:
-            due = ops.equal(ops.mod(ops.add(steps, 1.0), self.ema_overwrite_frequency), 0.0)
+            every = self.ema_overwrite_frequency
+            due = ops.equal(push("divide_count", [steps], by=every)[1], every - 1)
             due = due if taken is None else ops.logical_and(due, taken)
         for variable in variables:
             average, value = self._slots[id(variable)]["average"], graph.variable(variable)
