@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from contracts.test_every_op import OPS, SMALL, Op, values
 from contracts.ways import pulled_back, weights
 from corten.tensor import flatten

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.ways import compiled, eagerly, same
 
 import corten
+from contracts.ways import compiled, eagerly, same
 from corten import layers, losses, ops
 
 INF = np.inf

@@ -85,7 +85,9 @@ def safe_divide(a: Any, b: Any) -> Any:
 
 
 def fit_weights(name: str, weights: Any, values: Any, what: str = "sample_weight") -> Any:
-    """``weights`` (or a mask) in a shape that broadcasts against ``values`` from the left: one for each sample, or for each step.
+    """``weights`` in a shape that broadcasts against ``values`` from the left: one for each sample, or for each step.
+
+    ``what`` they are stands in the message.
 
     Raises:
         ShapeError: they do not fit.
