@@ -69,4 +69,24 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     "Optimizer.apply(grads, new_variables)": "builds what is new; Keras raises ValueError for unknown variables",
     "Variable.overwrite_with_gradient": "not looked at: it serves float8 training",
     "unexpected keyword arguments": "TypeError everywhere, with the name that is meant; Keras: ValueError in places",
+    "gradients of std, norm and sqrt at 0, of x^b with 0 < b < 1 at 0": (
+        "0, a subgradient of lengths and deviations; Keras has NaN or infinity (docs/decisions/0018)"
+    ),
+    "gradients of what where() did not choose": "none, even where the slope there is infinite or NaN; Keras has NaN",
+    "NaN at steps or in predictions that a mask leaves out": (
+        "has no part in a recurrent layer's or a loss's value and gradient; Keras multiplies by 0, which leaves NaN"
+    ),
+    "GlobalAveragePooling1D of a row that is all padding": "0; Keras divides by no steps, which is NaN",
+    "BinaryFocalCrossentropy, CategoricalFocalCrossentropy of logits": (
+        "computed from the logits, as the other cross-entropies: exact, and with a gradient, beyond where a probability "
+        "is clipped; for gamma < 1 no NaN where the answer is sure and right"
+    ),
+    "CategoricalCrossentropy of probabilities that sum to 0": "they are held at 1e-7; Keras has NaN",
+    "Adam and its like, a gradient whose square overflows": (
+        "finite gradients beyond 1.8e19 count as 1.8e19; in Keras inf - inf leaves NaN in the slots for ever"
+    ),
+    "RMSprop(centered=True), gradients that are all alike": (
+        "the estimated variance is not below 0; in Keras rounding puts it there, and the root is NaN"
+    ),
+    "epsilon=0 in optimizers": "no gradient is no step; Keras has 0 / 0",
 }
