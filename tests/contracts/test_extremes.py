@@ -17,7 +17,7 @@ from contracts.test_every_op import OPS, SMALL, Op, values
 from contracts.ways import pulled_back, weights
 from corten.tensor import flatten
 
-NUMBERS = [0.0, 1e-30, 1e-10, 1e-5, 1.0, 20.0, 90.0, 1e4, 1e10, 1e19, 1e25, 1e30]
+NUMBERS = [0.0, 1e-30, 1e-5, 20.0, 90.0, 1e4, 1e10, 1e19, 1e30]
 EXTREMES = np.float32([*NUMBERS, *(-number for number in NUMBERS)])
 LARGEST = 3e38
 
@@ -57,7 +57,7 @@ def representable(op: Op, arrays: list[Any]) -> bool:
 
 
 def slopes_exist(op: Op, arrays: list[Any]) -> bool:
-    """Whether differences in float64 are finite and within float32 on both sides of every element."""
+    """Whether differences in float64 are finite and within float32, on both sides of some elements of each array."""
     exact = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in arrays]
 
     def loss() -> float:
@@ -69,7 +69,9 @@ def slopes_exist(op: Op, arrays: list[Any]) -> bool:
         for x in exact[op.targets :]:
             if x.dtype.kind != "f":
                 continue
-            for at in np.ndindex(*x.shape):
+            # Among them the largest and the smallest, where one is extreme.
+            places = {0, x.size // 2, x.size - 1, int(np.argmax(np.abs(x))), int(np.argmin(np.abs(x)))}
+            for at in (np.unravel_index(place, x.shape) for place in sorted(places)):
                 own, step = x[at], 1e-5 * abs(x[at]) or 1e-7
                 for moved in (own + step, own - step):
                     x[at] = moved
