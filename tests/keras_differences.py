@@ -78,7 +78,7 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     ),
     "GlobalAveragePooling1D of a row that is all padding": "0; Keras divides by no steps, which is NaN",
     "BinaryFocalCrossentropy, CategoricalFocalCrossentropy of logits": (
-        "computed from the logits, as the other cross-entropies: exact, and with a gradient, beyond where a probability "
+        "computed from the logits, as the other cross-entropies: exact, with a gradient, beyond where a probability "
         "is clipped; for gamma < 1 no NaN where the answer is sure and right"
     ),
     "CategoricalCrossentropy of probabilities that sum to 0": "they are held at 1e-7; Keras has NaN",

@@ -9,6 +9,7 @@ import numpy as np
 from contest import Array, Case, normal, uniform
 
 from corten import ops
+from corten.layers.masking import where_counted
 
 __all__ = ["CASES"]
 
@@ -35,12 +36,26 @@ def _where(condition: Array, a: Array, b: Array) -> Callable[..., Array]:
     return run
 
 
+def _masked(x: Array, mask: Array) -> Callable[..., Array]:
+    left_out = mask == 0
+
+    def run(out: Array | None = None) -> Array:
+        y = x.copy() if out is None else out
+        if out is not None:
+            np.copyto(y, x)
+        y[left_out] = 0
+        return y
+
+    return run
+
+
 def _scalar(x: Array) -> Callable[..., Array]:
     return lambda out=None: np.multiply(x, np.float32(1.5), out=out)
 
 
 _SAME = [("add", np.add), ("subtract", np.subtract), ("multiply", np.multiply), ("divide", np.divide)]
 _SAME += [("maximum", np.maximum), ("minimum", np.minimum), ("power", np.power)]
+_SAME += [("floor_divide", np.floor_divide), ("mod", np.mod)]
 _COMPARE = [("equal", np.equal), ("not_equal", np.not_equal), ("less", np.less), ("less_equal", np.less_equal)]
 _COMPARE += [("greater", np.greater), ("greater_equal", np.greater_equal)]
 _BROADCAST = [
@@ -66,6 +81,13 @@ def _cases() -> Iterator[Case]:
             yield Case(name, size, pair, getattr(ops, name), _compare(function))
         yield Case("multiply by a number", size, lambda p=pair: p()[:1], lambda x: ops.multiply(x, 1.5), _scalar)
         yield Case("where", size, lambda p=pair: (np.float32(p()[0] > 0.6), *p()), ops.where, _where)
+    for batch, steps, width in ((32, 100, 64), (128, 400, 128)):
+
+        def sequences(batch: int = batch, steps: int = steps, width: int = width) -> tuple[Array, ...]:
+            return normal(batch, steps, width), np.float32(uniform(batch, steps) > 0.6)
+
+        size = f"{batch}x{steps}x{width}"
+        yield Case("mask_steps", size, sequences, where_counted, _masked, on_arrays=False)
     for a, b in _BROADCAST:
         size = f"{'x'.join(map(str, a))} and {'x'.join(map(str, b))}"
 

@@ -527,8 +527,6 @@ class Optimizer(Configured):
         """The arguments that make this optimizer again, as plain values: attributes as they are now, without state."""
         return {name: plain(value) for name, value in self._arguments().items()}
 
-    __copy__: Any = None  # a copy is what unpickling gives
-
     def __reduce__(self) -> Any:
         # A copy has slots for other variables: what is known of these would be lost without a word.
         if self._known or int(self._iterations.numpy()):
