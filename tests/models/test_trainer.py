@@ -222,6 +222,27 @@ def test_validation_steps_are_the_same_batches_in_every_epoch(source: Any) -> No
     assert history["val_loss"] == [pytest.approx(model.evaluate(X[:8], Y[:8], verbose=0))] * 6
 
 
+@pytest.mark.parametrize("source", [(X, Y), Pairs(), list(Pairs())], ids=["arrays", "iterable", "indexed"])
+def test_more_steps_than_an_epoch_has_do_not_end_training(source: Any) -> None:
+    if isinstance(source, list):
+        batches = source
+        source = type("Indexed", (), {"__len__": lambda _: 5, "__getitem__": lambda _, index: batches[index]})()
+    given = {"x": source[0][:20], "y": source[1][:20], "batch_size": 4} if isinstance(source, tuple) else {"x": source}
+    model, calls = compiled(), Calls()
+    with pytest.warns(RuntimeWarning, match="fit: the data ended after 5 of 7 steps; the next epoch begins anew"):
+        history = model.fit(**given, epochs=3, steps_per_epoch=7, verbose=0, shuffle=False, callbacks=[calls])
+    assert history.epoch == [0, 1, 2] and len(calls.calls) == 3 * 2 * 5
+
+
+@pytest.mark.parametrize(("steps", "batches"), [(1, [1] * 6), (2, [2, 2, 1, 2, 2, 1]), (5, [5] * 6)])
+@pytest.mark.filterwarnings("ignore:fit:RuntimeWarning")
+def test_an_iterable_that_can_begin_anew_lasts_for_all_epochs(steps: int, batches: list[int]) -> None:
+    model, calls = compiled(), Calls()
+    model.fit(Pairs(), epochs=6, steps_per_epoch=steps, verbose=0, callbacks=[calls])
+    ends = [batch for what, batch in calls.calls if what == "end"]
+    assert ends == [batch for count in batches for batch in range(count)]
+
+
 def test_more_steps_than_there_are_batches_are_told() -> None:
     model = compiled()
     with pytest.warns(RuntimeWarning, match="evaluate: the data ended after 7 of 10 steps"):

@@ -160,6 +160,9 @@ class Batches:
         """Whether a whole epoch's steps can be had, and had again: a shorter one then is only the end of a pass."""
         return self.limit is None or self.limit <= self.batches
 
+    #: Whether an epoch can begin at the beginning again.
+    restarts = True
+
     def epoch(self, epoch: int) -> Iterator[Chunk]:
         """The chunks of one epoch: whole batches, then the smaller last one; a stretch of them under ``steps``."""
         turn, batches = stretch(epoch, self.batches, self.limit)
@@ -210,21 +213,36 @@ class Stream:
         """Whether a whole epoch's steps can be had, and had again: a shorter one then is only the end of a pass."""
         return self.indexed and (self.limit is None or self.limit <= len(self.source))
 
+    @property
+    def restarts(self) -> bool:
+        """Whether an epoch can begin at the beginning again: not of an iterator, which is used up as it goes."""
+        return self.indexed or iter(self.source) is not self.source
+
     def _items(self, epoch: int) -> Iterator[Any]:
         if self.indexed:
             _, batches = stretch(epoch, len(self.source), self.limit)
             yield from (self.source[index] for index in batches)
             return
-        if self.limit is None or epoch == 0:
-            self._iterator = None if iter(self.source) is not self.source else self._iterator
+        restarts = self.restarts
+        if restarts and (self.limit is None or epoch == 0):
+            self._iterator = None
+        continued = self._iterator is not None
         if self._iterator is None:
             self._iterator = iter(self.source)
-        yield from itertools.islice(self._iterator, self.limit)
+        seen = 0
+        for item in itertools.islice(self._iterator, self.limit):
+            seen += 1
+            yield item
+        if restarts and seen != self.limit:
+            # The pass has ended.
+            self._iterator = None
+            if seen == 0 and continued:
+                yield from self._items(epoch)
 
     def epoch(self, epoch: int) -> Iterator[Chunk]:
         """The batches of one epoch; where ``steps`` limits it, it goes on where the last epoch ended.
 
-        Epoch 0 begins at the beginning, unless the source is an iterator that is used up as it goes.
+        Epoch 0, and an epoch after a pass that has ended, begin at the beginning, unless the source is an iterator.
         """
         if self.indexed and hasattr(self.source, "on_epoch_begin"):
             self.source.on_epoch_begin()

@@ -369,7 +369,8 @@ class Trainer:
             class_weight: class -> factor of its samples' losses.
             sample_weight: a factor for each sample.
             steps_per_epoch, validation_steps: batches to take. An epoch goes on where the last one ended, and ends at
-                the end of the data. Validation always takes the first; only of a generator, which cannot begin anew, it
+                the end of the data, with a warning where it never has as many; the next begins anew, unless the data
+                are a generator. Validation always takes the first; only of a generator, which cannot begin anew, it
                 takes the next, and once it is used up, a warning says so and later epochs are not validated.
             validation_freq: validate every so many epochs, or after the epochs listed (counted from 1).
 
@@ -506,10 +507,9 @@ class Trainer:
         if seen == 0:
             return None
         if limit is not None and seen < limit and not data.lasting and not self.stop_training:
-            warnings.warn(
-                f"fit: the data ended after {seen} of {limit} steps; training stops", RuntimeWarning, stacklevel=4
-            )
-            self.stop_training = True
+            rest = "the next epoch begins anew" if data.restarts else "training stops"
+            warnings.warn(f"fit: the data ended after {seen} of {limit} steps; {rest}", RuntimeWarning, stacklevel=4)
+            self.stop_training = not data.restarts
         return logs
 
     def _callbacks(
