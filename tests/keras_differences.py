@@ -60,6 +60,13 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
         "once the generator is used up, one warning, and no validation from then on; validation_steps of what can be "
         "iterated over again are the same batches in every epoch"
     ),
+    "fit(steps_per_epoch=...) of data that end earlier": (
+        "as in Keras; of a generator, which cannot begin anew, training stops with a warning"
+    ),
+    "compile(steps_per_execution=...)": (
+        "taken for Keras's sake: batches run natively one after the other anyway, and callbacks that want batches hear "
+        "of every one; Keras tells of the last of each execution"
+    ),
     "gradient_accumulation_steps": (
         "schedules, moving averages (use_ema) and Nadam's momenta count updates, as iterations do, so that k batches "
         "accumulated are one batch k times as large; Keras counts every batch"
