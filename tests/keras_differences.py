@@ -52,6 +52,13 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
         "ended before append=True goes on"
     ),
     "LambdaCallback(name_of_no_hook=...)": "TypeError: it would never be called, and is mostly a misspelt hook",
+    "ReduceLROnPlateau with an optimizer that follows a schedule": (
+        "TypeError when training begins; Keras raises it when the rate is first to be reduced, epochs later"
+    ),
+    "ModelCheckpoint, a value of the validation in the file's name": (
+        "without validation data ValueError when training begins; epochs that validation_freq skips are not saved, "
+        "with a warning. Keras raises KeyError after the epoch"
+    ),
     "TerminateOnNaN(raise_error=True)": (
         "on_train_end is called whenever training ends, by an error too: files are closed, best weights restored"
     ),
