@@ -275,7 +275,6 @@ def test_a_class_of_ones_own_may_be_a_functional_model_without_saying_so() -> No
         (lambda: compiled().fit(X, Y, validation_date=2), "did you mean 'validation_data'?"),
         (lambda: compiled().fit(X, Y, workers=2), "fit: unexpected keyword argument 'workers'$"),
         (lambda: compiled().evaluate(X, Y, val_samples=2), "evaluate: .* 'val_samples'; use 'steps'"),
-        (lambda: compiled().predict(X, batchsize=2), "predict: .* did you mean 'batch_size'?"),
         (lambda: Sequential().compile("sgd", metric=["mae"]), "compile: .* did you mean 'metrics'?"),
         (lambda: corten.Model(input=corten.Input((2,)), output=3), "unexpected keyword argument 'input'; use 'inputs'"),
     ],
