@@ -96,7 +96,7 @@ def test_a_bar_in_the_making_never_wraps(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_of_a_metric_with_several_numbers_all_are_shown_or_their_mean() -> None:
     progress = Progress(1, 2, "", stream := io.StringIO(), Clock())
     progress.finish({"f1": np.float32([0.25, 0.5, 0]), "iou": np.arange(12.0), "note": "odd"})
-    assert stream.getvalue().endswith(" - f1: [0.2500, 0.5000, 0.0000e+00] - iou: 5.5000 (mean of 12) - note: odd\n")
+    assert stream.getvalue().endswith(" - f1: [0.2500, 0.5000, 0.0000] - iou: 5.5000 (mean of 12) - note: odd\n")
 
 
 def test_a_shorter_line_leaves_nothing_of_a_longer_one() -> None:

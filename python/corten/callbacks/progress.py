@@ -66,7 +66,7 @@ def _shown(value: Any) -> str:
     """Four decimals, or as many digits where the value is small."""
     if isinstance(value, numbers.Real):
         number = float(value)
-        return f"{number:.4f}" if abs(number) > 1e-3 else f"{number:.4e}"
+        return f"{number:.4f}" if number == 0 or not abs(number) <= 1e-3 else f"{number:.4e}"
     if not getattr(value, "ndim", 0):
         # What a callback put into the logs.
         return str(value)
