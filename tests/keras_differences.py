@@ -35,6 +35,11 @@ MASK_DIFFERENCES: dict[str, str] = {
 
 #: Where a program for Keras meets other behaviour on purpose.
 BEHAVIOUR_DIFFERENCES: dict[str, str] = {
+    "Model({...: ...}), a list of inputs": "ValueError where there are several; Keras takes them in the dict's order",
+    "evaluate in a callback, or while another thread trains": (
+        "counts apart, and what the epoch reports is the mean over its own batches; in Keras the two are mixed"
+    ),
+    "an attribute set after predict or fit": "counts from the next step on; Keras goes on with what it has traced",
     "EarlyStopping(monitor=...) and its like, no such value in the logs": (
         "always a warning that lists the logs; Keras raises ValueError after the first epoch where the name tells no "
         "direction, and training is lost"
@@ -69,10 +74,6 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     ),
     "fit(steps_per_epoch=...) of data that end earlier": (
         "as in Keras; of a generator, which cannot begin anew, training stops with a warning"
-    ),
-    "compile(steps_per_execution=...)": (
-        "taken for Keras's sake: batches run natively one after the other anyway, and callbacks that want batches hear "
-        "of every one; Keras tells of the last of each execution"
     ),
     "gradient_accumulation_steps": (
         "schedules, moving averages (use_ema) and Nadam's momenta count updates, as iterations do, so that k batches "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
-from corten.errors import ShapeError
+from corten.errors import ArgumentTypeError, ShapeError
 from corten.tensor import Array, flatten, map_nested, native
 
 __all__ = ["Batches", "Chunk", "Stream", "batches_of", "pack", "split_validation", "unpack_x_y_sample_weight"]
@@ -60,7 +60,7 @@ def column(value: Any, what: str) -> Array:
     array = _array(value, what)
     kind = array.dtype.kind
     if kind not in "fiub":
-        raise TypeError(f"{what}: expected an array of numbers, got dtype {array.dtype}")
+        raise ArgumentTypeError(f"{what}: expected an array of numbers, got dtype {array.dtype}")
     if array.ndim == 0:
         raise ShapeError(f"{what}: expected an array with a row for each sample, got a single number")
     size = array.dtype.itemsize
@@ -200,18 +200,25 @@ class Stream:
 
     @property
     def indexed(self) -> bool:
-        return hasattr(self.source, "__len__") and hasattr(self.source, "__getitem__")
+        counted = hasattr(self.source, "__len__") or hasattr(self.source, "num_batches")
+        return counted and hasattr(self.source, "__getitem__")
+
+    @property
+    def length(self) -> int | None:
+        """How many batches an indexed source has; None where there is no end."""
+        batches = getattr(self.source, "num_batches", None)
+        return len(self.source) if batches is None and hasattr(self.source, "__len__") else batches
 
     @property
     def steps(self) -> int | None:
         if self.limit is None and self.indexed:
-            return len(self.source)
+            return self.length
         return self.limit
 
     @property
     def lasting(self) -> bool:
         """Whether a whole epoch's steps can be had, and had again: a shorter one then is only the end of a pass."""
-        return self.indexed and (self.limit is None or self.limit <= len(self.source))
+        return self.indexed and (self.limit is None or self.length is None or self.limit <= self.length)
 
     @property
     def restarts(self) -> bool:
@@ -220,7 +227,13 @@ class Stream:
 
     def _items(self, epoch: int) -> Iterator[Any]:
         if self.indexed:
-            _, batches = stretch(epoch, len(self.source), self.limit)
+            length = self.length
+            if length is not None:
+                _, batches = stretch(epoch, length, self.limit)
+            elif self.limit is None:
+                raise ValueError("the data set has no end (num_batches is None): say how many steps an epoch takes")
+            else:
+                batches = range(epoch * self.limit, (epoch + 1) * self.limit)
             yield from (self.source[index] for index in batches)
             return
         restarts = self.restarts

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+from corten.errors import ArgumentTypeError
 from corten.layers.input_layer import InputLayer
 from corten.layers.layer import Layer
 from corten.models.model import Model
@@ -29,7 +31,7 @@ class Functional(Model):
         super().__init__(name=name, trainable=trainable, **kwargs)
         for tensor in flatten([inputs, outputs]):
             if not isinstance(tensor, SymbolicTensor):
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"Model: expected symbolic tensors (from Input and layers), got {type(tensor).__name__}"
                 )
         # The structures are not attributes to search for layers.
@@ -101,7 +103,16 @@ class Functional(Model):
         return map_nested(known, self._outputs)
 
     def _match(self, inputs: Any) -> list[Any]:
-        """The given tensors in the order of the model's inputs; dicts are matched by name."""
+        """The given tensors in the order of the model's inputs; dicts are matched by name.
+
+        Raises:
+            ValueError: an input is missing, or a list was given for a dict.
+        """
+        if isinstance(inputs, dict):
+            known = self._inputs if isinstance(self._inputs, dict) else {symbol.name for symbol in self.inputs}
+            unused = sorted(str(key) for key in inputs if key not in known)
+            if unused:
+                warnings.warn(f"{self.name!r}: no input is named {', '.join(unused)}; not used", stacklevel=2)
         if isinstance(inputs, dict) and not isinstance(self._inputs, dict):
             missing = [symbol.name for symbol in self.inputs if symbol.name not in inputs]
             if missing:
@@ -112,6 +123,11 @@ class Functional(Model):
             if missing:
                 raise ValueError(f"{self.name!r}: no input named {missing[0]!r}, got {sorted(inputs)}")
             tensors = flatten({key: inputs[key] for key in self._inputs})
+        elif isinstance(self._inputs, dict) and len(self.inputs) > 1:
+            raise ValueError(
+                f"{self.name!r}: expected a dict of inputs with keys {list(self._inputs)}, got a "
+                f"{type(inputs).__name__}: which of its items belongs to which input is not known"
+            )
         else:
             tensors = flatten(inputs)
         if len(tensors) != len(self.inputs):
@@ -190,7 +206,7 @@ def _in_keras_order(
     # Of each call and input, and of the layers, however often applied.
     depths: dict[int, int] = {}
     whole: dict[int, int] = {}
-    nodes: list[Call | SymbolicTensor] = [*(tensor for tensor in inputs if tensor.call is None), *order]
+    nodes: list[Call | SymbolicTensor] = [*inputs, *order]
     for node in reversed(nodes):
         depth = whole[_operation(node)] = max(depths.get(id(node), 0), whole.get(_operation(node), 0))
         depths[id(node)] = depth

@@ -46,7 +46,14 @@ class Model(Trainer, Layer):
         self.autocast = False
         self._start_trainer()
 
-    _inconsequential = Layer._inconsequential | {"compiled", "run_eagerly", "stop_training"}
+    _inconsequential = Layer._inconsequential | {
+        "compiled",
+        "run_eagerly",
+        "steps_per_execution",
+        "stop_evaluating",
+        "stop_predicting",
+        "stop_training",
+    }
 
     @property
     def input_dtype(self) -> str:
@@ -91,13 +98,13 @@ class Model(Trainer, Layer):
                 tensor = tensor.graph.push("cast", [tensor], {"dtype": symbol.dtype})[0]
                 tensor.mask = mask
             sizes = tensor.shape
+            # A last axis of size 1 that one of the two lacks.
             if len(sizes) == len(symbol.shape) - 1 and symbol.shape[-1] == 1:
                 tensor = tensor.graph.push("reshape", [tensor], {"shape": [*sizes, 1]})[0]
-                sizes = tensor.shape
-            fits = len(sizes) == len(symbol.shape) and all(
-                want is None or want == size for want, size in zip(symbol.shape, sizes, strict=True)
-            )
-            if not fits:
+            elif len(sizes) == len(symbol.shape) + 1 and sizes[-1] == 1:
+                tensor = tensor.graph.push("reshape", [tensor], {"shape": list(sizes[:-1])})[0]
+            sizes = tensor.shape
+            if not fits(sizes, symbol.shape):
                 raise ShapeError(f"{self.name!r}: input {symbol.name!r} expects shape {symbol.shape}, got {sizes}")
         return tensor
 
@@ -150,6 +157,13 @@ class Model(Trainer, Layer):
     ) -> None:
         """Prints a table of the layers, their output shapes and parameters."""
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+
+def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
+    """Whether a shape is one of those that an expected shape, with None for an unknown size, stands for."""
+    return len(shape) == len(expected) and all(
+        want is None or size in (None, want) for size, want in zip(shape, expected, strict=True)
+    )
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from typing import Any
 from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
 from corten.models.functional import Functional
-from corten.models.model import Model
+from corten.models.model import Model, fits
 from corten.tensor import SymbolicTensor, Tensor, flatten, tracing
 
 __all__ = ["Sequential"]
@@ -111,6 +111,12 @@ class Sequential(Model):
     def build(self, input_shape: Any = None) -> None:
         """Creates the weights for inputs of ``input_shape`` (with the batch first)."""
         if self._functional is not None:
+            (symbol,) = self._functional.inputs
+            if input_shape is not None and not fits(tuple(input_shape)[1:], symbol.shape[1:]):
+                raise ValueError(
+                    f"build of {self.name!r}: it is built already, for inputs of shape {symbol.shape}, "
+                    f"got {tuple(input_shape)}"
+                )
             return
         if not self._layers:
             raise ValueError(f"{self.name!r} has no layers")

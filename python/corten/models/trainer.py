@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import numbers
 import os
 import threading
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from corten import metrics, ops, optimizers
+from corten.arguments import count
 from corten.callbacks import CallbackList, History
 from corten.errors import ShapeError
 from corten.keywords import suggesting
@@ -96,7 +98,8 @@ class Trainer:
         object.__setattr__(self, "optimizer", None)
         self.compiled = False
         self.run_eagerly = False
-        self.stop_training = False
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
+        self.steps_per_execution = 1
         object.__setattr__(self, "history", None)
 
     _steps: Steps
@@ -134,7 +137,9 @@ class Trainer:
             metrics: names, ``Metric`` objects or functions; nested where there are several outputs.
             weighted_metrics: metrics that are given the sample weights.
             run_eagerly: run op by op, so that values can be looked at; the same bits, more slowly.
-            steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; steps always run natively.
+            steps_per_execution: callbacks that hear of every batch hear of every so many instead, by the first as they
+                begin and by the last as they end; arrays alone are taken so.
+            jit_compile, auto_scale_loss: accepted for Keras's sake; steps always run natively.
         """
         self._expect_started()
         made = optimizers.get(optimizer)
@@ -144,6 +149,7 @@ class Trainer:
         object.__setattr__(self, "_compiled_loss", compiled_loss)
         object.__setattr__(self, "_compiled_metrics", compiled_metrics)
         self.run_eagerly = bool(run_eagerly)
+        self.steps_per_execution = count(steps_per_execution, "compile: steps_per_execution")
         self.stop_training = False
         self.compiled = True
         self._steps.clear()
@@ -237,7 +243,8 @@ class Trainer:
         """One evaluation step on one batch; returns what is logged."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+        training = {"training": False} if takes_training(type(self).compute_loss) else {}
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **training)
         self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -311,6 +318,12 @@ class Trainer:
             function = functools.partial(self._call_step, mode)
             return run_eagerly(function, chunk.structure, batch, self._kinds(chunk), stand_in)
 
+    def _stretch(self, steps: int, budget: float) -> tuple[int, float]:
+        """How many steps, and for how long, run in one native call; no budget: as many as callbacks hear of at once."""
+        if budget > 0.0:
+            return steps, budget
+        return self.steps_per_execution, 0.0 if self.steps_per_execution == 1 else float("inf")
+
     def _run_logged(
         self, mode: str, chunk: Chunk, budget: float, stand_in: StandIn | None = None
     ) -> Iterator[tuple[int, dict[str, float]]]:
@@ -318,17 +331,18 @@ class Trainer:
         if self.run_eagerly:
             for index in range(chunk.steps):
                 logs = self._run_eagerly(mode, chunk, index, stand_in)
-                yield index + 1, {name: _logged(value) for name, value in logs.items()}
+                if budget > 0.0 or (index + 1) % self.steps_per_execution == 0 or index + 1 == chunk.steps:
+                    yield index + 1, {name: _logged(value) for name, value in logs.items()}
             return
+        most, budget = self._stretch(chunk.steps, budget)
         step = self._step(mode, chunk, stand_in)
         targets = [np.zeros((chunk.steps, *shape), dtype) for shape, dtype in step.specs]
         done = 0
         while done < chunk.steps:
             start = chunk.start + done * chunk.batch
             views = [target[done:] for target in targets]
-            done += step.program.run(
-                chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, step.watch, budget
-            )
+            steps = min(most, chunk.steps - done)
+            done += step.program.run(chunk.columns, chunk.rows, start, chunk.batch, steps, views, step.watch, budget)
             yield done, {name: _logged(target[done - 1]) for name, target in step.fill(targets).items()}
 
     # --- fit -----------------------------------------------------------------------------------------------------
@@ -561,6 +575,7 @@ class Trainer:
     ) -> dict[str, float] | None:
         """The logs of the last step; None where the data have no batch left."""
         self._reset(stand_in)
+        self.stop_evaluating = False
         watchers.on_test_begin()
         logs: dict[str, float] = {}
         seen = 0
@@ -573,10 +588,14 @@ class Trainer:
                 seen = first + done
                 if each:
                     watchers.on_test_batch_end(seen - 1, logs)
-                    if done < chunk.steps:
-                        watchers.on_test_batch_begin(seen)
                 else:
                     watchers.on_progress(seen, logs)
+                if self.stop_evaluating:
+                    break
+                if each and done < chunk.steps:
+                    watchers.on_test_batch_begin(seen)
+            if self.stop_evaluating:
+                break
         watchers.on_test_end(logs)
         if seen == 0:
             return None
@@ -606,6 +625,7 @@ class Trainer:
         data = batches_of(x, None, None, batch_size, steps)
         quiet = verbose == 0 and callbacks is None
         watchers = None if quiet else self._callbacks(callbacks, verbose, steps=steps or data.steps)
+        self.stop_predicting = False
         if watchers is not None:
             watchers.on_predict_begin()
         parts: list[Any] = []
@@ -615,6 +635,8 @@ class Trainer:
         else:
             for seen, chunk in enumerate(data.epoch(0)):
                 parts.append(self._predict([chunk], watchers, seen))
+                if self.stop_predicting:
+                    break
         if not parts:
             raise ValueError("predict: the data gave no batch")
         if watchers is not None:
@@ -628,11 +650,14 @@ class Trainer:
             parts: list[Any] = []
             batches = [(chunk, index) for chunk in chunks for index in range(chunk.steps)]
             for chunk, index in batches:
-                if each and watchers is not None:
+                told = (index + 1) % self.steps_per_execution == 0 or index + 1 == chunk.steps
+                if each and watchers is not None and index % self.steps_per_execution == 0:
                     watchers.on_predict_batch_begin(seen + len(parts))
                 parts.append(self._run_eagerly("predict", chunk, index))
-                if watchers is not None:
+                if watchers is not None and told:
                     _tell_predicted(watchers, each, seen + len(parts) - 1, parts[-1])
+                if self.stop_predicting:
+                    break
             return _joined(parts)
         steps = [self._step("predict", chunk) for chunk in chunks]
         # One array for all rows, into which every batch is written: a smaller last batch is no part to be joined.
@@ -646,22 +671,28 @@ class Trainer:
             _expect_same_rows([tuple(shape[1:]) for shape, _ in specs])
             rows = sum(chunk.steps * shape[0] for chunk, (shape, _) in zip(chunks, specs, strict=True))
             targets.append(np.zeros((rows, *sizes), dtype))
-        views = targets
+        views, written = targets, [0] * len(targets)
         for chunk, step in zip(chunks, steps, strict=True):
             rows_of = [shape[0] for shape, _ in step.specs]
             done = 0
             while done < chunk.steps:
                 if each and watchers is not None:
                     watchers.on_predict_batch_begin(seen + done)
-                start, budget = chunk.start + done * chunk.batch, 0.0 if each else PAUSE
+                start, (most, budget) = (
+                    chunk.start + done * chunk.batch,
+                    self._stretch(chunk.steps, 0.0 if each else PAUSE),
+                )
                 ran = step.program.run(
-                    chunk.columns, chunk.rows, start, chunk.batch, chunk.steps - done, views, None, budget
+                    chunk.columns, chunk.rows, start, chunk.batch, min(most, chunk.steps - done), views, None, budget
                 )
                 done += ran
                 if watchers is not None:
                     latest = [view[:rows] for view, rows in zip(views, rows_of, strict=True)]
                     _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
                 views = [view[ran * rows :] for view, rows in zip(views, rows_of, strict=True)]
+                written = [have + ran * rows for have, rows in zip(written, rows_of, strict=True)]
+                if self.stop_predicting:
+                    return steps[0].fill([target[:rows] for target, rows in zip(targets, written, strict=True)])
             seen += chunk.steps
         return steps[0].fill(targets)
 
@@ -780,6 +811,13 @@ def _joined(parts: list[Any]) -> Any:
         _expect_same_rows([array.shape[1:] for array in group])
     leaves = iter([np.concatenate(group) for group in groups])
     return map_nested(lambda leaf: None if leaf is None else next(leaves), parts[0])
+
+
+@functools.cache
+def takes_training(compute_loss: Callable[..., Any]) -> bool:
+    """Whether a ``compute_loss`` has the argument ``training``, which Keras's did not always have."""
+    parameters = inspect.signature(compute_loss).parameters.values()
+    return any(one.name == "training" or one.kind is one.VAR_KEYWORD for one in parameters)
 
 
 def _tell_predicted(watchers: CallbackList, each: bool, batch: int, outputs: Any) -> None:
