@@ -260,7 +260,7 @@ def test_whatever_a_layer_is_called_on_it_answers_or_says_what_is_wrong(name: st
 
 
 def test_a_list_among_tensors_is_named() -> None:
-    with pytest.raises(TypeError, match=r'Add "sum": expected arrays or tensors, got \[\] at place 1 of the list'):
+    with pytest.raises(TypeError, match=r"Add 'sum': expected arrays or tensors, got \[\]"):
         layers.Add(name="sum")([np.ones((2, 3)), []])
 
     class Own(layers.Layer):
@@ -283,6 +283,8 @@ def test_weights_are_given_a_shape_once_and_a_name_by_keyword() -> None:
         layer.add_weight("kernel", shape=(3, 4))
     with pytest.raises(ValueError, match="'own': the shape is given twice"):
         layer.add_weight((3, 4), shape=(3, 4))
+    with pytest.raises(TypeError, match="'own': only shape, initializer and dtype may be given by position"):
+        layer.add_weight((3, 4), "zeros", "float32", "kernel")
     assert layer.weights == []
 
 

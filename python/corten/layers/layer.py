@@ -162,7 +162,7 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _name_by_keyword(add_weight: Callable[..., Variable]) -> Callable[..., Variable]:
-    """Says what to do where the name comes first, as in Keras 2."""
+    """Says what to do where the name comes first, as in Keras 2, or other arguments by position."""
 
     @functools.wraps(add_weight)
     def wrapper(layer: Layer, *args: Any, **kwargs: Any) -> Variable:
@@ -170,6 +170,11 @@ def _name_by_keyword(add_weight: Callable[..., Variable]) -> Callable[..., Varia
             raise ArgumentTypeError(
                 f"add_weight of {type(layer).__name__} {layer.name!r}: the first argument is the shape, got "
                 f"{args[0]!r}; give the name as keyword argument: add_weight(shape, name={args[0]!r})"
+            )
+        if len(args) > 3:
+            raise TypeError(
+                f"add_weight of {type(layer).__name__} {layer.name!r}: only shape, initializer and dtype may be given "
+                f"by position, got {len(args)} arguments"
             )
         if args and "shape" in kwargs:
             raise ArgumentTypeError(
@@ -548,7 +553,7 @@ class Layer(Configured):
             kwargs.pop("training", None)
         mask = given.get("mask")
         if mask is None and args:
-            mask = map_nested(_mask_of, args[0])
+            mask = args[0].mask if isinstance(args[0], Tensor) else map_nested(_mask_of, args[0])
         if "mask" in named:
             kwargs["mask"] = mask
         # An argument query_mask is the mask of the argument query, as in Keras.
@@ -590,7 +595,7 @@ class Layer(Configured):
     def _set_masks(self, graph: Graph, inputs: Any, mask: Any, outputs: Any) -> None:
         """Gives the outputs that have no mask yet theirs; says so if masks of the inputs end here."""
         own = type(self).compute_mask is not Layer.compute_mask
-        masked = len(flatten(mask)) > 0
+        masked = _any(mask)
         if not masked and not own:
             return
         tensors = [leaf for leaf in flatten(outputs) if isinstance(leaf, Tensor)]
@@ -848,6 +853,13 @@ def _leaves(value: Any) -> list[Any]:
     if isinstance(value, dict):
         value = list(value.values())
     return [leaf for item in value for leaf in _leaves(item)] if isinstance(value, (list, tuple)) else [value]
+
+
+def _any(masks: Any) -> bool:
+    """Whether there is a mask in nested lists, tuples and dicts."""
+    if isinstance(masks, (list, tuple)):
+        return any(map(_any, masks))
+    return any(map(_any, masks.values())) if isinstance(masks, dict) else masks is not None
 
 
 def _cast(graph: Graph, leaf: Any) -> Any:

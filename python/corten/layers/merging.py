@@ -37,9 +37,6 @@ def _several(inputs: Any, where: str, exactly: int | None = None) -> list[Any]:
     if not isinstance(inputs, (list, tuple)) or len(inputs) < least or (exactly and len(inputs) != exactly):
         wanted = f"a list of {exactly} inputs" if exactly else "a list of inputs"
         raise ValueError(f"{where}: expected {wanted}, got {inputs!r}")
-    for i, value in enumerate(inputs):
-        if not hasattr(value, "shape"):
-            raise ArgumentTypeError(f"{where}: expected arrays or tensors, got {value!r} at place {i} of the list")
     return list(inputs)
 
 
