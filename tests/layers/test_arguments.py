@@ -260,7 +260,7 @@ def test_whatever_a_layer_is_called_on_it_answers_or_says_what_is_wrong(name: st
 
 
 def test_a_list_among_tensors_is_named() -> None:
-    with pytest.raises(TypeError, match=r"Add 'sum': expected arrays or tensors, got \[\]"):
+    with pytest.raises(TypeError, match=r'Add "sum": expected arrays or tensors in the list, got \[\]'):
         layers.Add(name="sum")([np.ones((2, 3)), []])
 
     class Own(layers.Layer):

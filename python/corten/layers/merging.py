@@ -37,6 +37,9 @@ def _several(inputs: Any, where: str, exactly: int | None = None) -> list[Any]:
     if not isinstance(inputs, (list, tuple)) or len(inputs) < least or (exactly and len(inputs) != exactly):
         wanted = f"a list of {exactly} inputs" if exactly else "a list of inputs"
         raise ValueError(f"{where}: expected {wanted}, got {inputs!r}")
+    for value in inputs:
+        if not hasattr(value, "shape"):
+            raise ArgumentTypeError(f"{where}: expected arrays or tensors in the list, got {value!r}")
     return list(inputs)
 
 
