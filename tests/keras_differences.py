@@ -104,4 +104,50 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
         "the estimated variance is not below 0; in Keras rounding puts it there, and the root is NaN"
     ),
     "epsilon=0 in optimizers": "no gradient is no step; Keras has 0 / 0",
+    "a layer called with a mask that it does not hand on": (
+        "no warning where call takes mask and so has used it, nor where all outputs have masks; Keras warns there too"
+    ),
+    "the argument mask of call": (
+        "that which the first argument carries, also where other tensors are given beside it, such as initial_state; "
+        "Keras then gives None, and padding counts as data"
+    ),
+    "a mask that does not fit the output": "ShapeError if compute_mask gave it, lost if not; Keras hands it on",
+    "Softmax, a mask that the input carries": (
+        "is of the first axes, so that Softmax(axis=1) weighs the steps that count; Keras holds it against the last"
+    ),
+    "GlobalAveragePooling1D, recurrent layers, Attention: a mask of another shape": (
+        "ShapeError; Keras broadcasts it where NumPy can, and a mask (batch, 1) counts for every step"
+    ),
+    "Attention(...)(return_attention_scores=True) in training": (
+        "the weights before dropout, as MultiHeadAttention gives them in Keras too; Keras's Attention: after it"
+    ),
+    "RMSNormalization(axis=...) of an axis that is not the last": (
+        "its scale belongs to that axis; Keras multiplies it along the last, or fails"
+    ),
+    "LayerNormalization(rms_scaling=True)": "TypeError: RMSNormalization is the layer for it",
+    "BatchNormalization(renorm=True), (synchronized=True)": "ValueError: not supported",
+    "recurrent layers, unroll=True": (
+        "changes nothing; in Keras the output before the first step that counts is then zero in place of the initial "
+        "state, and Bidirectional no longer shows zeros where steps are masked"
+    ),
+    "GRU(use_cudnn=True), LSTM(use_cudnn=True)": "ValueError: there is no GPU; Keras fails when the layer is called",
+    "Embedding of numbers that are not whole": "IndexError; Keras cuts them off",
+    "pooling by a window that is larger than the input": "ShapeError; Keras gives an output without elements",
+    "merging layers, batches of 1 and of n": "the one sample is merged with each of n; Keras raises if both are known",
+    "arguments of call that are no tensors": "may be given by position; Keras raises ValueError",
+    "the shape that build is given": "has None for the batch, of arrays too; Keras gives the array's batch",
+    "Layer.trainable = False": (
+        "is asked of the layer: the flag trainable of its variables stays, and with it the order of weights; Keras "
+        "sets the flags"
+    ),
+    "Layer.add_weight(dtype=...)": "float32 or int32; Keras has bool and the others too",
+    "Layer.get_config": "an attribute that was set to another value since is told as it is now, whatever its layer",
+    "copy.copy of layers, models, metrics": "TypeError; in Keras both share variables and trackers",
+    "wrong types of arguments": "ArgumentTypeError, which is a TypeError as well as Keras's ValueError",
+    "arguments of older versions": "FutureWarning with the name of today; Keras: UserWarning, or nothing",
+    "a layer's call within fit, predict, evaluate": (
+        "is traced: its tensors have no numbers, unless run_eagerly=True; in Keras this depends on the backend"
+    ),
+    "TextVectorization(vocabulary='file')": "TypeError: the words are given as a list",
+    "InputLayer(sparse=True), (optional=True)": "ValueError: not supported, and so there are no such attributes",
 }
