@@ -121,6 +121,10 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     "Attention(...)(return_attention_scores=True) in training": (
         "the weights before dropout, as MultiHeadAttention gives them in Keras too; Keras's Attention: after it"
     ),
+    "MultiHeadAttention, the argument query_mask": "is used; Keras takes the mask that the query carries in its place",
+    "MultiHeadAttention, a step that may attend to nothing": (
+        "attends to all equally, as in Attention; in Keras so where no scores are returned, and to nothing where they are"
+    ),
     "RMSNormalization(axis=...) of an axis that is not the last": (
         "its scale belongs to that axis; Keras multiplies it along the last, or fails"
     ),
