@@ -123,7 +123,7 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     ),
     "MultiHeadAttention, the argument query_mask": "is used; Keras takes the mask that the query carries in its place",
     "MultiHeadAttention, a step that may attend to nothing": (
-        "attends to all equally, as in Attention; in Keras so where no scores are returned, and to nothing where they are"
+        "attends to all equally; in Keras so where no scores are returned, and to nothing where they are"
     ),
     "RMSNormalization(axis=...) of an axis that is not the last": (
         "its scale belongs to that axis; Keras multiplies it along the last, or fails"

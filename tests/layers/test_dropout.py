@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 import corten
-from corten.layers import Dropout
+from corten.layers import AlphaDropout, Dropout
 
 X = np.ones((8, 50), np.float32)
 

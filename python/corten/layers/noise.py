@@ -8,6 +8,7 @@ from typing import Any
 
 from corten import ops
 from corten import random as rng
+from corten.errors import ShapeError
 from corten.layers import arguments
 from corten.layers.arguments import number, seed_of
 from corten.layers.layer import Layer
@@ -108,7 +109,12 @@ class AlphaDropout(Layer):
         if not training or self.seed_generator is None:
             return inputs
         wanted = self.noise_shape or [None] * len(inputs.shape)
-        shape = [given if size is None else size for size, given in zip(wanted, inputs.shape, strict=True)]
+        if len(wanted) != len(inputs.shape):
+            raise ShapeError(
+                f'AlphaDropout "{self.name}": noise_shape: expected {len(inputs.shape)} sizes, one for each axis of '
+                f"shape {tuple(inputs.shape)}, got {self.noise_shape}"
+            )
+        shape = [given if size is None else size for size, given in zip(wanted, inputs.shape)]
         kept = ops.greater_equal(rng.uniform(shape, seed=self.seed_generator), self.rate)
         scale = ((1 - self.rate) * (1 + self.rate * self.LOWEST**2)) ** -0.5
         return ops.where(kept, inputs, self.LOWEST) * scale - scale * self.LOWEST * self.rate
