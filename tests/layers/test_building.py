@@ -152,3 +152,27 @@ def test_a_refused_first_fit_leaves_the_model_unbuilt(eager: bool, wrong: str) -
     fails = False
     history = model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
     assert len(history.history) == 2 and model.layers[0].weights[0].shape == (4, 3)
+
+
+def test_no_shape_is_needed_where_no_build_waits_for_one() -> None:
+    class Early(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = self.add_weight((), "ones", name="factor")
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * self.factor
+
+    class Outer(layers.Layer):
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def call(self, inputs: Any) -> Any:
+            return self.inner(inputs)
+
+    layer = Outer(Early())
+    layer.build(None)
+    assert layer.built and len(layer.weights) == 1
+    with pytest.raises(ValueError, match="expected an input shape"):
+        Outer(layers.Dense(2)).build(None)

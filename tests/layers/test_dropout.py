@@ -48,3 +48,12 @@ def test_noise_shape() -> None:
     y = Dropout(0.5, noise_shape=(None, 1))(X, training=True)
     assert (y == y[:, :1]).all()
     assert 0 < (y == 0).mean() < 1
+
+
+@pytest.mark.parametrize("kind", [Dropout, AlphaDropout])
+def test_a_noise_shape_that_is_none_is_refused(kind: Any) -> None:
+    for shape in (1.5, "ab", 4):
+        with pytest.raises(ValueError, match=f"{kind.__name__}: noise_shape: expected"):
+            kind(0.5, noise_shape=shape)
+    with pytest.raises(ValueError, match="noise_shape: expected 2 sizes"):
+        kind(0.5, noise_shape=(50,))(X, training=True)

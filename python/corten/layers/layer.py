@@ -412,15 +412,16 @@ class Layer(Configured):
         leaves the layer as it was.
 
         Raises:
-            ValueError: the layer is built already, and would be given a second set of weights.
+            ValueError: the layer is built already, and would be given a second set of weights; or no shape, where a
+                layer inside needs one.
         """
         if type(self).build is not Layer.build:
             return  # called as super().build()
         self._expect_started()
-        if input_shape is None:
+        if input_shape is None and any(type(layer).build is not Layer.build for layer in self._unbuilt()):
             raise ValueError(f"build of {self.name!r}: expected an input shape such as (None, 4), got None")
         with tracing, undone_on_error(self, *self._unbuilt()):
-            if self._contents().layers and type(self).call is not Layer.call:
+            if input_shape is not None and self._contents().layers and type(self).call is not Layer.call:
                 with Graph() as graph:
                     dtype = self.input_dtype
                     inputs = _map_shapes(lambda shape: graph.input(trial(shape, 0), dtype), input_shape)
