@@ -251,6 +251,7 @@ def fans(
     shape: Sequence[int], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
 ) -> tuple[int, int]:
     """How many inputs and outputs a weight of this shape connects: kernels have theirs on the last two axes."""
+    shape = extents(shape, "initializer: shape")
     if input_axes is not None and output_axes is not None:
         inputs = each_axis(input_axes, len(shape), "initializer: input_axes")
         outputs = each_axis(output_axes, len(shape), "initializer: output_axes")
@@ -302,7 +303,7 @@ class VarianceScaling(_Random):
         self._seeded(seed)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
-        fan_in, fan_out = fans(self._sizes(shape), self.input_axes, self.output_axes)
+        fan_in, fan_out = fans(shape, self.input_axes, self.output_axes)
         count = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, count)
         if self.distribution == "uniform":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from corten.arguments import misused
 from corten.callbacks.callback import Callback, Logs
 from corten.callbacks.history import History
 from corten.callbacks.progress import ProgbarLogger
@@ -109,7 +110,10 @@ class CallbackList(Callback):
     def set_model(self, model: Any) -> None:
         super().set_model(model)
         if self.history is not None:
-            model.history = self.history
+            try:
+                model.history = self.history
+            except AttributeError as error:
+                raise misused(error, "CallbackList: model", model, wanted="a model") from error
         for callback in self.callbacks:
             callback.set_model(model)
 

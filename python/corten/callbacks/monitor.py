@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from corten.arguments import real
 from corten.callbacks.callback import Callback, Logs
 
 __all__ = ["MonitorCallback", "expect_number", "learning_rate_of", "verbosity"]
@@ -18,9 +19,7 @@ _UP = ("acc", "accuracy", "auc", "precision", "recall", "f1_score", "fbeta_score
 
 def expect_number(kind: str, name: str, value: Any, least: float = -math.inf) -> None:
     """``TypeError`` where ``value`` is no number, ``ValueError`` where it is NaN or below ``least``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
-    if not float(value) >= least:
+    if not real(value, f"{kind}: {name}") >= least:
         wanted = "must not be NaN" if math.isnan(value) else f"must be at least {least}"
         raise ValueError(f"{kind}: {name} {wanted}, got {value}")
 

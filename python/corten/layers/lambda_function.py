@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from corten.layers.layer import Layer
+from corten.tensor import has_symbolic
 
 __all__ = ["Lambda"]
 
@@ -47,6 +48,7 @@ class Lambda(Layer):
             raise TypeError(f"Lambda: expected a function, got {function!r}; configurations hold none")
         self.function = function
         self.arguments = dict(arguments or {})
+        has_symbolic(mask)  # What holds itself is refused here.
         self.mask = mask
         self.supports_masking = mask is not None
         self._takes = set(inspect.signature(function).parameters) & {"mask", "training"}
