@@ -18,7 +18,7 @@ OPS_DIFFERENCES: dict[str, str] = {
     "matmul": "either operand may be taken transposed, without a copy",
     "max": "takes no initial value",
     "min": "takes no initial value",
-    "one_hot": "dtype is float32 by default; sparse results are not supported",
+    "one_hot": "dtype is float32 by default, not None; sparse=True is an error",
     "ones": "dtype is float32 by default, not None",
     "ones_like": "dtype is float32 by default, not None",
     "prod": "takes no dtype: arithmetic is in float32",
@@ -154,4 +154,23 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     ),
     "TextVectorization(vocabulary='file')": "TypeError: the words are given as a list",
     "InputLayer(sparse=True), (optional=True)": "ValueError: not supported, and so there are no such attributes",
+    "an integer argument": (
+        "any integer that can be an index, at once an error where it is a bool, a float or out of range; Keras leaves "
+        "it to the backend"
+    ),
+    "activation='linear' or 'relu' of ops": "other names are an error, for the op computes these two itself",
+    "dot_product_attention, query heads no multiple of the key heads": (
+        "ShapeError at once; Keras infers a shape for symbolic tensors and fails when numbers come"
+    ),
+    "layer_normalization(gamma, beta), rms_normalization(scale), of other sizes than the axes'": (
+        "ShapeError: they have the sizes of the normalised axes; Keras infers a shape even where none can be broadcast"
+    ),
+    "layer_normalization(rms_scaling=True)": "unknown: outdated in Keras, and no RMS normalisation, which has its op",
+    "one_hot of labels outside 0 .. num_classes - 1": "IndexError; in Keras a row of zeros",
+    "softmax along an axis of size 1": "a warning, as in Keras, in words of its own",
+    "full, arange, linspace, ..._like with an integer dtype": (
+        "IndexError for a number that the type does not have; NumPy wraps it round"
+    ),
+    "RandomNormal(stddev=...), TruncatedNormal(stddev=...), negative": "ValueError",
+    "regularizers.OrthogonalRegularizer, wrong mode or rank": "ValueError in words of its own",
 }

@@ -480,3 +480,6 @@ def test_lengths_of_any_order_are_brought_to_one(order: float) -> None:
         wanted = x / np.linalg.norm(x, order, axis, keepdims=True)
         np.testing.assert_allclose(ops.normalize(x, axis, order), wanted, rtol=1e-5)
     np.testing.assert_array_equal(ops.normalize(np.zeros((1, 3)), order=order), np.zeros((1, 3)))
+    for wrong in (0, -1, 0.5, float("nan")):
+        with pytest.raises(ValueError, match="order: expected a number >= 1"):
+            ops.normalize(x, order=wrong)

@@ -170,7 +170,7 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: float = 2, epsilon:
         The shape of ``x``.
 
     Raises:
-        ValueError: another order than 2 of several axes.
+        ValueError: an order below 1, or another than 2 of several axes.
 
     >>> from corten import ops
     >>> ops.normalize([[3.0, 4.0], [0.0, 0.0]])
@@ -178,6 +178,8 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: float = 2, epsilon:
            [0. , 0. ]], dtype=float32)
     """
     order = real(order, "normalize: order")
+    if not order >= 1:
+        raise ValueError(f"normalize: order: expected a number >= 1, got {order}")
     least = EPSILON if epsilon is None else number(epsilon, "normalize: epsilon", 0)
     if order != 2:
         return divide(x, maximum(norm(x, order, axis, keepdims=True), least))
