@@ -34,15 +34,19 @@ def on_tensors(function: Callable[..., Any], *values: Any, name: str = "loss") -
         return record(on_tensors, (function, *values), {"name": name})
     graph = current_graph()
     if graph is not None:
-        try:
-            return function(*(None if value is None else graph.tensor(value) for value in values))
-        except AttributeError as error:
-            raise misused(error, name, *values) from error
+        return _applied(function, graph, values, name)
     with Graph(eager=True) as graph:
-        result = on_tensors(function, *values, name=name)
+        result = _applied(function, graph, values, name)
         array = result.numpy() if isinstance(result, Tensor) else result
         graph.finish()
     return array
+
+
+def _applied(function: Callable[..., Any], graph: Graph, values: tuple[Any, ...], name: str) -> Any:
+    try:
+        return function(*(None if value is None else graph.tensor(value) for value in values))
+    except AttributeError as error:
+        raise misused(error, name, *values) from error
 
 
 def loss_function(function: Callable[..., Any]) -> Callable[..., Any]:

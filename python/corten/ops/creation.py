@@ -124,11 +124,11 @@ def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32") 
     >>> ops.full(2, 7)
     array([7., 7.], dtype=float32)
     """
-    return _full("full", shape, fill_value, dtype)
+    return _full("full", shape, _typed(fill_value, dtype, "full: fill_value"), dtype)
 
 
 def _full(what: str, shape: Any, value: Any, dtype: Any) -> Any:
-    return constant(np.broadcast_to(_typed(value, dtype, f"{what}: fill_value"), extents(shape, f"{what}: shape")))
+    return constant(np.full(extents(shape, f"{what}: shape"), value, kind(dtype)))
 
 
 def _typed(value: Any, dtype: Any, what: str) -> Array:
