@@ -636,15 +636,20 @@ def _one_op(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 Nested = Union[Any, "list[Any]", "tuple[Any, ...]", "dict[str, Any]"]
 
 
-def map_nested(function: Callable[[Any], Any], value: Nested) -> Any:
+#: How deep arguments may nest: a list may hold itself.
+_DEPTH = 100
+
+
+def map_nested(function: Callable[[Any], Any], value: Nested, depth: int = _DEPTH) -> Any:
     """``function`` applied to every leaf of nested lists, tuples and dicts."""
+    if not isinstance(value, (dict, list, tuple)):
+        return function(value)
+    if not depth:
+        raise ValueError(f"expected arguments nested at most {_DEPTH} deep, got some deeper, or in themselves")
     if isinstance(value, dict):
-        return {key: map_nested(function, item) for key, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(map_nested(function, item) for item in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)(map_nested(function, item) for item in value)
-    return function(value)
+        return {key: map_nested(function, item, depth - 1) for key, item in value.items()}
+    items = (map_nested(function, item, depth - 1) for item in value)
+    return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
 
 
 def flatten(value: Nested) -> list[Any]:

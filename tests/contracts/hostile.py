@@ -53,7 +53,10 @@ ROOMS: dict[str, Any] = {
     "optimizers.schedules": corten.optimizers.schedules,
     "random": corten.random,
     "regularizers": corten.regularizers,
+    "saving": corten.saving,
     "utils": corten.utils,
+    "models": corten.models,
+    "corten": corten,
 }
 #: What an error may be: the table in ARCHITECTURE.md.
 ALLOWED = (TypeError, ValueError, IndexError, MemoryError, OSError, NonFiniteError, NotImplementedError)

@@ -34,6 +34,8 @@ class Functional(Model):
                 raise ArgumentTypeError(
                     f"Model: expected symbolic tensors (from Input and layers), got {type(tensor).__name__}"
                 )
+        if not flatten(outputs) or len(flatten(outputs)) != len(_by_key(outputs)):
+            raise ValueError(f"Model: outputs: expected symbolic tensors, got {outputs!r}")
         # The structures are not attributes to search for layers.
         object.__setattr__(self, "_inputs", inputs)
         object.__setattr__(self, "_outputs", outputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import losses, metrics, ops, optimizers, random
-from corten.errors import ShapeError
+from corten.errors import ArgumentTypeError, ShapeError
 from corten.layers.arguments import count
 from corten.models.model import Model
 from corten.tensor import Array
@@ -45,6 +45,9 @@ class GAN(Model):
         self, generator: Model, discriminator: Model, latent_size: int, seed: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(name=name)
+        for role, network in (("generator", generator), ("discriminator", discriminator)):
+            if not isinstance(network, Model):
+                raise ArgumentTypeError(f"GAN: {role}: expected a model, got {type(network).__name__}")
         self.generator, self.discriminator = generator, discriminator
         self.latent_size = count(latent_size, "GAN: latent_size")
         self.seed_generator = random.SeedGenerator(seed)

@@ -10,7 +10,7 @@ import numpy as np
 from corten import initializers, losses, ops
 from corten.errors import ShapeError
 from corten.layers import Dense, Dropout, Embedding, Identity
-from corten.layers.arguments import count
+from corten.layers.arguments import count, number
 from corten.models.function import Function
 from corten.models.model import Model
 from corten.models.sequential import Sequential
@@ -69,9 +69,7 @@ class Recommender(Model):
     ) -> None:
         super().__init__(name=name)
         self.users, self.items = count(users, "Recommender: users"), count(items, "Recommender: items")
-        if not penalty >= 0:
-            raise ValueError(f"Recommender: penalty must be >= 0, got {penalty!r}")
-        self.ranking, self.penalty = bool(ranking), float(penalty)
+        self.ranking, self.penalty = bool(ranking), number(penalty, "Recommender: penalty", 0)
         normal = initializers.RandomNormal(stddev=0.1)
         self.user_embedding = Embedding(self.users, dimension, normal, name="user_embedding")
         self.item_embedding = Embedding(self.items, dimension, normal, name="item_embedding")
