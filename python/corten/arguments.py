@@ -132,7 +132,7 @@ def one_of(value: Any, names: Iterable[str], where: str) -> str:
     return value
 
 
-def misused(error: AttributeError, where: str, *values: Any, wanted: str = "an array or a tensor") -> Exception:
+def misused(error: AttributeError, where: str, *values: Any, wanted: str = "arrays or tensors") -> Exception:
     """An ``ArgumentTypeError``, where what lacks the attribute is None or one of a caller's ``values``; else the error.
 
     To be raised by what hands a caller's values on to functions that take tensors.
