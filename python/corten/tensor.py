@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from corten import _core
 from corten._core import has_symbolic
+from corten.errors import ArgumentTypeError
 
 __all__ = [
     "Graph",
@@ -350,6 +351,12 @@ class Variable(Operand):
     ``initializer`` is an array, or a function of (shape, dtype) that gives one. The dtype is float32 or int32.
     Inside a graph, :meth:`assign` takes effect for everything that is pushed after it; the variable itself changes when
     the run ends.
+
+    >>> import corten
+    >>> weight = corten.Variable([1.0, 2.0])
+    >>> weight.assign(weight * 2)
+    >>> weight.numpy()
+    array([2., 4.], dtype=float32)
     """
 
     def __init__(
@@ -364,6 +371,11 @@ class Variable(Operand):
     ) -> None:
         if dtype not in ("float32", "int32"):
             raise ValueError(f"Variable {name!r}: dtype must be 'float32' or 'int32', got {dtype!r}")
+        if isinstance(initializer, str):
+            raise ArgumentTypeError(f"Variable {name!r}: expected an array or an initializer, got {initializer!r}")
+        for what, function in (("regularizer", regularizer), ("constraint", constraint)):
+            if function is not None and not callable(function):
+                raise ArgumentTypeError(f"Variable {name!r}: {what}: expected a function, got {function!r}")
         value = initializer(tuple(shape or ()), dtype) if callable(initializer) else initializer
         array = _stored(value, name, dtype)
         if shape is not None and array.shape != tuple(shape):
