@@ -638,6 +638,43 @@ assert halves() == wanted
 """
 
 
+def test_a_signal_handler_that_wants_what_a_step_holds_gets_an_error_and_does_not_hang() -> None:
+    """A handler that saves the weights, as schedulers ask for before they end a job."""
+    program = (
+        PRELUDE
+        + """
+model, x, y = made("large")
+other = Sequential([L.Dense(2, input_shape=(3,))])
+outcomes = []
+def attempt(action):
+    try: action(); outcomes.append("done")
+    except RuntimeError as error: outcomes.append(str(error))
+actions = [
+    lambda: model.get_weights(), lambda: model.set_weights(weights), lambda: model.predict(x[:1], verbose=0),
+    lambda: model.variables[0].numpy(), lambda: model(x[:1]), lambda: other.predict(np.ones((1, 3)), verbose=0),
+]
+weights = model.get_weights()
+signal.signal(signal.SIGUSR1, lambda *_: [attempt(action) for action in actions])
+began, held = time.perf_counter(), []
+while not any(held[:5]) and time.perf_counter() - began < 20:
+    outcomes.clear()
+    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+    while not outcomes: model.fit(x, y, verbose=0)
+    held = ["holds the variable" in outcome for outcome in outcomes]
+# Between batches all of it is allowed; in the midst of one what is not the step's.
+assert held == [True] * 5 + [False], outcomes
+def raises(*_): model.get_weights()
+signal.signal(signal.SIGUSR1, raises)
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+try: model.fit(x, y, epochs=10**4, verbose=0)
+except RuntimeError as error: assert "holds the variable" in str(error), error
+model.fit(x[:64], y[:64], verbose=0)
+assert np.isfinite(model.predict(x[:64], verbose=0)).all()
+"""
+    )
+    output(program, timeout=60)
+
+
 def test_a_signal_handler_has_denormals_though_kernels_flush_them() -> None:
     output(PRELUDE + DENORMALS, timeout=60)
 

@@ -10,6 +10,8 @@ pub enum Error {
     Value(String),
     Index(String),
     Memory(String),
+    /// What is asked for is held by what this call came from.
+    Busy(String),
     /// The caller asked a run to stop.
     Interrupted,
     /// A broken promise inside Corten.
@@ -28,6 +30,7 @@ impl Error {
             Error::Value(text) => Error::Value(put(text)),
             Error::Index(text) => Error::Index(put(text)),
             Error::Memory(text) => Error::Memory(put(text)),
+            Error::Busy(text) => Error::Busy(put(text)),
             Error::Internal(text) => Error::Internal(put(text)),
             Error::Interrupted => Error::Interrupted,
         }
@@ -42,6 +45,7 @@ impl fmt::Display for Error {
             | Error::Value(text)
             | Error::Index(text)
             | Error::Memory(text)
+            | Error::Busy(text)
             | Error::Internal(text) => f.write_str(text),
             Error::Interrupted => f.write_str("the run was interrupted"),
         }

@@ -3,9 +3,11 @@
 use crate::data::{Data, Slice};
 use crate::error::{Error, Result};
 use crate::spec::Spec;
+use corten_kernels::threads::asking;
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult};
 
 /// A weight, an optimizer slot, a moving average, a metric's sum, a counter. Many runs may read it at once; a run that
 /// updates it holds it alone.
@@ -33,10 +35,29 @@ impl Variable {
     }
     /// A panic elsewhere does not make the numbers unreadable.
     pub fn read(&self) -> RwLockReadGuard<'_, Data> {
+        if asking() {
+            return at_once(self.data.try_read());
+        }
         self.data.read().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
     pub fn write(&self) -> RwLockWriteGuard<'_, Data> {
+        if asking() {
+            return at_once(self.data.try_write());
+        }
         self.data.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// What a call unwinds with that would wait for a variable in the midst of a run of its own thread: a signal handler's,
+/// which may be waiting for what that run holds.
+#[derive(Debug)]
+pub struct Held;
+
+fn at_once<G>(lock: TryLockResult<G>) -> G {
+    match lock {
+        Ok(guard) => guard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => resume_unwind(Box::new(Held)),
     }
 }
 

@@ -12,7 +12,7 @@ mod cores;
 mod watch;
 
 use crate::environment;
-pub use watch::{cancelled, interruptible, whole};
+pub use watch::{asking, cancelled, interruptible, whole};
 
 /// Multiply-adds (or an equal amount of other work) below which a piece is not worth handing to another thread.
 pub const GRAIN: usize = 100_000;
@@ -591,6 +591,7 @@ mod tests {
         let halved = || std::hint::black_box(std::hint::black_box(f32::MIN_POSITIVE / 4.0) * 0.5);
         let mut seen = Vec::new();
         let mut ask = || {
+            assert!(asking());
             seen.push(halved());
             false
         };
@@ -602,6 +603,7 @@ mod tests {
             })
         };
         let inside = interruptible(&mut ask, kernel);
+        assert!(!asking());
         assert_eq!(seen, [f32::MIN_POSITIVE / 8.0]);
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         assert_eq!(inside, Some(0.0));

@@ -2,9 +2,9 @@
 
 use crate::fork::Call;
 use crate::settings;
-use corten_engine::{Error, Result};
+use corten_engine::{Error, Held, Result};
 use corten_kernels::scratch::OutOfMemory;
-use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -51,6 +51,11 @@ fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
     if let Some(memory) = panic.downcast_ref::<OutOfMemory>() {
         return Error::Memory(format!("{} bytes of scratch could not be allocated", memory.bytes));
     }
+    if panic.is::<Held>() {
+        let text = "the step that this signal handler came in the midst of holds the variable; let the handler set a flag, \
+                    and look at it between batches, in a callback";
+        return Error::Busy(text.into());
+    }
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     Error::Internal(format!("Corten broke one of its own rules, please report it: {}", text.unwrap_or("no message")))
 }
@@ -63,6 +68,7 @@ pub fn raise(py: Python<'_>, error: Error) -> PyErr {
         Error::Value(_) => PyValueError::new_err(text),
         Error::Index(_) => PyIndexError::new_err(text),
         Error::Memory(_) => PyMemoryError::new_err(text),
+        Error::Busy(_) => PyRuntimeError::new_err(text),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         Error::Shape(_) => own(py, "ShapeError", text),
         Error::Internal(_) => own(py, "InternalError", text),

@@ -2,7 +2,7 @@
 
 use crate::arrays::{Source, dtype, to_numpy};
 use crate::call::{Call, Form};
-use crate::errors::{guarded, raise};
+use crate::errors::guarded;
 use crate::program::Program;
 use crate::sequence::Items;
 use crate::variable::Variable;
@@ -154,10 +154,11 @@ impl Graph {
     }
     /// What a value of an eager graph holds.
     fn data<'py>(&self, py: Python<'py>, value: usize) -> PyResult<Bound<'py, PyAny>> {
-        let (graph, value) = self.known(value)?;
-        let data = graph.data(value).map_err(|error| raise(py, error))?;
-        let spec = graph.spec(value).clone();
-        drop(graph);
+        drop(self.known(value)?);
+        let (spec, data) = guarded(py, || {
+            let graph = self.lock();
+            Ok((graph.spec(Value(value)).clone(), graph.data(Value(value))?))
+        })?;
         to_numpy(py, &spec, data.slice())
     }
     /// (op, inputs, outputs, attributes, layer) of the node that computes a value, or None.

@@ -67,7 +67,7 @@ pub fn assign(py: Python<'_>, variables: Items<Bound<'_, Variable>>, values: Ite
 
 /// Copies of what the variables hold at one moment.
 #[pyfunction]
-pub fn values<'py>(py: Python<'py>, variables: Vec<Bound<'py, Variable>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+pub fn values<'py>(py: Python<'py>, variables: Items<Bound<'py, Variable>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let variables: Vec<_> = variables.iter().map(|variable| variable.get().0.clone()).collect();
     let mut copies = variables.iter().map(|variable| Fresh::new(py, variable.spec())).collect::<PyResult<Vec<_>>>()?;
     let mut places: Vec<_> = copies.iter_mut().map(Fresh::slice_mut).collect();

@@ -16,6 +16,7 @@ struct Watch<'a> {
 
 thread_local! {
     static WATCH: Cell<Option<NonNull<Watch<'static>>>> = const { Cell::new(None) };
+    static ASKING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Sets who is asked until the end of a scope.
@@ -50,6 +51,21 @@ pub fn whole<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Puts back, at the end of a scope, whether the thread was being asked before.
+struct Asking(bool);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        ASKING.set(self.0);
+    }
+}
+
+/// Whether this thread is being asked: what it does now it does in the midst of its own work, and what that holds it must
+/// not wait for.
+pub fn asking() -> bool {
+    ASKING.get()
+}
+
 /// Whether the work of this thread is no longer wanted.
 pub fn cancelled() -> bool {
     const PAUSE: Duration = Duration::from_millis(50);
@@ -58,6 +74,7 @@ pub fn cancelled() -> bool {
     // for while the question is asked there is no watch.
     let watch = unsafe { &mut *watch.as_ptr() };
     if !watch.ended && watch.asked.elapsed() >= PAUSE {
+        let _asking = Asking(ASKING.replace(true));
         watch.ended = whole(|| watch.denormals.during(|| (watch.ask)()));
         watch.asked = Instant::now();
     }
