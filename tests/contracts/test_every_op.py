@@ -739,7 +739,7 @@ def test_every_op_of_the_engine_is_reached() -> None:
     for op in OPS:
         for forward in (compiled, pulled_back):
             reached |= names_in(op, gradient=forward is pulled_back)
-    inner = {"stop_gradient", "increment", "divide_count"} | {
+    inner = {"stop_gradient", "increment", "divide_count", "accumulate"} | {
         "sgd",
         "rmsprop",
         "adam",

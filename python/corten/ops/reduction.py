@@ -172,10 +172,10 @@ def _position(name: str, x: Any, axis: int | None, keepdims: bool) -> Any:
     x = floats(x)
     rank = len(shape(x))
     if axis is None:
-        found = push(name, [reshape(x, [-1])])[0]
+        found = push(name, [reshape(x, [-1])], unless_nan=False)[0]
         return reshape(found, [1] * rank) if keepdims else found
     index = axis_of(axis, rank, name)
-    found = push(name, [x if index == rank - 1 else moveaxis(x, index, -1)])[0]
+    found = push(name, [x if index == rank - 1 else moveaxis(x, index, -1)], unless_nan=False)[0]
     return expand_dims(found, index) if keepdims else found
 
 

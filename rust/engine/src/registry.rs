@@ -109,6 +109,7 @@ const OPS: &[(&str, Make)] = &[
     ("random_uniform", ops::random::make_uniform),
     ("increment", ops::increment::make),
     ("divide_count", ops::increment::make_divide),
+    ("accumulate", ops::accumulate::make),
     // shapes
     ("identity", ops::identity::make),
     ("stop_gradient", ops::identity::make_stop_gradient),

@@ -5,6 +5,7 @@
 //! * Work is cut into tasks by the size of the problem alone, never by the number of threads, and partial
 //!   sums are combined in index order: the same bits come out on any number of threads.
 
+pub mod accumulate;
 pub mod activation;
 pub mod attention;
 pub mod batch_norm;

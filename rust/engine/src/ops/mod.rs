@@ -1,5 +1,6 @@
 //! The ops: one file for each operation or close family.
 
+pub(crate) mod accumulate;
 pub(crate) mod activation;
 pub(crate) mod attention;
 pub(crate) mod batch_norm;

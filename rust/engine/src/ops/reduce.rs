@@ -177,18 +177,20 @@ fn tree(graph: &mut Graph, x: Value) -> Result<Value> {
     graph.apply1(Reshape::to(&[rows]), &[rest])
 }
 
-/// The index (int32) of the largest or smallest element along the last axis; the first of equals.
+/// The index (int32) of the largest or smallest element along the last axis; the first of equals. A row that holds NaN
+/// gives the place of its first NaN, or -1 where `unless_nan`.
 #[derive(Debug)]
 struct Arg {
     largest: bool,
+    unless_nan: bool,
 }
 
-pub(crate) fn make_argmax(_: &Attributes) -> Result<Arc<dyn Op>> {
-    Ok(Arc::new(Arg { largest: true }))
+pub(crate) fn make_argmax(attributes: &Attributes) -> Result<Arc<dyn Op>> {
+    Ok(Arc::new(Arg { largest: true, unless_nan: attributes.flag("unless_nan")? }))
 }
 
-pub(crate) fn make_argmin(_: &Attributes) -> Result<Arc<dyn Op>> {
-    Ok(Arc::new(Arg { largest: false }))
+pub(crate) fn make_argmin(attributes: &Attributes) -> Result<Arc<dyn Op>> {
+    Ok(Arc::new(Arg { largest: false, unless_nan: attributes.flag("unless_nan")? }))
 }
 
 impl Op for Arg {
@@ -205,7 +207,15 @@ impl Op for Arg {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         let size = inputs[0].shape().last().copied().unwrap_or(1);
         let find = if self.largest { kernel::argmax } else { kernel::argmin };
-        find(isa(), inputs[0].f32()?, size, outputs[0].i32()?);
+        let (x, places) = (inputs[0].f32()?, outputs[0].i32()?);
+        find(isa(), x, size, places);
+        if self.unless_nan {
+            for (row, place) in x.chunks_exact(size).zip(places) {
+                if row[*place as usize].is_nan() {
+                    *place = -1;
+                }
+            }
+        }
         Ok(())
     }
     fn gradient(&self, _: &mut Graph, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
