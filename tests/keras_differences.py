@@ -173,4 +173,7 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     ),
     "RandomNormal(stddev=...), TruncatedNormal(stddev=...), negative": "ValueError",
     "regularizers.OrthogonalRegularizer, wrong mode or rank": "ValueError in words of its own",
+    "ranks of a loss or metric given as a function": "aligned for every function, lambda, Loss subclass and Metric "
+    "subclass, where Keras aligns for functions given as a loss alone; a function that broadcasts the samples of "
+    "targets or predictions along another axis of the other, as (n,) with (n, k, 1), is refused",
 }

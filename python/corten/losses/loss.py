@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten import ops
@@ -18,6 +21,7 @@ __all__ = [
     "LossFunctionWrapper",
     "align",
     "apply_mask",
+    "by_sample",
     "expect_same",
     "fit_weights",
     "loss_function",
@@ -82,6 +86,87 @@ def expect_same(name: str, y_true: Any, y_pred: Any, hint: str = "") -> tuple[An
     return true, pred
 
 
+def by_sample(name: str, function: Callable[..., Any], y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+    """``function(y_true, y_pred, ...)`` of a user's function, called so that each sample meets its own prediction.
+
+    Ranks are aligned as by :func:`align`. Where the shapes still differ, the function may do with them what it wants
+    (labels and probabilities, one target and several quantiles), except set the samples of one against another axis of
+    the other, as broadcasting (n,) with (n, 5, 1) or (n, 3) with (n, 1, 3) would.
+
+    Raises:
+        ShapeError: it does that.
+    """
+    if getattr(function, "__module__", "").startswith("corten."):
+        # Corten's own functions say themselves which shapes they take, and refuse others.
+        return function(y_true, y_pred, *args, **kwargs)
+    true, pred = align(y_true, y_pred)
+    if pred is not y_pred:
+        pred.mask = y_pred.mask
+    if true.shape != pred.shape:
+        _rehearse(name, lambda true, pred: function(true, pred, *args, **kwargs), true, pred)
+    return function(true, pred, *args, **kwargs)
+
+
+_COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+_ELEMENTWISE = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "where", *_COMPARISONS)
+
+
+class _Rehearsal(Graph):
+    """A trace that refuses to combine targets with predictions, element by element, across samples.
+
+    Args:
+        samples: how many rows y_true and y_pred have, numbers that no other axis has.
+    """
+
+    def __init__(self, samples: tuple[int, int]) -> None:
+        super().__init__()
+        self.samples = samples
+        #: Of a value, by its id: whether it depends on y_true (1), on y_pred (2) or on both (3).
+        self.origins: dict[int, int] = {}
+        self.mixed: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+
+    def push(self, op: str, inputs: Sequence[Any], attributes: dict[str, Any]) -> list[Tensor]:
+        values = [self.tensor(value) for value in inputs]
+        origins = [self.origins.get(value.id, 0) for value in values]
+        if op in _ELEMENTWISE:
+            for (a, of_a), (b, of_b) in itertools.combinations(zip(values, origins, strict=True), 2):
+                if of_a | of_b == 3 and self._across_samples(a.shape, b.shape):
+                    self.mixed = a.shape, b.shape
+                    raise ShapeError(f"{op}: {a.shape} and {b.shape} set samples against other samples")
+        made = super().push(op, values, attributes)
+        self.origins.update((value.id, functools.reduce(operator.or_, origins, 0)) for value in made)
+        return made
+
+    def _across_samples(self, a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+        by_row = a != () and b != () and a[0] in self.samples and b[0] in self.samples
+        return by_row and (len(a) != len(b) or a[0] != b[0])
+
+
+def _rehearse(name: str, function: Callable[..., Any], y_true: Any, y_pred: Any) -> None:
+    """Traces ``function`` for another number of samples and raises ``ShapeError`` where it mixes them."""
+    n, m = (value.shape[0] if value.ndim else 0 for value in (y_true, y_pred))
+    if 0 in (n, m) or (n != m and 1 not in (n, m)):
+        # Not a row for each sample: there is nothing to be said.
+        return
+    inner = {*y_true.shape[1:], *y_pred.shape[1:]}
+    first, second, *_ = (prime for prime in (61, 67, 71, 73, 79, 83, *range(1009, 1100)) if prime not in inner)
+    with _Rehearsal((first, first if n == m else second)) as graph:
+        true, pred = (
+            graph.input((samples, *value.shape[1:]), value.dtype)
+            for samples, value in zip(graph.samples, (y_true, y_pred), strict=True)
+        )
+        graph.origins = {true.id: 1, pred.id: 2}
+        # What else goes wrong is for the call itself to say: a function may be written for one size of batch.
+        with contextlib.suppress(Exception):
+            function(true, pred)
+    if graph.mixed is not None:
+        a, b = (tuple({first: n, second: m}.get(size, size) for size in shape) for shape in graph.mixed)
+        raise ShapeError(
+            f"{name}: y_true {y_true.shape} and y_pred {y_pred.shape} are combined as {a} and {b}, which sets each "
+            "sample against others; give targets and predictions the same number of axes"
+        )
+
+
 def safe_divide(a: Any, b: Any) -> Any:
     """``a / b``, and 0 where ``b`` is 0."""
     empty = ops.equal(b, 0.0)
@@ -134,6 +219,10 @@ def _size(shape: tuple[int, ...]) -> int:
 class Loss(Configured):
     """What training minimises: ``call(y_true, y_pred)`` gives a value for each sample, calling the loss reduces them.
 
+    ``call`` of a subclass gets targets and predictions of the same rank where one had a last axis of size 1 more: (n,)
+    becomes (n, 1) where the other is (n, 1). Shapes that still differ are its own business (labels and probabilities),
+    except that it may not broadcast the samples of one along another axis of the other.
+
     Args:
         name: shown in messages; the class name in snake case unless given.
         reduction: ``"sum_over_batch_size"`` or ``"mean"``: the sum of the weighted values divided by their number
@@ -181,7 +270,7 @@ class Loss(Configured):
             sample_weight: a factor for each sample (or each step of each sample).
 
         Raises:
-            ShapeError: the shapes do not fit.
+            ShapeError: the shapes do not fit, or ``call`` sets samples against others.
         """
         return on_tensors(self._reduced, y_true, y_pred, sample_weight, name=self.name)
 
@@ -192,7 +281,7 @@ class Loss(Configured):
         if weights is not None and y_true.ndim == y_pred.ndim == 1:
             # Predictions without an axis of their own: each still is a sample with a weight.
             y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
-        values = self.call(y_true, y_pred)
+        values = by_sample(f"loss {self.name!r}", self.call, y_true, y_pred)
         if not hasattr(values, "shape"):
             raise TypeError(f"loss {self.name!r}: expected a value for each sample, got {values!r}")
         masks = [mask for mask in (getattr(y_pred, "mask", None), getattr(values, "mask", None)) if mask is not None]
@@ -217,6 +306,8 @@ class Loss(Configured):
 class LossFunctionWrapper(Loss):
     """A function ``fn(y_true, y_pred, **kwargs)``, giving a value for each sample, as a loss.
 
+    The function is called as ``call`` of a :class:`Loss` is: with ranks aligned, and never across samples.
+
     >>> import numpy as np
     >>> from corten.losses import LossFunctionWrapper, mean_squared_error
     >>> float(LossFunctionWrapper(mean_squared_error)(np.zeros((2, 1)), np.ones((2, 1))))
@@ -236,4 +327,4 @@ class LossFunctionWrapper(Loss):
         self.kwargs = kwargs
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self.fn(y_true, y_pred, **self.kwargs)
+        return by_sample(f"loss {self.name!r}", self.fn, y_true, y_pred, **self.kwargs)

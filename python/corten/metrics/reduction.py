@@ -7,7 +7,7 @@ from typing import Any
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.losses.loss import apply_mask
+from corten.losses.loss import apply_mask, by_sample
 from corten.metrics.metric import Metric
 
 __all__ = ["Averaged", "Mean", "MeanMetricWrapper", "Sum"]
@@ -127,6 +127,9 @@ def _floats(value: Any) -> Any:
 class MeanMetricWrapper(Averaged):
     """The mean of ``fn(y_true, y_pred, **kwargs)`` over all samples; what a mask excludes does not count.
 
+    The function is called as that of a :class:`corten.losses.LossFunctionWrapper` is: with ranks aligned, and never
+    across samples.
+
     >>> import numpy as np
     >>> from corten.losses import mean_absolute_error
     >>> from corten.metrics import MeanMetricWrapper
@@ -143,4 +146,4 @@ class MeanMetricWrapper(Averaged):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         mask = getattr(y_pred, "mask", None)
         weights = sample_weight if mask is None else apply_mask(sample_weight, mask, "sum")
-        self.gather(self._fn(y_true, y_pred, **self._kwargs), weights)
+        self.gather(by_sample(f"metric {self.name!r}", self._fn, y_true, y_pred, **self._kwargs), weights)

@@ -9,6 +9,7 @@ import numpy as np
 
 from corten import losses, metrics
 from corten.errors import ShapeError
+from corten.losses.loss import by_sample
 from corten.tensor import Variable, flatten
 
 __all__ = ["CompiledLoss", "CompiledMetrics"]
@@ -200,7 +201,8 @@ class CompiledMetrics:
             self._start(names, targets, predictions)
         weights = _weights(sample_weight, names, trained)
         for index, weighted, metric in self._slots or []:
-            metric.update_state(targets[index], predictions[index], weights[index] if weighted else None)
+            given = targets[index], predictions[index], weights[index] if weighted else None
+            by_sample(f"metric {metric.name!r}", metric.update_state, *given)
 
     def result(self) -> dict[str, Any]:
         """What each metric comes to, by its name; nothing before data were seen."""
