@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from corten.arguments import count, number, real, whole
 from corten.errors import ShapeError
 from corten.losses.loss import expect_same, fit_weights, safe_divide
 from corten.metrics.metric import Metric
+from corten.tensor import Array, Graph, gradients
 
 __all__ = [
     "AUC",
@@ -61,16 +63,76 @@ def counts(
     # (labels, samples): one row of samples for each label, or one for all.
     rows = [ops.reshape(v, (-1, labels)) for v in (y_pred, y_true, ops.broadcast_to(weights, y_pred.shape))]
     pred, true, weight = (ops.transpose(v) for v in rows)
-    positive = ops.not_equal(true, 0.0)
-    p, n = ops.multiply(weight, positive), ops.multiply(weight, ops.equal(positive, 0.0))
-    edges = ops.constant(np.asarray(thresholds, np.float32).reshape(1, -1, 1))
-    # One comparison for each threshold and sample; sums over the samples are one product of matrices.
-    above = ops.greater(ops.expand_dims(pred, 1), edges)
-    sums = ops.matmul(above, ops.stack([p, n], axis=-1))
-    tp, fp = ops.transpose(sums[..., 0]), ops.transpose(sums[..., 1])
-    all_p, all_n = ops.sum(p, axis=-1), ops.sum(n, axis=-1)
-    found = {"tp": tp, "fp": fp, "fn": ops.subtract(all_p, tp), "tn": ops.subtract(all_n, fp)}
+    # As many samples at once as make a million comparisons, so that memory does not grow with the thresholds.
+    samples, each = pred.shape[1], labels * len(thresholds)
+    sorting = len(thresholds) > _MANY_THRESHOLDS and samples * each > _COMPARISONS // 4 and labels + each < 2**24
+    sums = functools.partial(_by_bucket if sorting else _by_comparison, np.asarray(thresholds, np.float32))
+    size = max(1, _COMPARISONS // (labels * len(thresholds).bit_length() if sorting else each))
+    if samples <= size:
+        above, *all = sums(pred, true, weight)
+    else:
+        starts = range(0, samples, size)
+        parts = [_at_once(sums, *(v[:, start : start + size] for v in (pred, true, weight))) for start in starts]
+        above, *all = (functools.reduce(ops.add, found) for found in zip(*parts, strict=True))
+    # (thresholds, labels)
+    tp, fp = ops.transpose(above[..., 0]), ops.transpose(above[..., 1])
+    found = {"tp": tp, "fp": fp, "fn": ops.subtract(all[0], tp), "tn": ops.subtract(all[1], fp)}
     return found if by_label else {key: ops.reshape(value, (-1,)) for key, value in found.items()}
+
+
+#: How many comparisons of predictions with thresholds are made at once.
+_COMPARISONS = 2**20
+#: With more thresholds, many predictions are sorted into the buckets between them; else comparing them is faster.
+_MANY_THRESHOLDS = 256
+
+
+def _positives_and_negatives(true: Any, weight: Any) -> tuple[Any, Any]:
+    """The weights of the positives, 0 for the others, and those of the negatives."""
+    positive = ops.not_equal(true, 0.0)
+    return ops.multiply(weight, positive), ops.multiply(weight, ops.equal(positive, 0.0))
+
+
+def _by_comparison(edges: Array, pred: Any, true: Any, weight: Any) -> tuple[Any, Any, Any]:
+    """The weights of positives and negatives above each threshold (labels, thresholds, 2), and of all (labels,)."""
+    p, n = _positives_and_negatives(true, weight)
+    # One comparison for each threshold and sample; sums over the samples are one product of matrices.
+    above = ops.greater(ops.expand_dims(pred, 1), ops.constant(edges.reshape(1, -1, 1)))
+    return ops.matmul(above, ops.stack([p, n], axis=-1)), ops.sum(p, axis=-1), ops.sum(n, axis=-1)
+
+
+def _by_bucket(edges: Array, pred: Any, true: Any, weight: Any) -> tuple[Any, Any, Any]:
+    """The same, in as many operations as the samples and the thresholds are together."""
+    p, n = _positives_and_negatives(true, weight)
+    order = np.argsort(edges, kind="stable")
+    levels = len(edges).bit_length()
+    table = np.full(2**levels - 1, np.inf, np.float32)
+    table[: len(edges)] = edges[order]
+    # How many edges a prediction is above, by bisection.
+    bucket = ops.zeros(pred.shape)
+    for step in (2.0**level for level in reversed(range(levels))):
+        edge = ops.take(ops.constant(table), ops.cast(ops.add(bucket, step - 1.0), "int32"), axis=0)
+        bucket = ops.add(bucket, ops.multiply(ops.greater(pred, edge), step))
+    labels, buckets = pred.shape[0], len(edges) + 1
+    # What is taken from a table adds up in its gradient: the sums over the samples of each bucket.
+    sums = ops.zeros((labels * buckets, 2))
+    place = ops.add(bucket, ops.constant(np.arange(0, labels * buckets, buckets, dtype=np.float32)[:, None]))
+    taken = ops.take(sums, ops.cast(place, "int32"), axis=0)
+    weighted = ops.multiply(taken, ops.stack([p, n], axis=-1))
+    sums = ops.reshape(gradients(ops.sum(weighted), sums), (labels, buckets, 2))
+    above = ops.flip(ops.cumsum(ops.flip(sums, axis=1), axis=1), axis=1)[:, 1:]
+    above = ops.take(above, np.argsort(order).astype(np.int32), axis=1)
+    return above, ops.sum(p, axis=-1), ops.sum(n, axis=-1)
+
+
+def _at_once(function: Callable[..., Any], *tensors: Any) -> Any:
+    """``function(*tensors)``; in an eager step, what it holds on the way is given up at once, not at the step's end."""
+    graph = tensors[0].graph
+    if not graph.eager:
+        return function(*tensors)
+    with Graph(eager=True) as inner:
+        results = [result.numpy() for result in function(*(inner.constant(tensor.numpy()) for tensor in tensors))]
+        inner.finish()
+    return [graph.constant(result) for result in results]
 
 
 def _only_top(y_pred: Any, k: int) -> Any:
