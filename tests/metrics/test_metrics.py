@@ -214,6 +214,7 @@ def test_state_is_what_variables_hold_and_can_be_reset() -> None:
     metric.update_state(np.array([1, 0]), np.float32([0.9, 0.9]))
     assert [float(v) for v in metric.variables] == [1.0, 2.0]
     assert [v.name for v in metric.variables] == ["total", "count"]
+    assert [v.name for v in metric.whole_state] == ["total", "count", "total_rest", "count_rest"]
     metric.reset_state()
     assert metric.result() == 0.0
 
@@ -298,7 +299,7 @@ def test_a_metric_made_of_metrics_has_their_state() -> None:
 
     both = Both()
     assert both(np.array([1, 1, 0]), np.float32([0.9, 0.1, 0.9])) == {"p": 0.5, "r": 0.5}
-    assert len(both.variables) == 4
+    assert len(both.variables) == 4 and len(both.whole_state) == 8
     both.reset_state()
     assert both.p.result() == 0.0
 

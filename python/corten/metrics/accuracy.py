@@ -9,6 +9,7 @@ from corten.arguments import whole
 from corten.errors import ShapeError
 from corten.losses.loss import expect_same, loss_function
 from corten.metrics.reduction import MeanMetricWrapper
+from corten.tensor import push
 
 __all__ = [
     "Accuracy",
@@ -41,7 +42,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
 
 @loss_function
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
-    """1 where ``(y_pred > threshold) == y_true``, else 0.
+    """1 where ``(y_pred > threshold) == y_true``, else 0; 0 where the prediction is NaN.
 
     >>> import numpy as np
     >>> from corten.metrics import binary_accuracy
@@ -49,12 +50,15 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     array([1., 0.], dtype=float32)
     """
     y_true, y_pred = expect_same("binary_accuracy", y_true, y_pred)
-    return ops.equal(y_true, ops.greater(y_pred, threshold))
+    # A prediction that is not equal to itself is NaN, and never right.
+    return ops.multiply(ops.equal(y_true, ops.greater(y_pred, threshold)), ops.equal(y_pred, y_pred))
 
 
 @loss_function
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest element of ``y_pred`` along the last axis is where that of ``y_true`` is, else 0.
+
+    The first of equal elements is the largest. A row that holds NaN is never right.
 
     >>> import numpy as np
     >>> from corten.metrics import categorical_accuracy
@@ -63,7 +67,12 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """
     hint = "; for integer labels take sparse_categorical_accuracy"
     y_true, y_pred = expect_same("categorical_accuracy", y_true, y_pred, hint)
-    return ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1))
+    return ops.equal(ops.argmax(y_true, axis=-1), _best(y_pred))
+
+
+def _best(y_pred: Any) -> Any:
+    """The class of the largest prediction of each row, the first of equals; -1, which is never right, for a NaN."""
+    return push("argmax", [ops.cast(y_pred, "float32")], unless_nan=True)[0]
 
 
 def _labels(name: str, y_true: Any, y_pred: Any) -> Any:
@@ -81,27 +90,33 @@ def _labels(name: str, y_true: Any, y_pred: Any) -> Any:
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest element of ``y_pred`` along the last axis is at the label, else 0.
 
+    The first of equal elements is the largest. A row that holds NaN is never right.
+
     >>> import numpy as np
     >>> from corten.metrics import sparse_categorical_accuracy
     >>> sparse_categorical_accuracy(np.array([1, 0]), np.float32([[0.2, 0.8], [0.3, 0.7]]))
     array([1., 0.], dtype=float32)
     """
     labels = _labels("sparse_categorical_accuracy", y_true, y_pred)
-    matches = ops.equal(labels, ops.argmax(y_pred, axis=-1))
+    matches = ops.equal(labels, _best(y_pred))
     return ops.squeeze(matches, -1) if matches.ndim > 1 and matches.shape[-1] == 1 else matches
 
 
 def _in_top(labels: Any, y_pred: Any, k: int) -> Any:
-    """1 where fewer than ``k`` classes are above the label's, and its own value is finite."""
-    chosen = ops.one_hot(labels, y_pred.shape[-1])
+    """1 where fewer than ``k`` classes are above the label's, or equal to it and before it; 0 where that is NaN."""
+    classes = y_pred.shape[-1]
+    chosen = ops.one_hot(labels, classes)
     own = ops.sum(ops.where(chosen, y_pred, 0.0), axis=-1, keepdims=True)
-    above = ops.sum(ops.greater(y_pred, own), axis=-1)
-    return ops.multiply(ops.less(above, _k("top_k_categorical_accuracy", k)), ops.squeeze(ops.isfinite(own), -1))
+    before = ops.less(ops.arange(classes), ops.expand_dims(labels, -1))
+    # As argmax has it: of equals the first is the largest, and NaN is larger than any number.
+    ahead = ops.where(before, ops.greater_equal(y_pred, own), ops.greater(y_pred, own))
+    ahead = ops.sum(ops.maximum(ahead, ops.not_equal(y_pred, y_pred)), axis=-1)
+    return ops.multiply(ops.less(ahead, _k("top_k_categorical_accuracy", k)), ops.squeeze(ops.isfinite(own), -1))
 
 
 @loss_function
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
-    """1 where the class of the one-hot target is among the ``k`` largest predictions, else 0.
+    """1 where the class of the one-hot target is among the ``k`` largest predictions, else 0; of equals the first win.
 
     >>> import numpy as np
     >>> from corten.metrics import top_k_categorical_accuracy
@@ -114,7 +129,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 @loss_function
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
-    """1 where the label is among the ``k`` largest predictions, else 0.
+    """1 where the label is among the ``k`` largest predictions, else 0; of equal ones the first win.
 
     With ``from_sorted_ids``, ``y_pred`` holds class numbers, the likeliest first.
 

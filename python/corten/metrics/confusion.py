@@ -14,7 +14,8 @@ from corten.arguments import count, number, real, whole
 from corten.errors import ShapeError
 from corten.losses.loss import expect_same, fit_weights, safe_divide
 from corten.metrics.metric import Metric
-from corten.tensor import Array, Graph, gradients
+from corten.metrics.reduction import unmasked, weigh
+from corten.tensor import Array, Graph, Variable, gradients
 
 __all__ = [
     "AUC",
@@ -47,6 +48,7 @@ def counts(
     A prediction above the threshold is positive, a label that is not 0 too. (thresholds,), or (thresholds, labels)
     ``by_label``.
     """
+    weights = unmasked(y_pred, weights)
     y_true, y_pred = expect_same(name, y_true, y_pred)
     weights = ops.constant(1.0) if weights is None else fit_weights(name, weights, y_pred)
     if top_k is not None:
@@ -151,7 +153,15 @@ def _thresholds(kind: str, thresholds: Any, default: float) -> list[float]:
     found = [real(t, f"{kind}: thresholds") for t in (given if several else [given])]
     if not found or (thresholds is not None and not all(0.0 <= t <= 1.0 for t in found)):
         raise ValueError(f"{kind}: thresholds must be from 0 to 1, got {thresholds}")
-    return found
+    return [float(t) for t in found]
+
+
+def _add_sums(metric: Metric, names: dict[str, str], shape: tuple[int, ...]) -> dict[str, Variable]:
+    """New variables of a metric's state, which are its attributes too, by the short names of ``names``."""
+    sums = {part: metric.add_sum(shape, name) for part, name in names.items()}
+    for part, name in names.items():
+        setattr(metric, name, sums[part])
+    return sums
 
 
 class _Counter(Metric):
@@ -170,12 +180,12 @@ class _Counter(Metric):
         self.top_k = top_k
         self.class_id = class_id
         shape = (len(self.thresholds),)
-        self._sums = {part: self.add_variable(shape, "zeros", name=long) for part, long in self._parts.items()}
+        self._sums = _add_sums(self, self._parts, shape)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         found = counts(self.name, y_true, y_pred, sample_weight, self.thresholds, self.top_k, self.class_id)
         for part, variable in self._sums.items():
-            variable.assign(ops.add(variable.value, found[part]))
+            self.accumulate(variable, found[part])
 
     def _first(self, values: Any) -> Any:
         return ops.reshape(values, ()) if len(self.thresholds) == 1 else values
@@ -383,7 +393,7 @@ class AUC(Metric):
 
     def _build(self, shape: tuple[int, ...]) -> None:
         names = {"tp": "true_positives", "fp": "false_positives", "tn": "true_negatives", "fn": "false_negatives"}
-        self._sums = {part: self.add_variable(shape, "zeros", name=name) for part, name in names.items()}
+        self._sums = _add_sums(self, names, shape)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         if self.multi_label and y_pred.ndim != 2:
@@ -391,19 +401,21 @@ class AUC(Metric):
         if self._sums is None:
             self._build((self.num_thresholds, y_pred.shape[1]))
         if self.from_logits:
-            y_pred = ops.sigmoid(y_pred)
+            logits, y_pred = y_pred, ops.sigmoid(y_pred)
+            y_pred.mask = logits.mask
         label_weights = None if self.multi_label else self.label_weights
         found = counts(
             self.name,
             y_true,
             y_pred,
             sample_weight,
-            self.thresholds,
+            # All that is a number is above the lowest, and nothing above the highest: the curve has both its ends.
+            [-math.inf, *self.thresholds[1:-1], math.inf],
             label_weights=label_weights,
             by_label=self.multi_label,
         )
         for part, variable in (self._sums or {}).items():
-            variable.assign(ops.add(variable.value, found[part]))
+            self.accumulate(variable, found[part])
 
     def result(self) -> Any:
         if self._sums is None:
@@ -458,7 +470,7 @@ class FBetaScore(Metric):
         average: None for a score of each class; ``"micro"`` counts over all classes; ``"macro"`` the mean of the
             classes' scores; ``"weighted"`` by how frequent they are.
         beta: b, how much more recall counts.
-        threshold: predictions above it are positive; unless given, only the largest of each row.
+        threshold: predictions above it are positive; unless given, only the largest of each row, of equals the first.
 
     Raises:
         ValueError: an unknown average, ``beta`` not above 0, ``threshold`` outside (0, 1].
@@ -495,16 +507,16 @@ class FBetaScore(Metric):
         self._sums: dict[str, Any] | None = None
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        sample_weight = unmasked(y_pred, sample_weight)
         y_true, y_pred = expect_same(self.name, y_true, y_pred)
         if y_pred.ndim != 2:
             raise ShapeError(f"{self.name}: expected shape (batch, classes), got {y_pred.shape}")
         if self._sums is None:
             shape = () if self.average == "micro" else (y_pred.shape[1],)
             names = {"tp": "true_positives", "fp": "false_positives", "fn": "false_negatives"}
-            self._sums = {part: self.add_variable(shape, "zeros", name=name) for part, name in names.items()}
-            self._sums["p"] = self.add_variable(shape, "zeros", name="intermediate_weights")
+            self._sums = _add_sums(self, {**names, "p": "intermediate_weights"}, shape)
         if self.threshold is None:
-            largest = ops.greater_equal(y_pred, ops.max(y_pred, axis=-1, keepdims=True))
+            largest = ops.one_hot(ops.argmax(y_pred, axis=-1), y_pred.shape[-1])
             positive = ops.multiply(largest, ops.greater(ops.abs(y_pred), 1e-9))
         else:
             positive = ops.greater(y_pred, self.threshold)
@@ -518,8 +530,8 @@ class FBetaScore(Metric):
             "p": true,
         }
         for part, values in found.items():
-            weighted = values if weights is None else ops.multiply(values, weights)
-            self._sums[part].assign(ops.add(self._sums[part].value, ops.sum(weighted, axis=axis)))
+            weighted = values if weights is None else weigh(values, weights)
+            self.accumulate(self._sums[part], ops.sum(weighted, axis=axis))
 
     def result(self) -> Any:
         if self._sums is None:

@@ -7,9 +7,9 @@ from typing import Any
 from corten import losses, ops
 from corten.arguments import whole
 from corten.errors import ShapeError
-from corten.losses.loss import expect_same, fit_weights
+from corten.losses.loss import expect_same, fit_weights, safe_divide
 from corten.metrics.metric import Metric
-from corten.metrics.reduction import Averaged, MeanMetricWrapper
+from corten.metrics.reduction import Averaged, MeanMetricWrapper, unmasked, weigh
 
 __all__ = [
     "BinaryCrossentropy",
@@ -305,8 +305,9 @@ class RootMeanSquaredError(Averaged):
         super().__init__(name, dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        weights = unmasked(y_pred, sample_weight)
         y_true, y_pred = expect_same("root_mean_squared_error", y_true, y_pred)
-        self.gather(ops.square(ops.subtract(y_pred, y_true)), sample_weight)
+        self.gather(ops.square(ops.subtract(y_pred, y_true)), weights)
 
     def result(self) -> Any:
         return ops.sqrt(super().result())
@@ -345,17 +346,19 @@ class R2Score(Metric):
         whole(num_regressors, "R2Score: num_regressors", 0, 2**31)
         self.class_aggregation = class_aggregation
         self.num_regressors = num_regressors
-        self.num_samples = self.add_variable((), "zeros", name="num_samples")
+        self.num_samples = self.add_sum(name="num_samples")
         self._outputs: int | None = None
 
     def _build(self, outputs: int) -> None:
         self._outputs = outputs
-        self.squared_sum = self.add_variable((outputs,), "zeros", name="squared_sum")
-        self.sum = self.add_variable((outputs,), "zeros", name="sum")
-        self.total_mse = self.add_variable((outputs,), "zeros", name="residual")
-        self.count = self.add_variable((outputs,), "zeros", name="count")
+        self.squared_sum = self.add_sum((outputs,), name="squared_sum")
+        self.sum = self.add_sum((outputs,), name="sum")
+        self.origin = self.add_variable((outputs,), "zeros", name="origin")
+        self.total_mse = self.add_sum((outputs,), name="residual")
+        self.count = self.add_sum((outputs,), name="count")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        sample_weight = unmasked(y_pred, sample_weight)
         y_true, y_pred = expect_same("r2_score", y_true, y_pred)
         if y_pred.ndim != 2:
             raise ShapeError(f"r2_score: expected shape (batch, outputs), got {y_pred.shape}")
@@ -366,16 +369,23 @@ class R2Score(Metric):
         else:
             weights = ops.broadcast_to(fit_weights(self.name, sample_weight, y_pred), y_pred.shape)
         y_true = ops.cast(y_true, "float32")
-        weighted = ops.multiply(y_true, weights)
-        residual = ops.multiply(ops.square(ops.subtract(y_true, y_pred)), weights)
+        # Squares of what is far from 0 cancel in the variance: targets are counted from the one nearest to their mean.
+        mean = safe_divide(ops.sum(weigh(y_true, weights), axis=0), ops.sum(weights, axis=0))
+        far = ops.where(weights, ops.abs(ops.subtract(y_true, mean)), float("inf"))
+        nearest = ops.transpose(ops.one_hot(ops.argmin(far, axis=0), y_pred.shape[0]))
+        first = ops.sum(ops.where(nearest, y_true, 0.0), axis=0)
+        origin = ops.where(self.count.value, self.origin.value, first)
+        distance = ops.subtract(y_true, origin)
+        residual = weigh(ops.square(ops.subtract(y_true, y_pred)), weights)
         for variable, values in (
-            (self.sum, weighted),
-            (self.squared_sum, ops.multiply(y_true, weighted)),
+            (self.sum, weigh(distance, weights)),
+            (self.squared_sum, weigh(ops.square(distance), weights)),
             (self.total_mse, residual),
             (self.count, weights),
         ):
-            variable.assign(ops.add(variable.value, ops.sum(values, axis=0)))
-        self.num_samples.assign(ops.add(self.num_samples.value, float(y_pred.shape[0] * y_pred.shape[1])))
+            self.accumulate(variable, ops.sum(values, axis=0))
+        self.origin.assign(origin)
+        self.accumulate(self.num_samples, float(y_pred.shape[0] * y_pred.shape[1]))
 
     def result(self) -> Any:
         if self._outputs is None:

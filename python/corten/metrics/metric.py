@@ -12,7 +12,7 @@ import numpy as np
 from corten import initializers
 from corten.arguments import misused
 from corten.configured import Configured
-from corten.tensor import Graph, Tensor, Variable, assign, current_graph, tracing
+from corten.tensor import Graph, Tensor, Variable, assign, current_graph, push, tracing
 
 __all__ = ["Metric"]
 
@@ -64,6 +64,15 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _collect(value: Any, rests: bool, found: dict[int, Variable]) -> None:
+    """Adds a variable, or those of a metric, by their ids."""
+    if isinstance(value, Metric):
+        found.update((id(variable), variable) for variable in value._held(rests))
+    # The weights of a layer, whose path it leads, are not the metric's to be reset.
+    elif isinstance(value, Variable) and id(value) not in found and "/" not in value.path:
+        found[id(value)] = value
+
+
 class Metric(Configured):
     """A quantity watched during training. Its state are variables, so metrics run inside compiled steps.
 
@@ -110,6 +119,8 @@ class Metric(Configured):
         self.name = name or _name(type(self).__name__)
         self.dtype = "float32"
         self._variables: list[Variable] = []
+        #: What each sum lacks, by the id of its variable.
+        self._rests: dict[int, Variable] = {}
 
     def add_variable(
         self,
@@ -125,6 +136,33 @@ class Metric(Configured):
         self._variables.append(variable)
         return variable
 
+    def add_sum(self, shape: Sequence[int] = (), name: str | None = None) -> Variable:
+        """A new variable for :meth:`accumulate`: a sum that does not stop at 2^24, as a plain float32 would.
+
+        What it lacks, less than half a unit of its last place, is in a variable of :attr:`whole_state`.
+        """
+        total = self.add_variable(shape, "zeros", name=name)
+        rest = Variable(np.zeros(total.shape, np.float32), trainable=False, name=f"{total.name}_rest")
+        rest.path = f"{self.name}/{rest.name}"
+        self._rests[id(total)] = rest
+        return total
+
+    def accumulate(self, total: Variable, values: Any) -> None:
+        """Adds ``values``, of its shape, to a variable that :meth:`add_sum` made; within a step only.
+
+        >>> import numpy as np
+        >>> from corten.metrics import Mean
+        >>> mean = Mean()
+        >>> mean.count.assign(2**24)
+        >>> for value in (0.0, 0.0):
+        ...     mean.update_state(value)
+        >>> int(mean.count)
+        16777218
+        """
+        rest = self._rests[id(total)]
+        total_now, rest_now = push("accumulate", [total.value, rest.value, values])
+        assign([total, rest], [total_now, rest_now])
+
     def add_weight(
         self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
     ) -> Variable:
@@ -133,9 +171,25 @@ class Metric(Configured):
 
     @property
     def variables(self) -> list[Variable]:
-        """The state, that of metrics set as attributes included."""
-        inner = [value for value in self.__dict__.values() if isinstance(value, Metric)]
-        return [*self._variables, *(variable for metric in inner for variable in metric.variables)]
+        """The state: variables made here or set as attributes, and those of metrics set as attributes, in lists too."""
+        return self._held(rests=False)
+
+    @property
+    def whole_state(self) -> list[Variable]:
+        """:attr:`variables`, and what the sums among them lack."""
+        return self._held(rests=True)
+
+    def _held(self, rests: bool) -> list[Variable]:
+        found = {id(variable): variable for variable in self._variables}
+        for value in self.__dict__.values():
+            if isinstance(value, (Variable, Metric)):
+                _collect(value, rests, found)
+            elif isinstance(value, (list, tuple, dict)) and value is not self._variables and value is not self._rests:
+                for one in value.values() if isinstance(value, dict) else value:
+                    if isinstance(one, (float, str)):
+                        break
+                    _collect(one, rests, found)
+        return [*found.values(), *(self._rests.values() if rests else ())]
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Takes a batch into account."""
@@ -147,7 +201,8 @@ class Metric(Configured):
 
     def reset_state(self) -> None:
         """Forgets all batches."""
-        assign(self.variables, [np.zeros(variable.shape, variable.dtype) for variable in self.variables])
+        variables = self.whole_state
+        assign(variables, [np.zeros(variable.shape, variable.dtype) for variable in variables])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Takes a batch into account and gives the result over all batches."""

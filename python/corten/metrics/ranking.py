@@ -23,7 +23,7 @@ def recall_at_k(ranked: Any, relevant: Sequence[Iterable[int]], k: int = 10) -> 
 
     Raises:
         ShapeError: not k items for each user, or other numbers of users.
-        ValueError: no user has anything relevant.
+        ValueError: no user has anything relevant, or an item is ranked twice for one user.
 
     >>> from corten.metrics import recall_at_k
     >>> recall_at_k([[3, 1, 2], [0, 1, 2]], [{1, 9}, {0}], k=2)
@@ -53,7 +53,10 @@ def _mean(
     if k < 1 or items.ndim != 2 or items.shape[1] < k or len(items) != len(relevant):
         raise ShapeError(f"{name}: expected {len(relevant)} rows of at least {max(k, 1)} items, got {items.shape}")
     found = []
-    for row, wanted in zip(items[:, :k], relevant, strict=True):
+    for user, (row, wanted) in enumerate(zip(items[:, :k], relevant, strict=True)):
+        ranked_items, times = np.unique(row[row >= 0], return_counts=True)
+        if (times > 1).any():
+            raise ValueError(f"{name}: item {ranked_items[times > 1][0]} is ranked more than once for user {user}")
         ours = np.unique(np.fromiter(wanted, np.int64))
         if len(ours):
             found.append(float(measure(np.isin(row, ours[ours >= 0]), len(ours))))

@@ -12,12 +12,20 @@ from corten.metrics.metric import Metric
 
 __all__ = ["Averaged", "Mean", "MeanMetricWrapper", "Sum"]
 
-#: The smallest normal float32: no sum of weights that counts is below it.
-TINY = 1.1754944e-38
-
 
 def _rest(x: Any, first: int) -> list[int]:
     return list(range(first, x.ndim))
+
+
+def weigh(values: Any, weights: Any) -> Any:
+    """``values * weights``, 0 where a weight is 0: what does not count may be anything, NaN too."""
+    return ops.where(weights, ops.multiply(values, weights), 0.0)
+
+
+def unmasked(y_pred: Any, weights: Any) -> Any:
+    """The weights, 0 for what the mask of ``y_pred`` excludes; None where there is neither."""
+    mask = getattr(y_pred, "mask", None)
+    return weights if mask is None else apply_mask(weights, mask, "sum")
 
 
 def per_sample(values: Any, weights: Any, reduce: Callable[..., Any], name: str) -> tuple[Any, Any]:
@@ -39,7 +47,7 @@ def per_sample(values: Any, weights: Any, reduce: Callable[..., Any], name: str)
             raise ShapeError(f"metric {name!r}: sample_weight {given[1]} does not fit the values {given[0]}")
         if weights.shape != values.shape:
             weights = ops.broadcast_to(weights, values.shape)
-        values = ops.multiply(values, weights)
+        values = weigh(values, weights)
         if weights.ndim > 1:
             weights = reduce(weights, axis=_rest(weights, 1))
     if values.ndim > 1:
@@ -60,12 +68,12 @@ class Sum(Metric):
 
     def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
         super().__init__(dtype, name)
-        self.total = self.add_variable((), "zeros", name="total")
+        self.total = self.add_sum(name="total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         weights = None if sample_weight is None else _floats(sample_weight)
         values, _ = per_sample(_floats(values), weights, ops.sum, self.name)
-        self.total.assign(ops.add(self.total.value, ops.sum(values)))
+        self.accumulate(self.total, ops.sum(values))
 
     def result(self) -> Any:
         return self.total.value
@@ -76,8 +84,8 @@ class Averaged(Metric):
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(dtype, name)
-        self.total = self.add_variable((), "zeros", name="total")
-        self.count = self.add_variable((), "zeros", name="count")
+        self.total = self.add_sum(name="total")
+        self.count = self.add_sum(name="count")
 
     def gather(self, values: Any, sample_weight: Any) -> None:
         """Takes values, a float for each sample, into account."""
@@ -92,12 +100,13 @@ class Averaged(Metric):
             count = ops.sum(weights) if weights.ndim else weights
         else:
             count = float(values.shape[0]) if values.ndim else 1.0
-        self.total.assign(ops.add(self.total.value, ops.sum(values) if values.ndim else values))
-        self.count.assign(ops.add(self.count.value, count))
+        self.accumulate(self.total, ops.sum(values) if values.ndim else values)
+        self.accumulate(self.count, count)
 
     def result(self) -> Any:
-        # The total of nothing is 0; two ops in every step instead of the four of a division that asks.
-        return ops.divide(self.total.value, ops.maximum(self.count.value, TINY))
+        # The total of nothing is 0, and so is the mean; the count may be negative, as weights may.
+        count = self.count.value
+        return ops.divide(self.total.value, ops.where(count, count, 1.0))
 
 
 class Mean(Averaged):
@@ -144,6 +153,5 @@ class MeanMetricWrapper(Averaged):
         self._kwargs = kwargs
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        mask = getattr(y_pred, "mask", None)
-        weights = sample_weight if mask is None else apply_mask(sample_weight, mask, "sum")
+        weights = unmasked(y_pred, sample_weight)
         self.gather(by_sample(f"metric {self.name!r}", self._fn, y_true, y_pred, **self._kwargs), weights)
