@@ -176,4 +176,27 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     "ranks of a loss or metric given as a function": "aligned for every function, lambda, Loss subclass and Metric "
     "subclass, where Keras aligns for functions given as a loss alone; a function that broadcasts the samples of "
     "targets or predictions along another axis of the other, as (n,) with (n, k, 1), is refused",
+    "the loss of many batches, where a mask leaves steps out or the reduction is 'mean_with_sample_weight'": "each "
+    "batch counts by what its mean is over, the steps let through or the sum of the weights, so that the loss does not "
+    "depend on the batch size; Keras counts it by its samples",
+    "masks in metrics": "hold for every metric of Corten; in Keras for those that are means of a function alone",
+    "samples without weight in metrics": "do not count whatever they hold, NaN too; in Keras NaN times 0 is NaN",
+    "top k of equal predictions": "the first k of them, as argmax has it; in Keras all of them, and a dead network is "
+    "always right. The same for the one class that F scores without a threshold take of each row",
+    "reset_state of a metric": "leaves alone a layer's weight that is an attribute of the metric; Keras sets it to 0",
+    "accuracy of NaN": "0; in Keras NaN counts as class 0, or as below the threshold",
+    "sums and counts of metrics": "go on beyond 2^24, where those of Keras stop, by a second variable for each",
+    "AUC of predictions outside 0 to 1": "they are told apart; Keras takes them for 0 or 1",
+    "R2Score": "its sums are of distances from one of the targets, for squares of large targets cancel",
+    "losses.get": "gives a Loss for a name, where Keras gives the function",
+    "get_config of losses": "holds all arguments; in Keras some lack their own, as the delta of Huber",
+    "beta of FBetaScore": "may be an int, and so may the threshold",
+    "SparseCategoricalAccuracy": "labels must have the shape of the predictions without the last axis; Keras reshapes "
+    "labels of (2, 1) to predictions of (1, 2, 3)",
+    "loss_weights": "are numbers; Keras takes an array with a weight for each sample, too",
+    "an output that the model does not have": "is a ValueError in loss, metrics and y; in Keras a KeyError for nested "
+    "outputs",
+    "the order of metrics of several outputs": "by name, as evaluate gives them in Keras too; within Keras they are in "
+    "the order of the outputs until then",
+    "dtype of losses and metrics": "float32; Keras takes any, and computes accuracies in int32",
 }

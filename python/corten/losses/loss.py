@@ -108,7 +108,8 @@ def by_sample(name: str, function: Callable[..., Any], y_true: Any, y_pred: Any,
 
 
 _COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
-_ELEMENTWISE = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "where", *_COMPARISONS)
+_ARITHMETIC = ("add", "subtract", "multiply", "divide", "floor_divide", "remainder", "maximum", "minimum", "power")
+_ELEMENTWISE = (*_ARITHMETIC, *_COMPARISONS, "where")
 
 
 class _Rehearsal(Graph):
@@ -272,9 +273,14 @@ class Loss(Configured):
         Raises:
             ShapeError: the shapes do not fit, or ``call`` sets samples against others.
         """
-        return on_tensors(self._reduced, y_true, y_pred, sample_weight, name=self.name)
+        return on_tensors(lambda *given: self.reduced(*given)[0], y_true, y_pred, sample_weight, name=self.name)
 
-    def _reduced(self, y_true: Any, y_pred: Any, weights: Any) -> Any:
+    def reduced(self, y_true: Any, y_pred: Any, weights: Any) -> tuple[Any, Any]:
+        """The reduced loss of tensors, and what a mean over several batches must weight it by.
+
+        None stands for the number of samples; where a mask leaves some out, that is how many elements count, and under
+        ``"mean_with_sample_weight"`` the sum of the weights.
+        """
         graph = current_graph()
         if graph is not None:
             graph.guard_on(self)
@@ -285,22 +291,26 @@ class Loss(Configured):
         if not hasattr(values, "shape"):
             raise TypeError(f"loss {self.name!r}: expected a value for each sample, got {values!r}")
         masks = [mask for mask in (getattr(y_pred, "mask", None), getattr(values, "mask", None)) if mask is not None]
+        counted: Any = None
         if masks:
             # Together, for the mean is over what both let through.
             mask = functools.reduce(ops.logical_and, masks)
             # Chosen, not multiplied: what does not count may be NaN. A weight of 0 multiplies.
             values = ops.where(fit_weights(self.name, mask, values, "the mask"), values, 0.0)
+            if self.reduction in ("mean", "sum_over_batch_size"):
+                counted = ops.sum(ops.cast(mask, "float32"))
             weights = apply_mask(weights, mask, self.reduction)
         if weights is not None:
             weights = fit_weights(self.name, weights, values)
             values = ops.multiply(values, weights)
         if self.reduction in ("none", None) or values.ndim == 0:
-            return values
+            return values, None
         if self.reduction == "sum":
-            return ops.sum(values)
+            return ops.sum(values), None
         if self.reduction == "mean_with_sample_weight" and weights is not None:
-            return safe_divide(ops.sum(values), ops.sum(weights))
-        return ops.mean(values)
+            counted = ops.sum(weights)
+            return safe_divide(ops.sum(values), counted), counted
+        return ops.mean(values), counted
 
 
 class LossFunctionWrapper(Loss):

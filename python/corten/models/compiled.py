@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from corten import losses, metrics
+from corten import losses, metrics, ops
 from corten.errors import ShapeError
-from corten.losses.loss import by_sample
-from corten.tensor import Variable, flatten
+from corten.losses.loss import by_sample, on_tensors
+from corten.tensor import Variable, current_graph, flatten
 
-__all__ = ["CompiledLoss", "CompiledMetrics"]
+__all__ = ["CompiledLoss", "CompiledMetrics", "LossTracker"]
 
 
 def _by_output(given: Any, names: list[str], count: int, what: str) -> list[Any]:
@@ -29,8 +30,32 @@ def _by_output(given: Any, names: list[str], count: int, what: str) -> list[Any]
     return [given] * count
 
 
+def _matching(given: Any, outputs: Any, what: str) -> list[Any]:
+    """What was given for each leaf of nested outputs, in the same structure, of which parts may be missing."""
+    if isinstance(outputs, dict) and isinstance(given, dict):
+        unknown = [key for key in given if key not in outputs]
+        if unknown:
+            raise ValueError(f"{what}: there is no output {unknown[0]!r}; the outputs here are {list(outputs)}")
+        pairs = [(given.get(key), part) for key, part in outputs.items()]
+    elif isinstance(outputs, (list, tuple)) and isinstance(given, (list, tuple)):
+        if len(given) != len(outputs):
+            raise ValueError(f"{what}: expected {len(outputs)} entries, one for each output here, got {len(given)}")
+        pairs = list(zip(given, outputs, strict=True))
+    elif given is None or not isinstance(outputs, (dict, list, tuple)):
+        return [given] * len(flatten(outputs))
+    else:
+        raise ValueError(f"{what}: expected {type(outputs).__name__}, as the outputs have there, got {given!r}")
+    return [leaf for part, output in pairs for leaf in _matching(part, output, what)]
+
+
+def _nested(outputs: Any) -> bool:
+    """Whether outputs lie deeper than in one list or dict, where names alone do not tell them apart."""
+    parts = outputs.values() if isinstance(outputs, dict) else outputs if isinstance(outputs, (list, tuple)) else ()
+    return any(isinstance(part, (dict, list, tuple)) for part in parts)
+
+
 def _leaves(value: Any, names: list[str], trained: list[bool], what: str) -> list[Any]:
-    """Targets in the order of the outputs; those of an output that is not trained may be missing."""
+    """As :func:`_targets`, of outputs in one list or dict."""
     count = len(names)
     if isinstance(value, dict):
         unknown = [name for name in value if name not in names]
@@ -46,15 +71,33 @@ def _leaves(value: Any, names: list[str], trained: list[bool], what: str) -> lis
     return found
 
 
-def _weights(value: Any, names: list[str], trained: list[bool]) -> list[Any]:
+def _by_place(given: Any, outputs: Any, names: list[str], what: str) -> list[Any]:
+    """As :func:`_by_output`, or in the structure of the outputs where these are nested more deeply."""
+    if _nested(outputs) and isinstance(given, (dict, list, tuple)):
+        return _matching(given, outputs, what)
+    return _by_output(given, names, len(names), what)
+
+
+def _targets(value: Any, outputs: Any, names: list[str], trained: list[bool]) -> list[Any]:
+    """Targets in the order of the outputs; those of an output that is not trained may be missing."""
+    return (
+        _matching(value, outputs, "y") if _nested(outputs) and _nested(value) else _leaves(value, names, trained, "y")
+    )
+
+
+def _weights(value: Any, outputs: Any, names: list[str], trained: list[bool]) -> list[Any]:
     """Sample weights in the order of the outputs; a list has one for each target."""
+    if _nested(outputs) and _nested(value):
+        return _matching(value, outputs, "sample_weight")
     if isinstance(value, (list, tuple)) and len(value) == sum(trained) < len(names):
         return _leaves(value, names, trained, "sample_weight")
     return _by_output(value, names, len(names), "sample_weight")
 
 
-def _names(names: list[str], count: int) -> list[str]:
-    """Names for all outputs, made unique."""
+def _names(outputs: Any, names: list[str], count: int) -> list[str]:
+    """Names for all outputs: the keys of a dict, else those of the layers behind them, made unique."""
+    if isinstance(outputs, dict) and len(outputs) == count:
+        return list(outputs)
     names = names if len(names) == count else [f"output_{i}" if i else "output" for i in range(count)]
     made: list[str] = []
     for name in names:
@@ -63,6 +106,30 @@ def _names(names: list[str], count: int) -> list[str]:
             name, index = f"{base}_{index}", index + 1
         made.append(name)
     return made
+
+
+class LossTracker(metrics.Mean):
+    """The loss of all batches so far: the mean of the batches' losses, each counted by its number of samples.
+
+    A part of them that is a mean over something else, as over what a mask lets through, is averaged on its own, by how
+    much each batch has of that: so the loss of many batches is that of one large batch.
+    """
+
+    def __init__(self, name: str = "loss") -> None:
+        super().__init__(name)
+        self._parts: list[metrics.Mean] = []
+
+    def track(self, loss: Any, samples: int, parts: Sequence[tuple[Any, Any]]) -> None:
+        """Takes a batch of a step into account; ``parts``: terms that are no means over samples, and their weights."""
+        for index, (value, weight) in enumerate(parts):
+            if index == len(self._parts):
+                self._parts.append(metrics.Mean(name=f"part_{index}"))
+            self._parts[index].update_state(value, weight)
+            loss = loss - value
+        self.update_state(loss, samples)
+
+    def result(self) -> Any:
+        return functools.reduce(ops.add, (part.result() for part in self._parts), super().result())
 
 
 class CompiledLoss:
@@ -74,6 +141,8 @@ class CompiledLoss:
         self._trackers: list[metrics.Mean | None] = []
         self._functions: list[Any] | None = None
         self._factors: list[Any] = []
+        #: Those terms of the latest loss that are not means over the samples, each with its weight.
+        self._parts: list[tuple[Any, Any]] = []
         # A misspelt name is an error of compile(), not of fit().
         for item in flatten(loss):
             losses.get(item)
@@ -83,15 +152,24 @@ class CompiledLoss:
         """The mean loss of each output that has one, where there are several."""
         return [tracker for tracker in self._trackers if tracker is not None]
 
-    def trained(self, names: list[str]) -> list[bool]:
-        """Of each output, whether it has a loss."""
-        return [one is not None for one in _by_output(self.given, names, len(names), "loss")]
+    def take_parts(self) -> list[tuple[Any, Any]]:
+        """The terms of the loss of this step that are not means over the samples, with their weights; once."""
+        parts, self._parts = self._parts, []
+        return parts
 
-    def _start(self, names: list[str], count: int) -> None:
+    def trained(self, names: list[str], y_pred: Any) -> list[bool]:
+        """Of each output, whether it has a loss."""
+        return [one is not None for one in _by_place(self.given, y_pred, names, "loss")]
+
+    def _start(self, names: list[str], y_pred: Any) -> None:
+        count = len(names)
         self._functions = [
-            None if one is None else losses.get(one) for one in _by_output(self.given, names, count, "loss")
+            None if one is None else losses.get(one) for one in _by_place(self.given, y_pred, names, "loss")
         ]
-        self._factors = _by_output(self.weights, names, count, "loss_weights")
+        self._factors = _by_place(self.weights, y_pred, names, "loss_weights")
+        for factor in self._factors:
+            if factor is not None and np.ndim(factor):
+                raise ValueError(f"loss_weights: expected one number for each output, got shape {np.shape(factor)}")
         if self.weights is not None and not isinstance(self.weights, (list, tuple, dict)) and count > 1:
             raise ValueError(f"loss_weights: expected a list or dict for {count} outputs, got {self.weights!r}")
         if sum(one is not None for one in self._functions) > 1:
@@ -102,13 +180,14 @@ class CompiledLoss:
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any, output_names: list[str]) -> Any:
         predictions = flatten(y_pred)
-        names = list(y_pred) if isinstance(y_pred, dict) else _names(output_names, len(predictions))
-        trained = self.trained(names)
-        targets = _leaves(y, names, trained, "y")
+        names = _names(y_pred, output_names, len(predictions))
+        trained = self.trained(names, y_pred)
+        targets = _targets(y, y_pred, names, trained)
         if self._functions is None:
-            self._start(names, len(predictions))
-        weights = _weights(sample_weight, names, trained)
+            self._start(names, y_pred)
+        weights = _weights(sample_weight, y_pred, names, trained)
         total: Any = None
+        self._parts = []
         for index, (function, target, prediction) in enumerate(
             zip(self._functions or [], targets, predictions, strict=True)
         ):
@@ -116,7 +195,7 @@ class CompiledLoss:
                 continue
             if target is None:
                 raise ValueError(f"y: no target for output {names[index]!r}, which has a loss")
-            value = function(target, prediction, weights[index])
+            value, counted = _reduced(function, target, prediction, weights[index])
             if np.ndim(value):
                 raise ShapeError(
                     f"loss of output {names[index]!r}: expected one number for the batch, got shape {value.shape}; "
@@ -124,13 +203,23 @@ class CompiledLoss:
                 )
             tracker = self._trackers[index] if self._trackers else None
             if tracker is not None:
-                tracker.update_state(value, sample_weight=int(prediction.shape[0]))
+                tracker.update_state(value, int(prediction.shape[0]) if counted is None else counted)
             factor = self._factors[index]
             value = value if factor is None else value * float(factor)
+            if counted is not None:
+                self._parts.append((value, counted))
             total = value if total is None else total + value
         if total is None:
             raise ValueError("loss: no output has a loss")
         return total
+
+
+def _reduced(loss: losses.Loss, target: Any, prediction: Any, weights: Any) -> tuple[Any, Any]:
+    """The loss of a batch and what it counts by among others: see :meth:`corten.losses.Loss.reduced`."""
+    if current_graph() is None or type(loss).__call__ is not losses.Loss.__call__:
+        return loss(target, prediction, weights), None
+    reduced: tuple[Any, Any] = on_tensors(loss.reduced, target, prediction, weights, name=loss.name)
+    return reduced
 
 
 class CompiledMetrics:
@@ -163,12 +252,12 @@ class CompiledMetrics:
     def metrics(self) -> list[metrics.Metric]:
         return [metric for _, _, metric in self._slots or []]
 
-    def _start(self, names: list[str], targets: list[Any], predictions: list[Any]) -> None:
+    def _start(self, names: list[str], y_pred: Any, targets: list[Any], predictions: list[Any]) -> None:
         self._slots = []
         taken: set[str] = set()
         count = len(predictions)
         for weighted, given in zip((False, True), self.given, strict=True):
-            for index, items in enumerate(_spread(given, names, count)):
+            for index, items in enumerate(_spread(given, y_pred, names, count)):
                 if items and targets[index] is None:
                     raise ValueError(f"y: no target for output {names[index]!r}, which has a metric")
                 for item in items:
@@ -189,17 +278,21 @@ class CompiledMetrics:
     def variables(self) -> list[Variable]:
         return [variable for metric in self.metrics for variable in metric.variables]
 
+    @property
+    def whole_state(self) -> list[Variable]:
+        return [variable for metric in self.metrics for variable in metric.whole_state]
+
     def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes a batch into account: targets and predictions in the structure of the outputs."""
         predictions = flatten(y_pred)
-        names = list(y_pred) if isinstance(y_pred, dict) else _names(self._output_names(), len(predictions))
+        names = _names(y_pred, self._output_names(), len(predictions))
         if all(given is None for given in self.given):
             return
-        trained = [True] * len(names) if self._loss is None else self._loss.trained(names)
-        targets = _leaves(y, names, trained, "y")
+        trained = [True] * len(names) if self._loss is None else self._loss.trained(names, y_pred)
+        targets = _targets(y, y_pred, names, trained)
         if self._slots is None:
-            self._start(names, targets, predictions)
-        weights = _weights(sample_weight, names, trained)
+            self._start(names, y_pred, targets, predictions)
+        weights = _weights(sample_weight, y_pred, names, trained)
         for index, weighted, metric in self._slots or []:
             given = targets[index], predictions[index], weights[index] if weighted else None
             by_sample(f"metric {metric.name!r}", metric.update_state, *given)
@@ -214,10 +307,12 @@ class CompiledMetrics:
             metric.reset_state()
 
 
-def _spread(given: Any, names: list[str], count: int) -> list[list[Any]]:
+def _spread(given: Any, outputs: Any, names: list[str], count: int) -> list[list[Any]]:
     """A list of metrics for each output."""
     if given is None:
         return [[] for _ in range(count)]
+    if _nested(outputs) and (isinstance(given, dict) or _nested(given)):
+        return [_list(one) for one in _matching(given, outputs, "metrics")]
     if isinstance(given, dict):
         return [_list(one) for one in _by_output(given, names, count, "metrics")]
     items = _list(given)

@@ -20,7 +20,7 @@ from corten.callbacks import CallbackList, History
 from corten.errors import ShapeError
 from corten.keywords import suggesting
 from corten.layers.layer import undone_on_error
-from corten.models.compiled import CompiledLoss, CompiledMetrics
+from corten.models.compiled import CompiledLoss, CompiledMetrics, LossTracker
 from corten.models.data import (
     Batches,
     Chunk,
@@ -94,7 +94,7 @@ class Trainer:
         object.__setattr__(self, "_usage", _Usage())
         object.__setattr__(self, "_compiled_loss", None)
         object.__setattr__(self, "_compiled_metrics", None)
-        object.__setattr__(self, "_loss_tracker", metrics.Mean(name="loss"))
+        object.__setattr__(self, "_loss_tracker", LossTracker())
         object.__setattr__(self, "optimizer", None)
         self.compiled = False
         self.run_eagerly = False
@@ -106,7 +106,7 @@ class Trainer:
     _usage: _Usage
     _compiled_loss: CompiledLoss | None
     _compiled_metrics: CompiledMetrics | None
-    _loss_tracker: metrics.Mean
+    _loss_tracker: LossTracker
     optimizer: optimizers.Optimizer | None
     history: History | None
 
@@ -215,6 +215,10 @@ class Trainer:
             total = total + part
         return total
 
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        parts = [] if self._compiled_loss is None else self._compiled_loss.take_parts()
+        self._loss_tracker.track(loss, int(flatten(x)[0].shape[0]), parts)
+
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Updates the compiled metrics and returns all results."""
         if self._compiled_metrics is not None and y is not None:
@@ -233,7 +237,7 @@ class Trainer:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=True)
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
-        self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
+        self._track_loss(loss, x)
         if self.optimizer is None:
             raise ValueError(f"{self.name!r} has no optimizer to be trained with; compile it with one")
         self.optimizer.minimize(loss, self.trainable_variables)
@@ -245,7 +249,7 @@ class Trainer:
         y_pred = self(x, training=False)
         training = {"training": False} if takes_training(type(self).compute_loss) else {}
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **training)
-        self._loss_tracker.update_state(loss, sample_weight=_batch_of(x))
+        self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:
@@ -765,7 +769,7 @@ class Trainer:
                     assign(counted, before)
 
     def _metric_variables(self) -> list[Variable]:
-        return [variable for metric in self.metrics for variable in metric.variables]
+        return [variable for metric in self.metrics for variable in metric.whole_state]
 
     def _stand_in(self, variable: Variable) -> Variable:
         """What a step that is evaluated during training uses in the place of ``variable``."""
@@ -832,10 +836,6 @@ def _logged(value: Any) -> Any:
     """A number, or an array of several."""
     array = np.asarray(value)
     return array.copy() if array.ndim else float(array)
-
-
-def _batch_of(x: Any) -> int:
-    return int(flatten(x)[0].shape[0])
 
 
 def _count(value: Any, name: str) -> int:
