@@ -181,6 +181,10 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     "depend on the batch size; Keras counts it by its samples",
     "masks in metrics": "hold for every metric of Corten; in Keras for those that are means of a function alone",
     "samples without weight in metrics": "do not count whatever they hold, NaN too; in Keras NaN times 0 is NaN",
+    "targets that a loss has no meaning for": "are a ValueError in fit, evaluate and their like: below 0 or above 1 "
+    "for binary cross-entropies, KL divergence and categorical hinge, below 0 for categorical cross-entropies and "
+    "Poisson, outside -1 to 1 for hinges; targets that are masked, have no weight or are made by a step of one's own "
+    "are not looked at. In Keras the loss falls without end",
     "top k of equal predictions": "the first k of them, as argmax has it; in Keras all of them, and a dead network is "
     "always right. The same for the one class that F scores without a threshold take of each row",
     "reset_state of a metric": "leaves alone a layer's weight that is an attribute of the metric; Keras sets it to 0",

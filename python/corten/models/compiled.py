@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from corten import losses, metrics, ops
 from corten.errors import ShapeError
 from corten.losses.loss import by_sample, on_tensors
-from corten.tensor import Variable, current_graph, flatten
+from corten.losses.targets import expect_targets, range_of_targets
+from corten.tensor import Tensor, Variable, current_graph, flatten
 
 __all__ = ["CompiledLoss", "CompiledMetrics", "LossTracker"]
 
@@ -143,6 +145,7 @@ class CompiledLoss:
         self._factors: list[Any] = []
         #: Those terms of the latest loss that are not means over the samples, each with its weight.
         self._parts: list[tuple[Any, Any]] = []
+        self._checks: list[_Check] = []
         # A misspelt name is an error of compile(), not of fit().
         for item in flatten(loss):
             losses.get(item)
@@ -156,6 +159,11 @@ class CompiledLoss:
         """The terms of the loss of this step that are not means over the samples, with their weights; once."""
         parts, self._parts = self._parts, []
         return parts
+
+    def take_checks(self) -> list[_Check]:
+        """What the data of the step that was traced last have to be looked at for; once."""
+        checks, self._checks = self._checks, []
+        return checks
 
     def trained(self, names: list[str], y_pred: Any) -> list[bool]:
         """Of each output, whether it has a loss."""
@@ -187,7 +195,7 @@ class CompiledLoss:
             self._start(names, y_pred)
         weights = _weights(sample_weight, y_pred, names, trained)
         total: Any = None
-        self._parts = []
+        self._parts, self._checks = [], []
         for index, (function, target, prediction) in enumerate(
             zip(self._functions or [], targets, predictions, strict=True)
         ):
@@ -195,6 +203,7 @@ class CompiledLoss:
                 continue
             if target is None:
                 raise ValueError(f"y: no target for output {names[index]!r}, which has a loss")
+            self._check(f"loss {function.name!r}", function, target, prediction, weights[index])
             value, counted = _reduced(function, target, prediction, weights[index])
             if np.ndim(value):
                 raise ShapeError(
@@ -212,6 +221,36 @@ class CompiledLoss:
         if total is None:
             raise ValueError("loss: no output has a loss")
         return total
+
+    def _check(self, name: str, function: losses.Loss, target: Any, prediction: Any, weights: Any) -> None:
+        """Sees to it that targets which come straight from the data are looked at: see :meth:`take_checks`."""
+        given = [value for value in (target, weights) if value is not None]
+        if not all(isinstance(value, Tensor) for value in (prediction, *given)) or prediction.mask is not None:
+            return
+        graph = prediction.graph
+        expected = range_of_targets(function, target.shape, prediction.shape)
+        if expected is None or any(graph.core.producer(value.id) is not None for value in given):
+            return
+        if graph.eager:
+            expect_targets(name, target.numpy(), expected, None if weights is None else weights.numpy())
+        else:
+            self._checks.append(_Check(name, expected, target.id, None if weights is None else weights.id))
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Which column of the data are the targets of a loss, and what they may be."""
+
+    name: str
+    expected: tuple[float, float]
+    targets: int
+    weights: int | None
+
+    def run(self, columns: Sequence[Any]) -> None:
+        """Raises ``ValueError`` where a target is outside what the loss has a meaning for."""
+        if max(self.targets, self.weights or 0) < len(columns):
+            weights = None if self.weights is None else columns[self.weights]
+            expect_targets(self.name, columns[self.targets], self.expected, weights)
 
 
 def _reduced(loss: losses.Loss, target: Any, prediction: Any, weights: Any) -> tuple[Any, Any]:

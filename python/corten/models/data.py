@@ -27,6 +27,8 @@ class Chunk:
     start: int
     batch: int
     steps: int
+    #: Whether the columns have not been seen before: the first of a pass.
+    fresh: bool = False
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -150,6 +152,7 @@ class Batches:
         self.batches = -(-self.rows // self.batch)
         self.shuffle, self.seed = bool(shuffle), seed
         self.limit = steps
+        self._fresh = True
 
     @property
     def steps(self) -> int | None:
@@ -170,9 +173,13 @@ class Batches:
         whole, rest = divmod(self.rows, self.batch)
         if batches.start < whole:
             steps = min(batches.stop, whole) - batches.start
-            yield Chunk(self.columns, self.structure, order, batches.start * self.batch, self.batch, steps)
+            yield self._chunk(order, batches.start * self.batch, self.batch, steps)
         if batches.stop > whole:
-            yield Chunk(self.columns, self.structure, order, whole * self.batch, rest, 1)
+            yield self._chunk(order, whole * self.batch, rest, 1)
+
+    def _chunk(self, order: Array | None, start: int, batch: int, steps: int) -> Chunk:
+        fresh, self._fresh = self._fresh, False
+        return Chunk(self.columns, self.structure, order, start, batch, steps, fresh)
 
 
 def stretch(epoch: int, batches: int, limit: int | None) -> tuple[int, range]:
@@ -264,7 +271,7 @@ class Stream:
                 raise TypeError(f"batch {index}: expected x, (x, y) or (x, y, sample_weight), got None")
             x, y, sample_weight = unpack_x_y_sample_weight(data)
             columns, structure = _columns(x, y, _weighted(y, sample_weight, self.class_weight))
-            yield Chunk(columns, structure, None, 0, len(columns[0]), 1)
+            yield Chunk(columns, structure, None, 0, len(columns[0]), 1, fresh=index == 0)
         if self.indexed and hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
 

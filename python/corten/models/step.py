@@ -35,6 +35,8 @@ class Step:
             outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
             outputs = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf), outputs)
         self._guards = list(graph.guards.values())
+        #: What is to be looked at in data before they are run, each with a ``run(columns)`` that raises.
+        self.checks: list[Any] = []
         self.program = graph.compile(leaves, flatten(outputs))
         self.specs = self.program.outputs
         # Numbers in the place of tensors, for these would keep the graph alive.
@@ -46,6 +48,11 @@ class Step:
     def valid(self) -> bool:
         """Whether the attributes of all that the trace went through (layers, losses, ...) are as they were."""
         return all(thing._changes == changes for thing, changes in self._guards)
+
+    def check(self, columns: Sequence[Array]) -> None:
+        """Looks at data before they are run for what the trace found that they must be; raises what is to be said."""
+        for check in self.checks:
+            check.run(columns)
 
     def fill(self, targets: Sequence[Array]) -> Any:
         """``targets``, one for each output, in the structure of what the function returned."""
@@ -60,6 +67,10 @@ class Steps:
 
     def clear(self) -> None:
         self._kept.clear()
+
+    def drop(self, step: Step) -> None:
+        """Forgets one step."""
+        self._kept = [(key, kept) for key, kept in self._kept if kept is not step]
 
     def get(self, key: Any) -> Step | None:
         """The step that was traced for ``key``, where things are as they were."""

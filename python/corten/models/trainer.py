@@ -303,6 +303,15 @@ class Trainer:
             with tracing, self._undone_on_error(mode):
                 function = functools.partial(self._call_step, mode)
                 step = self._steps.trace(key, function, chunk.structure, shapes, kinds, stand_in)
+                step.checks = [] if self._compiled_loss is None else self._compiled_loss.take_checks()
+                try:
+                    step.check(chunk.columns)
+                except Exception:
+                    # Data of these shapes are to be looked at again, whoever brings them.
+                    self._steps.drop(step)
+                    raise
+        elif chunk.fresh:
+            step.check(chunk.columns)
         return step
 
     def _undone_on_error(self, mode: str) -> contextlib.AbstractContextManager[None]:
