@@ -128,10 +128,10 @@ impl Op for Binary {
                     let test = if self.1 == Kind::Maximum { Kind::Greater } else { Kind::Less };
                     let wins = binary(graph, test, own, other)?;
                     let ties = binary(graph, Kind::Equal, own, other)?;
-                    let (zero, half) = (graph.fill(&[], 0.0)?, graph.fill(&[], 0.5)?);
-                    let half = binary(graph, Kind::Multiply, dy, half)?;
-                    let share = graph.apply1(Where, &[ties, half, zero])?;
-                    graph.apply1(Where, &[wins, dy, share])?
+                    let half = graph.fill(&[], 0.5)?;
+                    let ties = binary(graph, Kind::Multiply, ties, half)?;
+                    let share = binary(graph, Kind::Add, wins, ties)?;
+                    binary(graph, Kind::Chain, share, dy)?
                 }
                 (Kind::Power, 0) => {
                     let slope = binary(graph, Kind::PowerSlope, a, b)?;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gradients::through;
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::elementwise::{Where, binary};
+use crate::ops::elementwise::binary;
 use crate::ops::reshape::Reshape;
 use crate::ops::view::View;
 use crate::spec::{Dims, Spec};
@@ -93,8 +93,7 @@ impl Op for Reduce {
                 let wins = binary(graph, Binary::Equal, x, y)?;
                 let count = sum_axes(graph, wins, &self.axes, true)?;
                 let share = binary(graph, Binary::Divide, dy, count)?;
-                let zero = graph.fill(&[], 0.0)?;
-                graph.apply1(Where, &[wins, share, zero])?
+                binary(graph, Binary::Chain, wins, share)?
             }
             Kind::Prod => prod_gradient(graph, x, y, dy, &self.axes)?,
         };
