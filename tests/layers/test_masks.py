@@ -40,6 +40,15 @@ def test_softmax_over_steps_takes_the_mask_that_the_scores_carry() -> None:
     assert (y.numpy()[~mask] == 0).all()
 
 
+def test_masked_softmax_of_the_lowest_and_beside_nan() -> None:
+    x = np.float32([[-3e38, 5, -3e38], [-2e9, np.nan, 0], [np.nan, np.nan, np.nan]])
+    mask = np.array([[1, 0, 1], [1, 0, 0], [0, 0, 0]], bool)
+    np.testing.assert_array_equal(layers.Softmax()(x, mask=mask), [[0.5, 0, 0.5], [1, 0, 0], [0, 0, 0]])
+    given, kept = corten.Input((3,)), corten.Input((3,))
+    slope = corten.Model([given, kept], corten.gradients(ops.square(layers.Softmax()(given, mask=kept)), given))
+    assert np.isfinite(slope.predict([x, mask.astype(np.float32)], verbose=0)).all()
+
+
 def masked(graph: Graph, mask: list[list[int]]) -> object:
     x = graph.constant(X)
     x.mask = graph.constant(np.array(mask, np.float32))

@@ -186,4 +186,5 @@ class Softmax(Layer):
             raise ShapeError(f'Softmax "{self.name}": mask: expected to broadcast to shape {shape}, got {sizes}')
         kept = ops.greater(mask, 0.5)
         # Not -inf: a row without any kept element shall give zeros, not NaN.
-        return ops.where(kept, ops.softmax(ops.where(kept, inputs, -1e9), self.axis), 0.0)
+        lowest = float(np.finfo(np.float32).min)
+        return ops.where(kept, ops.softmax(ops.where(kept, inputs, lowest), self.axis), 0.0)
