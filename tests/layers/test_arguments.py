@@ -267,7 +267,7 @@ def test_a_list_among_tensors_is_named() -> None:
         def call(self, first: Any, second: Any) -> Any:
             return first + second.shape[0]
 
-    with pytest.raises(TypeError, match=r"Own 'own': expected an array or a tensor, got 'a'"):
+    with pytest.raises(TypeError, match=r"Own 'own': expected arrays or tensors, got 'a'"):
         Own(name="own")(np.ones((2, 3)), "a")
 
 
