@@ -17,6 +17,14 @@ def squared(y_true: Any, y_pred: Any) -> Any:
     return ops.square(y_true - y_pred)
 
 
+def nowhere(y_true: Any, y_pred: Any) -> Any:
+    return squared(y_true, y_pred)
+
+
+# As what was run by exec() is.
+nowhere.__module__ = None  # type: ignore[assignment]
+
+
 class Squared(losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return ops.square(y_true - y_pred)
@@ -37,6 +45,7 @@ class Total(metrics.Metric):
 #: Ways to give a loss, the mean of (y_true - y_pred)^2.
 LOSSES = {
     "function": lambda: losses.get(squared),
+    "function of no module": lambda: losses.get(nowhere),
     "lambda": lambda: losses.get(lambda t, p: ops.mean((t - p) ** 2, axis=-1)),
     "partial": lambda: losses.get(functools.partial(squared)),
     "class": Squared,

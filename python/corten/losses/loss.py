@@ -96,7 +96,7 @@ def by_sample(name: str, function: Callable[..., Any], y_true: Any, y_pred: Any,
     Raises:
         ShapeError: it does that.
     """
-    if getattr(function, "__module__", "").startswith("corten."):
+    if (getattr(function, "__module__", None) or "").startswith("corten."):
         # Corten's own functions say themselves which shapes they take, and refuse others.
         return function(y_true, y_pred, *args, **kwargs)
     true, pred = align(y_true, y_pred)
