@@ -320,7 +320,7 @@ def test_variables_and_metrics_in_lists_are_state() -> None:
         def __init__(self) -> None:
             super().__init__(name="several")
             self.means = [metrics.Mean(), metrics.Mean()]
-            self.named = {"sum": metrics.Sum()}
+            self.named = {"sum": metrics.Sum(), "deeper": [metrics.Sum()]}
             self.own = corten.Variable(np.float32(0), trainable=False)
 
     several, layer = Several(), layers.Dense(1)
@@ -329,6 +329,7 @@ def test_variables_and_metrics_in_lists_are_state() -> None:
     several.own.assign(3)
     several.means[1].update_state(2.0)
     several.named["sum"].update_state(2.0)
+    assert len(several.variables) == 7
     weight = several.watched.numpy() + 1
     several.watched.assign(weight)
     several.reset_state()

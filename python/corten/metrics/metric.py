@@ -65,12 +65,18 @@ def _number(value: Any) -> Any:
 
 
 def _collect(value: Any, rests: bool, found: dict[int, Variable]) -> None:
-    """Adds a variable, or those of a metric, by their ids."""
-    if isinstance(value, Metric):
+    """Adds a variable, or those of a metric, by their ids; or all that lists and dicts hold."""
+    if isinstance(value, Variable):
+        # The weights of a layer, whose path it leads, are not the metric's to be reset.
+        if id(value) not in found and "/" not in value.path:
+            found[id(value)] = value
+    elif isinstance(value, Metric):
         found.update((id(variable), variable) for variable in value._held(rests))
-    # The weights of a layer, whose path it leads, are not the metric's to be reset.
-    elif isinstance(value, Variable) and id(value) not in found and "/" not in value.path:
-        found[id(value)] = value
+    elif isinstance(value, (list, tuple, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            if isinstance(one, (float, str)):
+                break
+            _collect(one, rests, found)
 
 
 class Metric(Configured):
@@ -182,13 +188,8 @@ class Metric(Configured):
     def _held(self, rests: bool) -> list[Variable]:
         found = {id(variable): variable for variable in self._variables}
         for value in self.__dict__.values():
-            if isinstance(value, (Variable, Metric)):
+            if isinstance(value, (Variable, Metric, list, tuple, dict)) and value is not self._rests:
                 _collect(value, rests, found)
-            elif isinstance(value, (list, tuple, dict)) and value is not self._variables and value is not self._rests:
-                for one in value.values() if isinstance(value, dict) else value:
-                    if isinstance(one, (float, str)):
-                        break
-                    _collect(one, rests, found)
         return [*found.values(), *(self._rests.values() if rests else ())]
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
