@@ -307,6 +307,23 @@ def test_hands_a_mask_on_as_keras_does(
 
 
 @each
+def test_integers_give_what_floats_give(name: str, options: dict[str, Any], shapes: list[tuple[int, ...]]) -> None:
+    """Pixels, counts, flags: nothing is rounded, and nothing has to be cast by hand."""
+    if name in INDICES:
+        pytest.skip("takes integers alone")
+    arrays = [np.random.default_rng(3).integers(0, 5, (BATCH, *shape)) for shape in shapes]
+    found = []
+    for dtype in ("float32", "int32", "uint8", "int64"):
+        x = [array.astype(dtype) for array in arrays]
+        corten.utils.set_random_seed(1)
+        layer = made(layers, name, options)
+        found.append([call(layer, x if len(x) > 1 else x[0], training=training) for training in (False, True)])
+    for others in found[1:]:
+        for other, wanted in zip(others, found[0], strict=True):
+            np.testing.assert_array_equal(other, wanted)
+
+
+@each
 def test_makes_itself_again_from_its_configuration(
     name: str, options: dict[str, Any], shapes: list[tuple[int, ...]]
 ) -> None:

@@ -198,3 +198,25 @@ def test_arguments_that_are_no_tensors_may_come_by_position() -> None:
     assert Doubling()(x, True)[0, 0] == 2 and Doubling()(x, False, True)[0, 0] == 2
     model = Model(i := Input((2,)), Doubling()(i, True, True))
     assert model.predict(x, verbose=0)[0, 0] == 3
+
+
+def test_integers_reach_a_layer_as_they_are() -> None:
+    """As float32, 2^24 + 1 would be the index before it."""
+    size = 2**24 + 2
+
+    class Tokens(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = layers.Embedding(size, 1, weights=np.arange(size)[:, None] % 7)
+
+        def call(self, inputs: Any) -> Any:
+            assert inputs.dtype == "int32"
+            return self.table(inputs)
+
+    layer, x = Tokens(), np.array([[2**24, 2**24 + 1]])
+    wanted = (x % 7)[..., None]
+    assert (layer(x) == wanted).all()
+    inputs = Input((2,), dtype="int32")
+    assert (Model(inputs, layer(inputs)).predict(x, verbose=0) == wanted).all()
+    kept = layers.Concatenate()([x, layers.Flatten()(x)])
+    assert kept.dtype == np.int32 and (kept == np.concatenate([x, x], 1)).all()

@@ -200,6 +200,8 @@ def test_integers_meet_floats_as_float32() -> None:
         assert labels.dtype == "int32"
         assert (labels * 0.5).dtype == "float32"
         np.testing.assert_array_equal((labels * 0.5).numpy(), [0.5, 1.0])
+    np.testing.assert_array_equal(ops.matmul(np.array([[1, 2]]), np.float32([[0.5], [1]])), [[2.5]])
+    np.testing.assert_array_equal(ops.matmul(np.uint8([[255]]), np.uint8([[255]])), [[65025]])
 
 
 def test_nan_passes_through_extremes_and_does_not_spread_to_other_rows() -> None:

@@ -563,8 +563,6 @@ class Layer(Configured):
                 carried = _mask_of(given.get(name.removesuffix("_mask")))
                 if carried is not None:
                     kwargs[name] = carried
-        if self.autocast:
-            args = map_nested(lambda leaf: _cast(graph, leaf), args)
         if not _context.names:
             self._forget_losses(graph)
         training = None if training is None else bool(training)
@@ -861,15 +859,6 @@ def _any(masks: Any) -> bool:
     if isinstance(masks, (list, tuple)):
         return any(map(_any, masks))
     return any(map(_any, masks.values())) if isinstance(masks, dict) else masks is not None
-
-
-def _cast(graph: Graph, leaf: Any) -> Any:
-    """An integer tensor as float32."""
-    if isinstance(leaf, Tensor) and leaf.dtype != "float32":
-        mask = leaf.mask
-        leaf = graph.push("cast", [leaf], {"dtype": "float32"})[0]
-        leaf.mask = mask
-    return leaf
 
 
 def _tensors(graph: Graph, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def matmul(x1: Any, x2: Any, transpose_a: bool = False, transpose_b: bool = Fals
     array([[1., 4.],
            [3., 8.]], dtype=float32)
     """
-    return push("matmul", [x1, x2], transpose_a=bool(transpose_a), transpose_b=bool(transpose_b))[0]
+    return push("matmul", [floats(x1), floats(x2)], transpose_a=bool(transpose_a), transpose_b=bool(transpose_b))[0]
 
 
 @symbolic
