@@ -123,3 +123,23 @@ def test_loss_weights_are_numbers() -> None:
     model.compile("sgd", "mse", loss_weights=[np.ones(4)])
     with pytest.raises(ValueError, match=r"loss_weights: expected one number.*shape \(4,\)"):
         model.evaluate(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+
+
+def test_several_losses_of_one_output_are_added() -> None:
+    x, y = np.ones((4, 2), np.float32), np.full((4, 1), 2, np.float32)
+    inputs = corten.Input((2,))
+    zero = corten.layers.Dense(1, kernel_initializer="zeros")
+
+    def loss_of(outputs: Any, targets: Any, loss: Any, **options: Any) -> Any:
+        model = corten.Model(inputs, outputs)
+        model.compile("sgd", loss, **options)
+        return model.evaluate(x, targets, verbose=0, return_dict=True)
+
+    one = zero(inputs)
+    assert loss_of(one, y, ["mse", "mae"]) == {"loss": 6}
+    assert loss_of(one, y, ["mse"]) == {"loss": 4}
+    two = {"a": one, "b": corten.layers.Dense(1, kernel_initializer="zeros")(inputs)}
+    logs = loss_of(two, {"a": y, "b": y}, {"a": "mse", "b": ["mse", "mae"]}, loss_weights={"a": 1.0, "b": 0.5})
+    assert logs == {"a_loss": 4, "b_loss": 6, "loss": 7}
+    with pytest.raises(ValueError, match="expected a loss, or a list of losses, for one output"):
+        loss_of(two, {"a": y, "b": y}, {"a": "mse", "b": [["mse"]]})

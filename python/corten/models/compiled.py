@@ -26,6 +26,8 @@ def _by_output(given: Any, names: list[str], count: int, what: str) -> list[Any]
             raise ValueError(f"{what}: there is no output {unknown[0]!r}; the outputs are {names}")
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)):
+        if count == 1 and what == "loss":
+            return [given]  # several losses of the one output
         if len(given) != count:
             raise ValueError(f"{what}: expected {count} entries, one for each output, got {len(given)}")
         return list(given)
@@ -134,6 +136,27 @@ class LossTracker(metrics.Mean):
         return functools.reduce(ops.add, (part.result() for part in self._parts), super().result())
 
 
+class _Sum(losses.Loss):
+    """Several losses of one output, added."""
+
+    def __init__(self, parts: Sequence[losses.Loss]) -> None:
+        super().__init__("_and_".join(part.name for part in parts))
+        self.parts = list(parts)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        return functools.reduce(ops.add, (part(y_true, y_pred, sample_weight) for part in self.parts))
+
+
+def _loss_of(given: Any) -> losses.Loss | None:
+    """The loss of one output: one, or a list of some whose sum it is."""
+    if not isinstance(given, (list, tuple)):
+        return losses.get(given)
+    if any(isinstance(one, (list, tuple)) for one in given):
+        raise ValueError(f"loss: expected a loss, or a list of losses, for one output, got {given!r}")
+    parts = [part for one in given if (part := losses.get(one)) is not None]
+    return parts[0] if len(parts) == 1 else _Sum(parts) if parts else None
+
+
 class CompiledLoss:
     """The weighted sum of the outputs' losses."""
 
@@ -172,7 +195,7 @@ class CompiledLoss:
     def _start(self, names: list[str], y_pred: Any) -> None:
         count = len(names)
         self._functions = [
-            None if one is None else losses.get(one) for one in _by_place(self.given, y_pred, names, "loss")
+            None if one is None else _loss_of(one) for one in _by_place(self.given, y_pred, names, "loss")
         ]
         self._factors = _by_place(self.weights, y_pred, names, "loss_weights")
         for factor in self._factors:
