@@ -99,6 +99,17 @@ def test_values_that_come_back_are_not_traced_again() -> None:
     assert model.traces == 2
 
 
+def test_training_again_traces_nothing() -> None:
+    model = Scaled()
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, y = np.ones((5, 3)), np.ones((5, 1))
+    for _ in range(3):
+        model.fit(x, y, batch_size=5, verbose=0, callbacks=[corten.callbacks.EarlyStopping("loss")], epochs=2)
+        model.evaluate(x, y, batch_size=5, verbose=0)
+        model.train_on_batch(x, y)
+    assert model.traces == 2
+
+
 def test_losses_metrics_and_the_optimizer() -> None:
     class Above(corten.metrics.Mean):
         threshold = 0.5

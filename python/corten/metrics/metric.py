@@ -79,6 +79,10 @@ def _collect(value: Any, rests: bool, found: dict[int, Variable]) -> None:
             _collect(one, rests, found)
 
 
+#: Attributes that hold no state beside what was made here.
+_OWN = frozenset({"_changes", "_config", "_rests", "_variables"})
+
+
 class Metric(Configured):
     """A quantity watched during training. Its state are variables, so metrics run inside compiled steps.
 
@@ -187,8 +191,8 @@ class Metric(Configured):
 
     def _held(self, rests: bool) -> list[Variable]:
         found = {id(variable): variable for variable in self._variables}
-        for value in self.__dict__.values():
-            if isinstance(value, (Variable, Metric, list, tuple, dict)) and value is not self._rests:
+        for name, value in self.__dict__.items():
+            if name not in _OWN and isinstance(value, (Variable, Metric, list, tuple, dict)):
                 _collect(value, rests, found)
         return [*found.values(), *(self._rests.values() if rests else ())]
 

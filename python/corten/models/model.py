@@ -48,6 +48,7 @@ class Model(Trainer, Layer):
 
     _inconsequential = Layer._inconsequential | {
         "compiled",
+        "history",
         "run_eagerly",
         "steps_per_execution",
         "stop_evaluating",
