@@ -30,6 +30,7 @@ __all__ = [
     "Variable",
     "as_array",
     "assign",
+    "clear",
     "current_graph",
     "gradients",
     "has_symbolic",
@@ -447,6 +448,14 @@ def assign(variables: Sequence[Variable], values: Sequence[Any]) -> None:
             )
         arrays.append(array)
     _core.assign([variable.core for variable in variables], arrays)
+
+
+def clear(variables: Sequence[Variable]) -> None:
+    """Assigns zero to all elements of each variable."""
+    if current_graph() is None:
+        _core.clear([variable.core for variable in variables])
+    else:
+        assign(variables, [np.zeros(variable.shape, variable.dtype) for variable in variables])
 
 
 def values(variables: Sequence[Variable]) -> list[Array]:

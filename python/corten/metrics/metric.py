@@ -12,7 +12,7 @@ import numpy as np
 from corten import initializers
 from corten.arguments import misused
 from corten.configured import Configured
-from corten.tensor import Graph, Tensor, Variable, assign, current_graph, push, tracing
+from corten.tensor import Graph, Tensor, Variable, assign, clear, current_graph, push, tracing
 
 __all__ = ["Metric"]
 
@@ -206,8 +206,7 @@ class Metric(Configured):
 
     def reset_state(self) -> None:
         """Forgets all batches."""
-        variables = self.whole_state
-        assign(variables, [np.zeros(variable.shape, variable.dtype) for variable in variables])
+        clear(self.whole_state)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Takes a batch into account and gives the result over all batches."""

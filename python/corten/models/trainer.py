@@ -32,7 +32,7 @@ from corten.models.data import (
 )
 from corten.models.step import Step, Steps, run_eagerly
 from corten.random import draw_seed
-from corten.tensor import Graph, StandIn, SymbolicTensor, Variable, assign, flatten, map_nested, tracing, values
+from corten.tensor import Array, Graph, StandIn, SymbolicTensor, Variable, assign, flatten, map_nested, tracing, values
 
 __all__ = ["Trainer"]
 
@@ -673,7 +673,29 @@ class Trainer:
                     break
             return _joined(parts)
         steps = [self._step("predict", chunk) for chunk in chunks]
-        # One array for all rows, into which every batch is written: a smaller last batch is no part to be joined.
+        views = targets = self._outputs_of(chunks, steps)
+        for chunk, step in zip(chunks, steps, strict=True):
+            rows = [shape[0] for shape, _ in step.specs]
+            done = 0
+            while done < chunk.steps:
+                if each and watchers is not None:
+                    watchers.on_predict_batch_begin(seen + done)
+                most, budget = self._stretch(chunk.steps, 0.0 if each else PAUSE)
+                start, most = chunk.start + done * chunk.batch, min(most, chunk.steps - done)
+                ran = step.program.run(chunk.columns, chunk.rows, start, chunk.batch, most, views, None, budget)
+                done += ran
+                if watchers is not None:
+                    latest = [view[:count] for view, count in zip(views, rows, strict=True)]
+                    _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
+                views = [view[ran * count :] for view, count in zip(views, rows, strict=True)]
+                if self.stop_predicting:
+                    whole = zip(targets, views, strict=True)
+                    return steps[0].fill([target[: len(target) - len(rest)] for target, rest in whole])
+            seen += chunk.steps
+        return steps[0].fill(targets)
+
+    def _outputs_of(self, chunks: list[Chunk], steps: list[Step]) -> list[Array]:
+        """An array for each output, with the rows of all chunks: a smaller last batch is no part to be joined."""
         targets = []
         for specs in zip(*(step.specs for step in steps), strict=True):
             if not all(shape for shape, _ in specs):
@@ -681,33 +703,11 @@ class Trainer:
                     f"predict: {self.name!r} returns a scalar for a batch; outputs need a row for each sample"
                 )
             (_, *sizes), dtype = specs[0]
-            _expect_same_rows([tuple(shape[1:]) for shape, _ in specs])
+            if len(specs) > 1:
+                _expect_same_rows([tuple(shape[1:]) for shape, _ in specs])
             rows = sum(chunk.steps * shape[0] for chunk, (shape, _) in zip(chunks, specs, strict=True))
             targets.append(np.zeros((rows, *sizes), dtype))
-        views, written = targets, [0] * len(targets)
-        for chunk, step in zip(chunks, steps, strict=True):
-            rows_of = [shape[0] for shape, _ in step.specs]
-            done = 0
-            while done < chunk.steps:
-                if each and watchers is not None:
-                    watchers.on_predict_batch_begin(seen + done)
-                start, (most, budget) = (
-                    chunk.start + done * chunk.batch,
-                    self._stretch(chunk.steps, 0.0 if each else PAUSE),
-                )
-                ran = step.program.run(
-                    chunk.columns, chunk.rows, start, chunk.batch, min(most, chunk.steps - done), views, None, budget
-                )
-                done += ran
-                if watchers is not None:
-                    latest = [view[:rows] for view, rows in zip(views, rows_of, strict=True)]
-                    _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
-                views = [view[ran * rows :] for view, rows in zip(views, rows_of, strict=True)]
-                written = [have + ran * rows for have, rows in zip(written, rows_of, strict=True)]
-                if self.stop_predicting:
-                    return steps[0].fill([target[:rows] for target, rows in zip(targets, written, strict=True)])
-            seen += chunk.steps
-        return steps[0].fill(targets)
+        return targets
 
     # --- single batches ------------------------------------------------------------------------------------------
 
@@ -767,15 +767,16 @@ class Trainer:
         usage = self._usage
         with usage.evaluation():
             stand_in = self._stand_in if usage.in_training() else None
-            counted = list(usage.apart.values()) if stand_in else self._metric_variables()
-            before = values(counted) if usage.depth else []
+            counted: list[Variable] = []
+            if usage.depth:
+                counted = list(usage.apart.values()) if stand_in else self._metric_variables()
+            before = values(counted)
             usage.depth += 1
             try:
                 return action(stand_in)
             finally:
                 usage.depth -= 1
-                if usage.depth:
-                    assign(counted, before)
+                assign(counted, before)
 
     def _metric_variables(self) -> list[Variable]:
         return [variable for metric in self.metrics for variable in metric.whole_state]

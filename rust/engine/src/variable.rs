@@ -72,6 +72,17 @@ pub fn assign_all(pairs: Vec<(Arc<Variable>, Data)>) {
     }
 }
 
+/// Makes every element of the variables zero, at one moment.
+pub fn clear_all(variables: &[Arc<Variable>]) {
+    for data in held(variables, Variable::write).values_mut() {
+        match &mut **data {
+            Data::F32(values) => values.fill(0.0),
+            Data::I32(values) => values.fill(0),
+            Data::U8(values) => values.fill(0),
+        }
+    }
+}
+
 /// Hands each variable's position and value to `put`: those of one moment, for no assignment or run comes between.
 pub fn read_all(variables: &[Arc<Variable>], mut put: impl FnMut(usize, Slice<'_>) -> Result<()>) -> Result<()> {
     let held = held(variables, Variable::read);

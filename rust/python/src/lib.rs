@@ -93,6 +93,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(function::has_symbolic, module)?)?;
     module.add_function(wrap_pyfunction!(variable::assign, module)?)?;
     module.add_function(wrap_pyfunction!(variable::values, module)?)?;
+    module.add_function(wrap_pyfunction!(variable::clear, module)?)?;
     module.add_function(wrap_pyfunction!(threads, module)?)?;
     module.add_function(wrap_pyfunction!(set_threads, module)?)?;
     module.add_function(wrap_pyfunction!(isa, module)?)?;

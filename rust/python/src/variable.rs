@@ -65,13 +65,26 @@ pub fn assign(py: Python<'_>, variables: Items<Bound<'_, Variable>>, values: Ite
     })
 }
 
+/// Makes every element of the variables zero, at one moment.
+#[pyfunction]
+pub fn clear(py: Python<'_>, variables: Items<Bound<'_, Variable>>) -> PyResult<()> {
+    let variables: Vec<_> = variables.iter().map(|variable| variable.get().0.clone()).collect();
+    guarded(py, || {
+        engine::clear_all(&variables);
+        Ok(())
+    })
+}
+
 /// Copies of what the variables hold at one moment.
 #[pyfunction]
 pub fn values<'py>(py: Python<'py>, variables: Items<Bound<'py, Variable>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let variables: Vec<_> = variables.iter().map(|variable| variable.get().0.clone()).collect();
     let mut copies = variables.iter().map(|variable| Fresh::new(py, variable.spec())).collect::<PyResult<Vec<_>>>()?;
     let mut places: Vec<_> = copies.iter_mut().map(Fresh::slice_mut).collect();
-    guarded(py, || engine::read_all(&variables, |index, value| places[index].copy_from(value)))?;
+    let missing = || engine::Error::Internal("values: a copy has no place".into());
+    guarded(py, || {
+        engine::read_all(&variables, |index, value| places.get_mut(index).ok_or_else(missing)?.copy_from(value))
+    })?;
     drop(places);
     Ok(copies.into_iter().map(Fresh::into_array).collect())
 }
