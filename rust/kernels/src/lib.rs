@@ -6,6 +6,8 @@
 //!   sums are combined in index order: the same bits come out on any number of threads.
 
 pub mod accumulate;
+#[cfg(test)]
+mod accuracy;
 pub mod activation;
 pub mod attention;
 pub mod batch_norm;

@@ -125,6 +125,13 @@ impl Simd for Avx2 {
         unsafe { _mm256_xor_ps(_mm256_set1_ps(-0.0), a) }
     }
     #[inline(always)]
+    fn copysign(self, a: __m256, b: __m256) -> __m256 {
+        unsafe {
+            let sign = _mm256_set1_ps(-0.0);
+            _mm256_or_ps(_mm256_andnot_ps(sign, a), _mm256_and_ps(sign, b))
+        }
+    }
+    #[inline(always)]
     fn round(self, a: __m256) -> __m256 {
         unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
     }
@@ -174,6 +181,14 @@ impl Simd for Avx2 {
         unsafe { _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a) }
     }
     #[inline(always)]
+    fn is_positive_normal(self, a: __m256) -> __m256 {
+        unsafe {
+            // Their bits are a range; moved to the lower end of the signed integers, one comparison tells.
+            let moved = _mm256_add_epi32(_mm256_castps_si256(a), _mm256_set1_epi32(0x7f80_0000));
+            _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(-0x0100_0000), moved))
+        }
+    }
+    #[inline(always)]
     fn and(self, a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_and_ps(a, b) }
     }
@@ -192,6 +207,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn first(self, mask: __m256) -> usize {
         unsafe { (_mm256_movemask_ps(mask) as u32 | 1 << 8).trailing_zeros() as usize }
+    }
+    #[inline(always)]
+    fn all(self, mask: __m256) -> bool {
+        unsafe { _mm256_movemask_ps(mask) == 0xff }
     }
     #[inline(always)]
     fn max_raw(self, a: __m256, b: __m256) -> __m256 {

@@ -133,6 +133,14 @@ impl Simd for Avx512 {
         unsafe { _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi32(i32::MIN))) }
     }
     #[inline(always)]
+    fn copysign(self, a: __m512, b: __m512) -> __m512 {
+        unsafe {
+            // The bits of the first where the third has ones, else those of the second.
+            let (a, b) = (_mm512_castps_si512(a), _mm512_castps_si512(b));
+            _mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xE4>(b, a, _mm512_set1_epi32(i32::MIN)))
+        }
+    }
+    #[inline(always)]
     fn round(self, a: __m512) -> __m512 {
         unsafe { _mm512_roundscale_ps::<0>(a) }
     }
@@ -145,8 +153,16 @@ impl Simd for Avx512 {
         unsafe { _mm512_scalef_ps(a, n) }
     }
     #[inline(always)]
+    fn scale_any(self, a: __m512, n: __m512) -> __m512 {
+        unsafe { _mm512_scalef_ps(a, n) }
+    }
+    #[inline(always)]
     fn split_exponent(self, a: __m512) -> (__m512, __m512) {
         unsafe { (_mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC>(a), _mm512_getexp_ps(a)) }
+    }
+    #[inline(always)]
+    fn split_nonnegative(self, a: __m512) -> (__m512, __m512) {
+        self.split_exponent(a)
     }
     #[inline(always)]
     fn lookup(self, table: &[f32; 32], a: __m512) -> __m512 {
@@ -177,6 +193,13 @@ impl Simd for Avx512 {
         unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a) }
     }
     #[inline(always)]
+    fn is_positive_normal(self, a: __m512) -> __mmask16 {
+        unsafe {
+            let moved = _mm512_sub_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(0x0080_0000));
+            _mm512_cmplt_epu32_mask(moved, _mm512_set1_epi32(0x7f00_0000))
+        }
+    }
+    #[inline(always)]
     fn and(self, a: __mmask16, b: __mmask16) -> __mmask16 {
         a & b
     }
@@ -195,6 +218,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn first(self, mask: __mmask16) -> usize {
         (u32::from(mask) | 1 << 16).trailing_zeros() as usize
+    }
+    #[inline(always)]
+    fn all(self, mask: __mmask16) -> bool {
+        mask == __mmask16::MAX
     }
     #[inline(always)]
     fn max_raw(self, a: __m512, b: __m512) -> __m512 {

@@ -136,12 +136,15 @@ fn run_scalar<K: Kernel>(kernel: K) -> K::Output {
 }
 
 /// Vectors of [`Simd::LANES`] floats. A comparison with NaN is false in every lane.
+///
+/// A method does the same on every instruction set wherever its comment says what it does. Where the comment leaves
+/// numbers out the sets differ, and a caller must not let such a lane decide anything: its own comparisons of the
+/// argument choose, never what a method happened to make of it.
 pub trait Simd: Copy + Send + Sync + 'static {
     const LANES: usize;
     /// Whether [`Simd::mul_add`] rounds once.
     const FUSED: bool;
-    /// Whether [`Simd::lookup`] is as cheap as arithmetic; [`Simd::split_exponent`] and [`Simd::scale_pow2`] then take
-    /// any number: the exponents of zero and infinity are infinite.
+    /// Whether [`Simd::lookup`] is as cheap as arithmetic.
     const LOOKUP: bool = false;
     /// Whether [`Simd::load_head_ptr`] costs no more than [`Simd::load_ptr`].
     const MASKS: bool = false;
@@ -176,14 +179,34 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn sqrt(self, a: Self::F) -> Self::F;
     fn abs(self, a: Self::F) -> Self::F;
     fn neg(self, a: Self::F) -> Self::F;
+    /// `a` with the sign bit of `b`.
+    fn copysign(self, a: Self::F, b: Self::F) -> Self::F;
     /// To the nearest integer, ties to even.
     fn round(self, a: Self::F) -> Self::F;
-    /// `2^n` for integral `n` in -126..=127.
+    /// `2^n` for integral `n` in -126..=127; for -127 a number from 0 to 2^-127.
     fn pow2(self, n: Self::F) -> Self::F;
-    /// `a * 2^n` for integral `n`, by adding to the exponent: right only where `a` and the result are normal.
+    /// `a * 2^n` for integral `n` where `a` and the result are normal, NaN where both are NaN. All else is unspecified.
     fn scale_pow2(self, a: Self::F, n: Self::F) -> Self::F;
-    /// For positive normal `a`: (mantissa in [1, 2), exponent) with `a = mantissa * 2^exponent`.
+    /// `a * 2^n` for any `a` and integral `n` in -126..=127, and any small `a` for -127: its result then is smaller.
+    #[inline(always)]
+    fn scale_any(self, a: Self::F, n: Self::F) -> Self::F {
+        self.mul(a, self.pow2(n))
+    }
+    /// For positive normal `a`: (mantissa in [1, 2), exponent) with `a = mantissa * 2^exponent`. For other numbers what
+    /// comes out is unspecified, see [`Simd::split_nonnegative`].
     fn split_exponent(self, a: Self::F) -> (Self::F, Self::F);
+    /// [`Simd::split_exponent`] for any `a` that is not below zero. Zero has the exponent minus infinity and infinity
+    /// has infinity, both with the mantissa 1; the exponent of NaN is NaN.
+    #[inline(always)]
+    fn split_nonnegative(self, a: Self::F) -> (Self::F, Self::F) {
+        // Denormals are brought into the normal range by 2^23.
+        let small = self.lt(a, self.splat(f32::MIN_POSITIVE));
+        let (mantissa, e) = self.split_exponent(self.select(small, self.mul(a, self.splat(8_388_608.0)), a));
+        let e = self.select(small, self.sub(e, self.splat(23.0)), e);
+        let e = self.select(self.eq(a, self.splat(0.0)), self.splat(f32::NEG_INFINITY), e);
+        // NaN and plus infinity are their own exponents.
+        (mantissa, self.select(self.lt(a, self.splat(f32::INFINITY)), e, a))
+    }
     /// In each lane the entry that the five highest bits of `a`'s mantissa choose.
     #[inline(always)]
     fn lookup(self, table: &[f32; 32], a: Self::F) -> Self::F {
@@ -200,6 +223,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn le(self, a: Self::F, b: Self::F) -> Self::M;
     fn eq(self, a: Self::F, b: Self::F) -> Self::M;
     fn is_nan(self, a: Self::F) -> Self::M;
+    /// Where `a` is above zero and neither denormal, infinite nor NaN.
+    fn is_positive_normal(self, a: Self::F) -> Self::M;
     fn and(self, a: Self::M, b: Self::M) -> Self::M;
     fn or(self, a: Self::M, b: Self::M) -> Self::M;
     fn not(self, a: Self::M) -> Self::M;
@@ -207,6 +232,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn select(self, mask: Self::M, a: Self::F, b: Self::F) -> Self::F;
     /// The first lane whose mask is set, or `LANES`.
     fn first(self, mask: Self::M) -> usize;
+    /// Whether the mask is set in every lane.
+    fn all(self, mask: Self::M) -> bool;
     /// `b < a ? a : b`, the hardware's maximum: `b` where either is NaN. See [`Simd::max`].
     fn max_raw(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a < b ? a : b`: `b` where either is NaN.

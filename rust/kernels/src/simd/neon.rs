@@ -88,6 +88,10 @@ impl Simd for Neon {
         unsafe { vnegq_f32(a) }
     }
     #[inline(always)]
+    fn copysign(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vbslq_f32(vdupq_n_u32(1 << 31), b, a) }
+    }
+    #[inline(always)]
     fn round(self, a: float32x4_t) -> float32x4_t {
         unsafe { vrndnq_f32(a) }
     }
@@ -137,6 +141,13 @@ impl Simd for Neon {
         unsafe { vmvnq_u32(vceqq_f32(a, a)) }
     }
     #[inline(always)]
+    fn is_positive_normal(self, a: float32x4_t) -> uint32x4_t {
+        unsafe {
+            let moved = vsubq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(0x0080_0000));
+            vcltq_u32(moved, vdupq_n_u32(0x7f00_0000))
+        }
+    }
+    #[inline(always)]
     fn and(self, a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
         unsafe { vandq_u32(a, b) }
     }
@@ -157,6 +168,10 @@ impl Simd for Neon {
         // Sixteen bits a lane, all lanes in one number.
         let lanes = unsafe { vget_lane_u64::<0>(vreinterpret_u64_u16(vmovn_u32(mask))) };
         lanes.trailing_zeros() as usize / 16
+    }
+    #[inline(always)]
+    fn all(self, mask: uint32x4_t) -> bool {
+        unsafe { vminvq_u32(mask) == u32::MAX }
     }
     #[inline(always)]
     fn max_raw(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {

@@ -86,6 +86,10 @@ impl Simd for Scalar {
         map(a, |a| -a)
     }
     #[inline(always)]
+    fn copysign(self, a: F, b: F) -> F {
+        zip(a, b, f32::copysign)
+    }
+    #[inline(always)]
     fn round(self, a: F) -> F {
         map(a, f32::round_ties_even)
     }
@@ -123,6 +127,10 @@ impl Simd for Scalar {
         zip(a, a, |a, _| a.is_nan())
     }
     #[inline(always)]
+    fn is_positive_normal(self, a: F) -> M {
+        zip(a, a, |a, _| a.is_normal() & a.is_sign_positive())
+    }
+    #[inline(always)]
     fn and(self, a: M, b: M) -> M {
         [a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]]
     }
@@ -142,6 +150,10 @@ impl Simd for Scalar {
     #[inline(always)]
     fn first(self, mask: M) -> usize {
         mask.into_iter().position(|set| set).unwrap_or(N)
+    }
+    #[inline(always)]
+    fn all(self, mask: M) -> bool {
+        mask == [true; N]
     }
     #[inline(always)]
     fn max_raw(self, a: F, b: F) -> F {

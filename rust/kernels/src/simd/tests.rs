@@ -42,12 +42,6 @@ impl Kernel for Check {
         same(s.mul(mantissa, s.pow2(exponent)), &|a, _| a.abs());
         let table: [f32; 32] = std::array::from_fn(|i| i as f32);
         same(s.lookup(&table, va), &|a, _| (a.to_bits() >> 18 & 31) as f32);
-        if S::LOOKUP {
-            let (mantissa, exponent) = s.split_exponent(s.splat(0.0));
-            assert_eq!((s.to_array(mantissa)[0], s.to_array(exponent)[0]), (1.0, f32::NEG_INFINITY));
-            let (mantissa, exponent) = s.split_exponent(s.splat(f32::INFINITY));
-            assert_eq!((s.to_array(mantissa)[0], s.to_array(exponent)[0]), (1.0, f32::INFINITY));
-        }
         same(s.mul_add(va, s.splat(2.0), s.splat(1.0)), &|a, _| a * 2.0 + 1.0);
         for count in 0..=S::LANES {
             let mut out = [9.0f32; 17];
@@ -80,10 +74,113 @@ impl Kernel for Check {
     }
 }
 
+/// Whole vectors of the numbers at which instruction sets differ, to the bit but for the bits of NaN.
+struct Corners;
+
+impl Corners {
+    const NUMBERS: [f32; 17] = [
+        0.0,
+        -0.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        1e-45,
+        -1e-39,
+        f32::MIN_POSITIVE,
+        -f32::MIN_POSITIVE,
+        0.5,
+        -1.5,
+        2.5,
+        8_388_609.0,
+        -16_777_216.0,
+        1e20,
+        f32::MAX,
+        -f32::MAX,
+    ];
+}
+
+#[inline(always)]
+fn filled<S: Simd>(s: S, got: S::F, want: f32, what: &str) {
+    let lanes = s.to_array(got);
+    for &lane in &lanes[..S::LANES] {
+        assert!(
+            lane.to_bits() == want.to_bits() || (lane.is_nan() && want.is_nan()),
+            "{what}: {lane:e}, want {want:e}"
+        );
+    }
+}
+
+impl Kernel for Corners {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let either = |a: f32, b: f32| a.is_nan() || b.is_nan();
+        for a in Corners::NUMBERS {
+            let va = s.splat(a);
+            filled(s, s.abs(va), a.abs(), "abs");
+            filled(s, s.neg(va), -a, "neg");
+            filled(s, s.sqrt(va), a.sqrt(), "sqrt");
+            filled(s, s.round(va), a.round_ties_even(), "round");
+            let largest = s.max_lane(va);
+            assert!(largest == a || (largest.is_nan() && a.is_nan()));
+            assert_eq!(s.all(s.is_positive_normal(va)), a.is_normal() && a > 0.0);
+            for b in Corners::NUMBERS {
+                let (vb, what) = (s.splat(b), format!("{a:e} {b:e}"));
+                filled(s, s.add(va, vb), a + b, &what);
+                filled(s, s.mul(va, vb), a * b, &what);
+                filled(s, s.div(va, vb), a / b, &what);
+                filled(s, s.copysign(va, vb), a.copysign(b), &what);
+                filled(s, s.max_raw(va, vb), if b < a { a } else { b }, &what);
+                filled(s, s.min_raw(va, vb), if a < b { a } else { b }, &what);
+                filled(s, s.abs(s.max(va, vb)), if either(a, b) { f32::NAN } else { a.max(b).abs() }, &what);
+                filled(s, s.abs(s.min(va, vb)), if either(a, b) { f32::NAN } else { a.min(b).abs() }, &what);
+                for (mask, want) in [(s.lt(va, vb), a < b), (s.le(va, vb), a <= b), (s.eq(va, vb), a == b)] {
+                    filled(s, s.select(mask, s.splat(1.0), s.splat(2.0)), if want { 1.0 } else { 2.0 }, &what);
+                    assert!(s.all(mask) == want && s.all(s.not(mask)) != want && (s.first(mask) == 0) == want);
+                }
+            }
+        }
+        for count in 0..=S::LANES {
+            assert_eq!(s.all(s.head(count)), count == S::LANES);
+        }
+        for n in -126..=127i16 {
+            let (n, power) = (f32::from(n), f64::from(n).exp2() as f32);
+            filled(s, s.pow2(s.splat(n)), power, "pow2");
+            for mantissa in [1.0, 1.25, 2.0 - f32::EPSILON] {
+                let a = s.splat(mantissa * power);
+                for (m, e) in [s.split_exponent(a), s.split_nonnegative(a)] {
+                    filled(s, m, mantissa, "mantissa");
+                    filled(s, e, n, "exponent");
+                }
+                filled(s, s.scale_pow2(s.splat(mantissa), s.splat(n)), mantissa * power, "scale_pow2");
+                filled(s, s.scale_pow2(a, s.splat(-n)), mantissa, "scale_pow2");
+                for a in Corners::NUMBERS {
+                    filled(s, s.scale_any(s.splat(a), s.splat(n)), a * power, "scale_any");
+                }
+            }
+        }
+        let least = s.to_array(s.pow2(s.splat(-127.0)))[0];
+        assert!((0.0..=f32::MIN_POSITIVE).contains(&least));
+        for (a, mantissa, exponent) in [
+            (0.0, 1.0, f32::NEG_INFINITY),
+            (f32::INFINITY, 1.0, f32::INFINITY),
+            (f32::from_bits(1), 1.0, -149.0),
+            (f32::from_bits(0x0060_0000), 1.5, -127.0),
+        ] {
+            let (m, e) = s.split_nonnegative(s.splat(a));
+            filled(s, m, mantissa, "mantissa");
+            filled(s, e, exponent, "exponent");
+        }
+        filled(s, s.split_nonnegative(s.splat(f32::NAN)).1, f32::NAN, "exponent");
+        filled(s, s.scale_pow2(s.splat(f32::NAN), s.splat(f32::NAN)), f32::NAN, "scale_pow2");
+    }
+}
+
 #[test]
 fn every_lane_operation_equals_plain_rust() {
     for isa in Isa::available() {
         isa.run(Check);
+        isa.run(Corners);
     }
 }
 
