@@ -434,24 +434,24 @@ def log(x: Any) -> Any:
 
 @symbolic
 def log2(x: Any) -> Any:
-    """The logarithm to the base 2.
+    """The logarithm to the base 2; a whole number at powers of two.
 
     >>> from corten import ops
     >>> ops.log2([1, 2])
     array([0., 1.], dtype=float32)
     """
-    return divide(log(x), np.float32(np.log(2)))
+    return _unary("log2", x)
 
 
 @symbolic
 def log10(x: Any) -> Any:
-    """The logarithm to the base 10.
+    """The logarithm to the base 10; a whole number at powers of ten.
 
     >>> from corten import ops
     >>> ops.log10([1, 10])
     array([0., 1.], dtype=float32)
     """
-    return divide(log(x), np.float32(np.log(10)))
+    return _unary("log10", x)
 
 
 @symbolic

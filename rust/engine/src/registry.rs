@@ -62,6 +62,8 @@ const OPS: &[(&str, Make)] = &[
     ("exp", ops::activation::make_exp),
     ("expm1", ops::activation::make_expm1),
     ("log", ops::activation::make_log),
+    ("log2", ops::activation::make_log2),
+    ("log10", ops::activation::make_log10),
     ("log1p", ops::activation::make_log1p),
     ("sqrt", ops::activation::make_sqrt),
     ("rsqrt", ops::activation::make_rsqrt),

@@ -51,6 +51,8 @@ makers! {
     make_exp, "exp", "exp_gradient", |_| Ok(Kind::Exp);
     make_expm1, "expm1", "expm1_gradient", |_| Ok(Kind::Expm1);
     make_log, "log", "log_gradient", |_| Ok(Kind::Log);
+    make_log2, "log2", "log2_gradient", |_| Ok(Kind::Log2);
+    make_log10, "log10", "log10_gradient", |_| Ok(Kind::Log10);
     make_log1p, "log1p", "log1p_gradient", |_| Ok(Kind::Log1p);
     make_sqrt, "sqrt", "sqrt_gradient", |_| Ok(Kind::Sqrt);
     make_rsqrt, "rsqrt", "rsqrt_gradient", |_| Ok(Kind::Rsqrt);
@@ -142,10 +144,17 @@ impl Op for UnaryGradient {
                 }
                 // f' = 2 v
                 Kind::Square => graph.fill(&[], 2.0)?,
-                // f' = 1 / v
-                Kind::Log => {
+                // f' = 1 / (v ln b)
+                Kind::Log | Kind::Log2 | Kind::Log10 => {
                     let square = binary(graph, Binary::Multiply, v, v)?;
-                    let minus = graph.fill(&[], -1.0)?;
+                    let minus = graph.fill(
+                        &[],
+                        match self.1 {
+                            Kind::Log2 => -std::f32::consts::LOG2_E,
+                            Kind::Log10 => -std::f32::consts::LOG10_E,
+                            _ => -1.0,
+                        },
+                    )?;
                     binary(graph, Binary::Divide, minus, square)?
                 }
                 // f' = 1 / (2 v), and 0 where v is 0
