@@ -37,7 +37,7 @@ _EPSILON = 1e-7
 
 
 def _norms(w: Any, axis: int | Sequence[int]) -> Any:
-    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
+    return ops.norm(w, axis=axis, keepdims=True)
 
 
 def _bound(value: Any, name: str) -> float:

@@ -113,8 +113,7 @@ class OrthogonalRegularizer(Regularizer):
             raise ShapeError(f"OrthogonalRegularizer: expected a matrix, got shape {sizes}")
         rows = inputs if self.mode == "rows" else ops.transpose(inputs)
         count = ops.shape(rows)[0]
-        squares = ops.sum(ops.square(rows), axis=1, keepdims=True)
-        unit = ops.multiply(rows, ops.rsqrt(ops.maximum(squares, 1e-12)))
+        unit = ops.normalize(rows, axis=1, epsilon=1e-6)
         cosines = ops.multiply(ops.matmul(unit, unit, transpose_b=True), ops.subtract(1.0, ops.eye(count)))
         # Each pair is counted twice.
         return ops.multiply(ops.sum(ops.abs(cosines)), self.factor / max(1, count * (count - 1)))

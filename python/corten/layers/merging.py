@@ -259,7 +259,7 @@ class Dot(Layer):
                 f"got {tuple(inputs[0].shape)} and {tuple(inputs[1].shape)}"
             )
         if self.normalize:
-            a, b = (ops.multiply(v, ops.rsqrt(ops.maximum(ops.sum(ops.square(v), -1, True), 1e-12))) for v in (a, b))
+            a, b = (ops.normalize(v, epsilon=1e-6) for v in (a, b))
         batch, size = a.shape[0], a.shape[-1]
         left, right = a.shape[1:-1], b.shape[1:-1]
         flat_a, flat_b = (ops.reshape(v, (batch, math.prod(n), size)) for v, n in ((a, left), (b, right)))

@@ -143,13 +143,6 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
     return ops.sum(ops.multiply(true, ops.log(ops.divide(true, pred))), axis=-1)
 
 
-def normalized(x: Any, axis: int) -> Any:
-    """``x`` divided by its Euclidean length along ``axis``; nothing becomes infinite."""
-    length = ops.sum(ops.square(x), axis=axis, keepdims=True)
-    # Bounded before the root: the gradient of 1 / sqrt(0) would make NaN of zeros.
-    return ops.multiply(x, ops.rsqrt(ops.maximum(length, EPSILON * EPSILON)))
-
-
 @loss_function
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """``-sum(y_true y_pred) / (|y_true| |y_pred|)`` along ``axis``: -1 for the same direction, 1 for opposite ones.
@@ -160,7 +153,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     array([0.28], dtype=float32)
     """
     y_true, y_pred = expect_same("cosine_similarity", y_true, y_pred)
-    return ops.negative(ops.sum(ops.multiply(normalized(y_true, axis), normalized(y_pred, axis)), axis=axis))
+    return ops.negative(ops.sum(ops.multiply(ops.normalize(y_true, axis), ops.normalize(y_pred, axis)), axis=axis))
 
 
 class MeanSquaredError(Loss):

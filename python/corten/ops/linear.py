@@ -11,7 +11,7 @@ from corten.errors import ShapeError
 from corten.ops import math, reduction
 from corten.ops.axes import each_axis
 from corten.ops.dtypes import floats
-from corten.ops.shapes import reshape, transpose
+from corten.ops.shapes import reshape, squeeze, transpose
 from corten.tensor import push, symbolic
 
 __all__ = ["dot", "einsum", "matmul", "norm", "outer", "tensordot"]
@@ -205,7 +205,9 @@ def _contract(left: list[str], x1: Any, right: list[str], x2: Any, later: set[st
 def norm(
     x: Any, ord: int | float | str | None = None, axis: int | Sequence[int] | None = None, keepdims: bool = False
 ) -> Any:
-    """The length of vectors, or the size of matrices.
+    """The length of vectors, or the size of matrices. No square overflows: the length of ``[3e30, 4e30]`` is ``5e30``.
+
+    The gradient of the Euclidean length (and of ``"fro"``) at 0 is 0.
 
     Args:
         x: any shape.
@@ -226,7 +228,7 @@ def norm(
     # Of matrices the order says which axis is summed over.
     axes = list(range(rank)) if axis is None else each_axis(axis, rank, "norm")
     if ord is None or (isinstance(ord, str) and ord == "fro" and len(axes) == 2):
-        return math.sqrt(reduction.sum(math.square(x), axes, keepdims))
+        return reduction.euclidean(x, axes, keepdims)
     size = math.abs(x)
     if len(axes) == 1 and ord is not None and not isinstance(ord, str):
         ord = real(ord, "norm: ord")
@@ -237,8 +239,13 @@ def norm(
         if ord == 1:
             return reduction.sum(size, axes, keepdims)
         if ord == 2:
-            return math.sqrt(reduction.sum(math.square(x), axes, keepdims))
-        return math.power(reduction.sum(math.power(size, ord), axes, keepdims), 1 / ord)
+            return reduction.euclidean(x, axes, keepdims)
+        # Scaled, for a power may overflow where the norm does not.
+        scale = math.stop_gradient(reduction.max(size, axes, keepdims=True))
+        scale = math.where(math.logical_and(math.greater(scale, 0.0), math.isfinite(scale)), scale, 1.0)
+        total = reduction.sum(math.power(math.divide(size, scale), ord), axes, keepdims=True)
+        found = math.multiply(math.power(total, 1 / ord), scale)
+        return found if keepdims else squeeze(found, axes)
     if len(axes) == 2 and isinstance(ord, (int, float)) and ord in (1, -1, scalars.inf, -scalars.inf):
         down, across = axes
         summed, left = (down, across) if abs(ord) == 1 else (across, down)

@@ -11,8 +11,8 @@ from corten.ops.axes import axes_of, axis_of
 from corten.ops.creation import ones, zeros
 from corten.ops.dtypes import floats, shape
 from corten.ops.linear import norm
-from corten.ops.math import add, divide, maximum, multiply, rsqrt, square
-from corten.ops.reduction import sum
+from corten.ops.math import add, divide, maximum, multiply, rsqrt
+from corten.ops.reduction import euclidean
 from corten.ops.shapes import moveaxis, reshape, transpose
 from corten.tensor import push, symbolic
 
@@ -158,7 +158,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
 
 @symbolic
 def normalize(x: Any, axis: int | Sequence[int] = -1, order: float = 2, epsilon: float | None = None) -> Any:
-    """``x / max(|x|, epsilon)``, the length taken over ``axis``.
+    """``x / max(|x|, epsilon)``, the length taken over ``axis``; no square overflows.
 
     Args:
         x: any shape.
@@ -183,8 +183,7 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: float = 2, epsilon:
     least = EPSILON if epsilon is None else number(epsilon, "normalize: epsilon", 0)
     if order != 2:
         return divide(x, maximum(norm(x, order, axis, keepdims=True), least))
-    # The bound is put on the square, so that the gradient is finite where the length is 0.
-    return multiply(x, rsqrt(maximum(sum(square(x), axis=axis, keepdims=True), least * least)))
+    return divide(x, maximum(euclidean(x, axis, keepdims=True), least))
 
 
 def _weights(gamma: Any, beta: Any, sizes: tuple[int, ...]) -> list[Any]:

@@ -6,6 +6,7 @@ stays, with size 1. Sums are formed in a fixed order: the result does not depend
 
 from __future__ import annotations
 
+import math as scalars
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -118,13 +119,23 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @symbolic
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The standard deviation over axes: the root of :func:`var`. Where all are equal its gradient is 0.
+    """The standard deviation over axes: the root of :func:`var`, also where that is beyond the largest float.
+
+    Where all are equal its gradient is 0.
 
     >>> from corten import ops
     >>> float(ops.std([1, 1, 3, 3]))
     1.0
     """
-    return math.sqrt(var(x, axis, keepdims))
+    x = floats(x)
+    count = scalars.prod(shape(x)[a] for a in axes_of(axis, len(shape(x)), "std"))
+    length = euclidean(math.subtract(x, mean(x, axis, keepdims=True)), axis, keepdims)
+    return math.divide(length, scalars.sqrt(count))
+
+
+def euclidean(x: Any, axis: Axis, keepdims: bool) -> Any:
+    """The root of the sum of squares over axes; no square overflows, and the gradient at 0 is 0."""
+    return _reduce("norm", x, axis, keepdims)
 
 
 @symbolic

@@ -483,12 +483,10 @@ class Optimizer(Configured):
         if self.clipvalue is not None:
             return [ops.clip(gradient, -self.clipvalue, self.clipvalue) for gradient in gradients]
         if self.clipnorm is not None:
-            return [_shortened(gradient, _square(gradient), self.clipnorm) for gradient in gradients]
+            return [_shortened(gradient, ops.norm(gradient), self.clipnorm) for gradient in gradients]
         if self.global_clipnorm is not None and gradients:
-            total = _square(gradients[0])
-            for gradient in gradients[1:]:
-                total = ops.add(total, _square(gradient))
-            return [_shortened(gradient, total, self.global_clipnorm) for gradient in gradients]
+            length = ops.norm(ops.stack([ops.norm(gradient) for gradient in gradients]))
+            return [_shortened(gradient, length, self.global_clipnorm) for gradient in gradients]
         return gradients
 
     def _average(self, graph: Graph, variables: list[Variable], steps: Any, taken: Any) -> None:
@@ -559,10 +557,6 @@ class _Asked:
         return float(self._function())
 
 
-def _square(gradient: Any) -> Any:
-    return ops.sum(ops.square(gradient))
-
-
-def _shortened(gradient: Any, square: Any, norm: float) -> Any:
-    """``gradient``, scaled so that the root of ``square`` becomes at most ``norm``."""
-    return ops.multiply(gradient, ops.divide(norm, ops.maximum(ops.sqrt(square), norm)))
+def _shortened(gradient: Any, length: Any, norm: float) -> Any:
+    """``gradient``, scaled so that ``length`` becomes at most ``norm``."""
+    return ops.multiply(gradient, ops.divide(norm, ops.maximum(length, norm)))

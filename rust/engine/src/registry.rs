@@ -84,6 +84,7 @@ const OPS: &[(&str, Make)] = &[
     ("max", ops::reduce::make_max),
     ("min", ops::reduce::make_min),
     ("prod", ops::reduce::make_prod),
+    ("norm", ops::reduce::make_norm),
     ("argmax", ops::reduce::make_argmax),
     ("argmin", ops::reduce::make_argmin),
     // softmax and losses

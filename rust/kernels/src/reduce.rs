@@ -4,6 +4,7 @@
 //! blocks whose results are reduced again in index order, which keeps rounding errors small and the bits the same on
 //! any number of threads.
 
+use crate::activation::{self, Unary};
 use crate::simd::map::Lane2;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{scratch, threads};
@@ -18,6 +19,8 @@ pub enum Reduce {
     /// NaN where any element is.
     Min,
     Prod,
+    /// The root of the sum of squares. No square overflows or vanishes on the way: the norm of 1e30 is 1e30.
+    Norm,
 }
 
 /// Elements of one task, and what one costs in multiply-adds.
@@ -33,7 +36,7 @@ const WIDTH: usize = 64;
 impl Reduce {
     const fn identity(self) -> f32 {
         match self {
-            Reduce::Sum | Reduce::Mean => 0.0,
+            Reduce::Sum | Reduce::Mean | Reduce::Norm => 0.0,
             Reduce::Prod => 1.0,
             Reduce::Max => f32::NEG_INFINITY,
             Reduce::Min => f32::INFINITY,
@@ -43,7 +46,7 @@ impl Reduce {
     #[inline(always)]
     fn combine(self, a: f32, b: f32) -> f32 {
         match self {
-            Reduce::Sum | Reduce::Mean => a + b,
+            Reduce::Sum | Reduce::Mean | Reduce::Norm => a + b,
             Reduce::Prod => a * b,
             Reduce::Max => {
                 if a > b || a.is_nan() {
@@ -67,7 +70,7 @@ impl Lane2 for Reduce {
     #[inline(always)]
     fn apply<S: Simd>(self, s: S, a: S::F, b: S::F) -> S::F {
         match self {
-            Reduce::Sum | Reduce::Mean => s.add(a, b),
+            Reduce::Sum | Reduce::Mean | Reduce::Norm => s.add(a, b),
             Reduce::Prod => s.mul(a, b),
             Reduce::Max => s.max(a, b),
             Reduce::Min => s.min(a, b),
@@ -102,41 +105,90 @@ pub fn reduce(isa: Isa, op: Reduce, x: &[f32], shape: &[usize], axes: &[usize], 
     if reduced == 0 {
         return out.fill(if op == Reduce::Mean { f32::NAN } else { op.identity() });
     }
-    stages(isa, op, x, &mut merged[..count], out);
+    let axes = &mut merged[..count];
+    if op == Reduce::Norm {
+        return norm(isa, x, axes, out);
+    }
+    stages(isa, op, None, x, axes, out);
     if op == Reduce::Mean && reduced > 1 {
         let count = reduced as f32;
         threads::for_each_chunk(out, CHUNK, CHUNK * COST, |_, out| out.iter_mut().for_each(|v| *v /= count));
     }
 }
 
-/// Reduces the last reduced axis, then the others from what that left.
-fn stages(isa: Isa, op: Reduce, x: &[f32], axes: &mut [(usize, bool)], out: &mut [f32]) {
+/// Sums of squares outside of these bounds may have lost some: they are taken again of elements scaled by a power of two.
+pub(crate) const SUM_BOUNDS: [f32; 2] = [8.673_617e-19, f32::MAX];
+/// 2^64 and 2^-96: the largest float, squared and summed, stays in range, and so does the square of the smallest.
+pub(crate) const UP: f32 = 18_446_744_073_709_551_616.0;
+pub(crate) const DOWN: f32 = 1.262_177_4e-29;
+
+fn norm(isa: Isa, x: &[f32], axes: &[(usize, bool)], out: &mut [f32]) {
+    if !axes.iter().any(|&(_, reduced)| reduced) {
+        return activation::forward(isa, Unary::Abs, x, out);
+    }
+    let squares = |scale: f32, out: &mut [f32]| {
+        let mut left = [(1usize, false); 64];
+        left[..axes.len()].copy_from_slice(axes);
+        stages(isa, Reduce::Sum, Some(scale), x, &mut left[..axes.len()], out);
+    };
+    squares(1.0, out);
+    let [low, high] = SUM_BOUNDS;
+    let (small, large) = (out.iter().any(|&sum| sum < low), out.iter().any(|&sum| sum > high));
+    if !small && !large {
+        return threads::for_each_chunk(out, CHUNK, CHUNK * COST, |_, out| {
+            out.iter_mut().for_each(|sum| *sum = sum.sqrt());
+        });
+    }
+    scratch::with(2 * out.len(), |again| {
+        let (ups, downs) = again.split_at_mut(out.len());
+        if small {
+            squares(UP, ups);
+        }
+        if large {
+            squares(DOWN, downs);
+        }
+        let (ups, downs) = (&*ups, &*downs);
+        threads::for_each_chunk(out, CHUNK, CHUNK * COST, |i, out| {
+            for (k, sum) in out.iter_mut().enumerate() {
+                *sum = match *sum {
+                    sum if sum < low => ups[i * CHUNK + k].sqrt() / UP,
+                    sum if sum > high => downs[i * CHUNK + k].sqrt() / DOWN,
+                    sum => sum.sqrt(),
+                };
+            }
+        });
+    });
+}
+
+/// Reduces the last reduced axis, then the others from what that left. With `squares` the elements of x are multiplied by
+/// it and squared first.
+fn stages(isa: Isa, op: Reduce, squares: Option<f32>, x: &[f32], axes: &mut [(usize, bool)], out: &mut [f32]) {
     let Some(last) = axes.iter().rposition(|&(_, reduced)| reduced) else { return out.copy_from_slice(x) };
     let size = |axes: &[(usize, bool)]| axes.iter().map(|&(n, _)| n).product::<usize>();
     let (outer, length, inner) = (size(&axes[..last]), axes[last].0, size(&axes[last + 1..]));
     if axes[..last].iter().all(|&(_, reduced)| !reduced) {
-        return stage(isa, op, x, length, inner, out);
+        return stage(isa, op, squares, x, length, inner, out);
     }
     scratch::with(outer * inner, |left| {
-        stage(isa, op, x, length, inner, left);
+        stage(isa, op, squares, x, length, inner, left);
         axes[last] = (1, false);
-        stages(isa, op, left, axes, out);
+        stages(isa, op, None, left, axes, out);
     });
 }
 
 /// `out[o, i] = x[o, 0, i] op x[o, 1, i] op ...` with `length` terms and `inner` columns, neither zero.
-fn stage(isa: Isa, op: Reduce, x: &[f32], length: usize, inner: usize, out: &mut [f32]) {
+fn stage(isa: Isa, op: Reduce, squares: Option<f32>, x: &[f32], length: usize, inner: usize, out: &mut [f32]) {
     let outer = out.len() / inner;
     let block = if inner == 1 { CHUNK } else { BLOCK_ROWS.max(2 * CHUNK / inner) };
     if length > block + block / 2 {
         let blocks = length.div_ceil(block);
         return scratch::with(outer * blocks * inner, |partial| {
             let plan = Blocks { length, inner, rows: block, per_outer: blocks };
-            one_pass(isa, op, x, plan, partial);
-            stage(isa, op, partial, blocks, inner, out);
+            one_pass(isa, op, squares, x, plan, partial);
+            stage(isa, op, None, partial, blocks, inner, out);
         });
     }
-    one_pass(isa, op, x, Blocks { length, inner, rows: length, per_outer: 1 }, out);
+    one_pass(isa, op, squares, x, Blocks { length, inner, rows: length, per_outer: 1 }, out);
 }
 
 /// Output row `k` reduces `rows` rows (the last block of an outer index may have fewer) of `inner` columns.
@@ -158,42 +210,83 @@ impl Blocks {
     }
 }
 
-fn one_pass(isa: Isa, op: Reduce, x: &[f32], blocks: Blocks, out: &mut [f32]) {
+fn one_pass(isa: Isa, op: Reduce, squares: Option<f32>, x: &[f32], blocks: Blocks, out: &mut [f32]) {
     let Blocks { inner, rows, .. } = blocks;
     let total = out.len() / inner;
     if inner >= 2 * STRIP && total < 16 {
         for (k, out) in out.chunks_mut(inner).enumerate() {
             let x = &x[blocks.range(k)];
             threads::for_each_chunk(out, STRIP, STRIP * rows * COST, |i, out| {
-                isa.run(Columns { op, x, first: i * STRIP, inner, out });
+                isa.run(Columns { op, squares, x, first: i * STRIP, inner, out });
             });
         }
         return;
     }
     let group = (CHUNK / (rows * inner)).max(1);
     threads::for_each_chunk(out, group * inner, group * inner * rows * COST, |i, out| {
-        isa.run(Group { op, x, blocks, first: i * group, out });
+        isa.run(Group { op, squares, x, blocks, first: i * group, out });
     });
 }
 
-/// Calls `$body` with `$op` a constant, so that each operation is compiled to loops of its own.
+/// What a reduction takes of an element.
+trait Term: Copy {
+    fn of<S: Simd>(self, s: S, v: S::F) -> S::F;
+    fn of_one(self, v: f32) -> f32;
+}
+
+#[derive(Clone, Copy)]
+struct Itself;
+
+impl Term for Itself {
+    #[inline(always)]
+    fn of<S: Simd>(self, _: S, v: S::F) -> S::F {
+        v
+    }
+    #[inline(always)]
+    fn of_one(self, v: f32) -> f32 {
+        v
+    }
+}
+
+/// The square of an element that was multiplied by a number.
+#[derive(Clone, Copy)]
+struct Square(f32);
+
+impl Term for Square {
+    #[inline(always)]
+    fn of<S: Simd>(self, s: S, v: S::F) -> S::F {
+        let v = s.mul(v, s.splat(self.0));
+        s.mul(v, v)
+    }
+    #[inline(always)]
+    fn of_one(self, v: f32) -> f32 {
+        let v = v * self.0;
+        v * v
+    }
+}
+
+/// Calls `$body` with `$op` and `$term` constants, so that each operation is compiled to loops of its own.
 macro_rules! for_op {
-    ($op:expr, $o:ident => $body:expr) => {
-        match $op {
-            Reduce::Sum | Reduce::Mean => {
-                let $o = Reduce::Sum;
+    ($op:expr, $squares:expr, ($o:ident, $term:ident) => $body:expr) => {
+        match ($op, $squares) {
+            (_, Some(scale)) => {
+                let ($o, $term) = (Reduce::Sum, Square(scale));
                 $body
             }
-            Reduce::Max => {
-                let $o = Reduce::Max;
+            (Reduce::Sum | Reduce::Mean | Reduce::Norm, None) => {
+                let ($o, $term) = (Reduce::Sum, Itself);
                 $body
             }
-            Reduce::Min => {
-                let $o = Reduce::Min;
+            (Reduce::Max, None) => {
+                let ($o, $term) = (Reduce::Max, Itself);
                 $body
             }
-            Reduce::Prod => {
-                let $o = Reduce::Prod;
+            (Reduce::Min, None) => {
+                let ($o, $term) = (Reduce::Min, Itself);
+                $body
+            }
+            (Reduce::Prod, None) => {
+                let ($o, $term) = (Reduce::Prod, Itself);
                 $body
             }
         }
@@ -203,6 +296,7 @@ macro_rules! for_op {
 /// Output rows `first..`, each from its own rows of `x`.
 struct Group<'a> {
     op: Reduce,
+    squares: Option<f32>,
     x: &'a [f32],
     blocks: Blocks,
     first: usize,
@@ -211,28 +305,28 @@ struct Group<'a> {
 
 impl Group<'_> {
     #[inline(always)]
-    fn each<S: Simd>(self, s: S, op: Reduce) {
+    fn each<S: Simd>(self, s: S, op: Reduce, term: impl Term) {
         let inner = self.blocks.inner;
         if inner == 1 && self.blocks.rows < 2 * S::LANES && self.blocks.per_outer == 1 {
             let rows = self.x[self.blocks.range(self.first).start..].chunks_exact(self.blocks.rows);
             for (row, out) in rows.zip(self.out) {
-                *out = row[1..].iter().fold(row[0], |a, &b| op.combine(a, b));
+                *out = row[1..].iter().fold(term.of_one(row[0]), |a, &b| op.combine(a, term.of_one(b)));
             }
         } else if inner == 1 {
             for (k, out) in self.out.iter_mut().enumerate() {
-                *out = fold_row(s, op, &self.x[self.blocks.range(self.first + k)]);
+                *out = fold_terms(s, op, term, &self.x[self.blocks.range(self.first + k)]);
             }
         } else if inner < WIDTH {
             let mut wide = [0.0f32; WIDTH];
             let width = (WIDTH / inner).min(self.blocks.rows) * inner;
             for (k, out) in self.out.chunks_exact_mut(inner).enumerate() {
                 let x = &self.x[self.blocks.range(self.first + k)];
-                fold_columns(s, op, x, 0, width, &mut wide[..width]);
-                fold_columns(s, op, &wide[..width], 0, inner, out);
+                fold_columns(s, op, term, x, 0, width, &mut wide[..width]);
+                fold_columns(s, op, Itself, &wide[..width], 0, inner, out);
             }
         } else {
             for (k, out) in self.out.chunks_exact_mut(inner).enumerate() {
-                fold_columns(s, op, &self.x[self.blocks.range(self.first + k)], 0, inner, out);
+                fold_columns(s, op, term, &self.x[self.blocks.range(self.first + k)], 0, inner, out);
             }
         }
     }
@@ -242,13 +336,14 @@ impl Kernel for Group<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for_op!(self.op, op => self.each(s, op))
+        for_op!(self.op, self.squares, (op, term) => self.each(s, op, term))
     }
 }
 
 /// Some columns of one block of rows.
 struct Columns<'a> {
     op: Reduce,
+    squares: Option<f32>,
     x: &'a [f32],
     first: usize,
     inner: usize,
@@ -259,44 +354,46 @@ impl Kernel for Columns<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for_op!(self.op, op => fold_columns(s, op, self.x, self.first, self.inner, self.out))
+        for_op!(self.op, self.squares, (op, term) => {
+            fold_columns(s, op, term, self.x, self.first, self.inner, self.out)
+        })
     }
 }
 
 /// `out[i]` = the rows of `x`, `stride` apart, reduced at column `first + i`. The last row may be cut short.
 #[inline(always)]
-fn fold_columns<S: Simd>(s: S, op: Reduce, x: &[f32], first: usize, stride: usize, out: &mut [f32]) {
+fn fold_columns<S: Simd>(s: S, op: Reduce, term: impl Term, x: &[f32], first: usize, stride: usize, out: &mut [f32]) {
     out.fill(op.identity());
     let mut rest = x;
     while rest.len() >= 8 * stride {
         let (rows, after) = rest.split_at(8 * stride);
         let row = |r: usize| &rows[r * stride + first..][..out.len()];
         let rows = [row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)];
-        fold_eight(s, op, rows, out);
+        fold_eight(s, op, term, rows, out);
         rest = after;
     }
     for row in rest.chunks(stride) {
         let n = row.len().saturating_sub(first).min(out.len());
         if n > 0 {
-            fold_one(s, op, &row[first..first + n], &mut out[..n]);
+            fold_one(s, op, term, &row[first..first + n], &mut out[..n]);
         }
     }
 }
 
 #[inline(always)]
-fn fold_one<S: Simd>(s: S, op: Reduce, row: &[f32], out: &mut [f32]) {
+fn fold_one<S: Simd>(s: S, op: Reduce, term: impl Term, row: &[f32], out: &mut [f32]) {
     let body = out.len() - out.len() % S::LANES;
     let ((row, row_tail), (out, out_tail)) = (row.split_at(body), out.split_at_mut(body));
     for (row, out) in row.chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
-        s.store(out, op.apply(s, s.load(out), s.load(row)));
+        s.store(out, op.apply(s, s.load(out), term.of(s, s.load(row))));
     }
     if !out_tail.is_empty() {
-        s.store_head(out_tail, op.apply(s, s.load_head(out_tail), s.load_head(row_tail)));
+        s.store_head(out_tail, op.apply(s, s.load_head(out_tail), term.of(s, s.load_head(row_tail))));
     }
 }
 
 #[inline(always)]
-fn fold_eight<S: Simd>(s: S, op: Reduce, rows: [&[f32]; 8], out: &mut [f32]) {
+fn fold_eight<S: Simd>(s: S, op: Reduce, term: impl Term, rows: [&[f32]; 8], out: &mut [f32]) {
     let n = out.len();
     let body = n - n % S::LANES;
     let rows = [
@@ -313,8 +410,12 @@ fn fold_eight<S: Simd>(s: S, op: Reduce, rows: [&[f32]; 8], out: &mut [f32]) {
     while i < n {
         let whole = i < body;
         let load = |row: &[f32]| if whole { s.load(&row[i..]) } else { s.load_head(&row[i..]) };
-        let a = op.apply(s, op.apply(s, load(rows[0]), load(rows[1])), op.apply(s, load(rows[2]), load(rows[3])));
-        let b = op.apply(s, op.apply(s, load(rows[4]), load(rows[5])), op.apply(s, load(rows[6]), load(rows[7])));
+        let (a, b) = (term.of(s, load(rows[0])), term.of(s, load(rows[1])));
+        let (c, d) = (term.of(s, load(rows[2])), term.of(s, load(rows[3])));
+        let (e, f) = (term.of(s, load(rows[4])), term.of(s, load(rows[5])));
+        let (g, h) = (term.of(s, load(rows[6])), term.of(s, load(rows[7])));
+        let a = op.apply(s, op.apply(s, a, b), op.apply(s, c, d));
+        let b = op.apply(s, op.apply(s, e, f), op.apply(s, g, h));
         let sum = op.apply(s, load(out), op.apply(s, a, b));
         if whole {
             s.store(&mut out[i..], sum)
@@ -328,26 +429,32 @@ fn fold_eight<S: Simd>(s: S, op: Reduce, rows: [&[f32]; 8], out: &mut [f32]) {
 /// One row reduced to a number: four accumulators, then their lanes by halves.
 #[inline(always)]
 pub(crate) fn fold_row<S: Simd>(s: S, op: Reduce, row: &[f32]) -> f32 {
+    fold_terms(s, op, Itself, row)
+}
+
+/// [`fold_row`] of terms.
+#[inline(always)]
+fn fold_terms<S: Simd>(s: S, op: Reduce, term: impl Term, row: &[f32]) -> f32 {
     let mut sums = [s.splat(op.identity()); 4];
     let mut quads = row.chunks_exact(4 * S::LANES);
     for quad in &mut quads {
-        sums[0] = op.apply(s, sums[0], s.load(quad));
-        sums[1] = op.apply(s, sums[1], s.load(&quad[S::LANES..]));
-        sums[2] = op.apply(s, sums[2], s.load(&quad[2 * S::LANES..]));
-        sums[3] = op.apply(s, sums[3], s.load(&quad[3 * S::LANES..]));
+        sums[0] = op.apply(s, sums[0], term.of(s, s.load(quad)));
+        sums[1] = op.apply(s, sums[1], term.of(s, s.load(&quad[S::LANES..])));
+        sums[2] = op.apply(s, sums[2], term.of(s, s.load(&quad[2 * S::LANES..])));
+        sums[3] = op.apply(s, sums[3], term.of(s, s.load(&quad[3 * S::LANES..])));
     }
     let mut vectors = quads.remainder().chunks_exact(S::LANES);
     for vector in &mut vectors {
-        sums[0] = op.apply(s, sums[0], s.load(vector));
+        sums[0] = op.apply(s, sums[0], term.of(s, s.load(vector)));
     }
     let tail = vectors.remainder();
     if !tail.is_empty() {
-        let last = s.select(s.head(tail.len()), s.load_head(tail), s.splat(op.identity()));
+        let last = s.select(s.head(tail.len()), term.of(s, s.load_head(tail)), s.splat(op.identity()));
         sums[1] = op.apply(s, sums[1], last);
     }
     let sum = op.apply(s, op.apply(s, sums[0], sums[1]), op.apply(s, sums[2], sums[3]));
     match op {
-        Reduce::Sum | Reduce::Mean => s.sum(sum),
+        Reduce::Sum | Reduce::Mean | Reduce::Norm => s.sum(sum),
         Reduce::Prod => s.to_array(sum)[..S::LANES].iter().product(),
         Reduce::Max | Reduce::Min => extreme(s, op, sum),
     }
@@ -443,7 +550,7 @@ impl Kernel for ArgRows<'_> {
 mod tests {
     use super::*;
 
-    const ALL: [Reduce; 5] = [Reduce::Sum, Reduce::Mean, Reduce::Max, Reduce::Min, Reduce::Prod];
+    const ALL: [Reduce; 6] = [Reduce::Sum, Reduce::Mean, Reduce::Max, Reduce::Min, Reduce::Prod, Reduce::Norm];
 
     /// Plain loops in f64: every element joins the output element that its kept indices name.
     fn truth(op: Reduce, x: &[f32], shape: &[usize], axes: &[usize]) -> Vec<f64> {
@@ -462,6 +569,7 @@ mod tests {
             out[at] = match op {
                 Reduce::Sum | Reduce::Mean => a + v,
                 Reduce::Prod => a * v,
+                Reduce::Norm => a + v * v,
                 Reduce::Max => {
                     if a.is_nan() || v.is_nan() {
                         f64::NAN
@@ -481,6 +589,9 @@ mod tests {
         let count: usize = axes.iter().map(|&a| shape[a]).product();
         if op == Reduce::Mean {
             out.iter_mut().for_each(|v| *v /= count as f64);
+        }
+        if op == Reduce::Norm {
+            out.iter_mut().for_each(|v| *v = v.sqrt());
         }
         out
     }
@@ -551,6 +662,44 @@ mod tests {
             reduce(isa, Reduce::Mean, &x[..2_000_000], &[1_000_000, 2], &[0], &mut out);
             assert!((out[0] - 0.1).abs() < 1e-6 && (out[1] - 0.1).abs() < 1e-6, "{out:?}");
         }
+    }
+
+    #[test]
+    fn norms_neither_overflow_nor_vanish_and_keep_their_neighbours_bits() {
+        let sizes = [1.0, 1e-35, 3e-30, 1e-19, 1e-9, 1e9, 1e18, 1e20, 1e30, 5e37, 0.0];
+        for isa in Isa::available() {
+            for n in [1, 2, 3, 16, 33, 100, 5000] {
+                let plain = values(sizes.len() * n);
+                let mixed: Vec<f32> = plain.iter().enumerate().map(|(i, v)| v * sizes[i / n]).collect();
+                let (mut alone, mut out) = (vec![9.0; sizes.len()], vec![9.0; sizes.len()]);
+                reduce(isa, Reduce::Norm, &plain, &[sizes.len(), n], &[1], &mut alone);
+                reduce(isa, Reduce::Norm, &mixed, &[sizes.len(), n], &[1], &mut out);
+                assert_eq!(out[0].to_bits(), alone[0].to_bits());
+                let (turned, mut down) = (turned(&mixed, n), vec![9.0; sizes.len()]);
+                reduce(isa, Reduce::Norm, &turned, &[n, sizes.len()], &[0], &mut down);
+                let want = truth(Reduce::Norm, &mixed, &[sizes.len(), n], &[1]);
+                for (&got, &want) in out.iter().zip(&want).chain(down.iter().zip(&want)) {
+                    let over = want > f64::from(f32::MAX) && got == f32::INFINITY;
+                    assert!(
+                        over || (f64::from(got) - want).abs() <= 1e-6 * want,
+                        "{} {n}: {got:e}, want {want:e}",
+                        isa.name()
+                    );
+                }
+            }
+            let mut out = [9.0; 4];
+            let rows = [[3e38, 3e38], [f32::INFINITY, 1.0], [f32::NAN, 1e30], [3e30, -4e30]];
+            reduce(isa, Reduce::Norm, rows.as_flattened(), &[4, 2], &[1], &mut out);
+            assert!(out[0] == f32::INFINITY && out[1] == f32::INFINITY && out[2].is_nan());
+            assert!((out[3] / 5e30 - 1.0).abs() < 1e-6);
+            reduce(isa, Reduce::Norm, &[-2.0, 1e30], &[2, 1], &[1], &mut out[..2]);
+            assert_eq!(out[..2], [2.0, 1e30]);
+        }
+    }
+
+    /// Rows of `n` as columns.
+    fn turned(x: &[f32], n: usize) -> Vec<f32> {
+        (0..x.len()).map(|i| x[i % (x.len() / n) * n + i / (x.len() / n)]).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reductions over axes: `sum`, `mean`, `max`, `min`, `prod`; and `argmax`, `argmin` along the last axis.
+//! Reductions over axes: `sum`, `mean`, `max`, `min`, `prod`, `norm`; and `argmax`, `argmin` along the last axis.
 
 use super::{expect_f32, isa, sum_axes};
 use crate::attributes::Attributes;
@@ -40,6 +40,7 @@ makers! {
     make_max, "max", Max;
     make_min, "min", Min;
     make_prod, "prod", Prod;
+    make_norm, "norm", Norm;
 }
 
 impl Reduce {
@@ -94,6 +95,15 @@ impl Op for Reduce {
                 let count = sum_axes(graph, wins, &self.axes, true)?;
                 let share = binary(graph, Binary::Divide, dy, count)?;
                 binary(graph, Binary::Chain, wins, share)?
+            }
+            // x / |x|; where the norm is 0 so is x, and so is the gradient.
+            Kind::Norm => {
+                let y = graph.apply1(Reshape::to(&kept), &[y])?;
+                let (zero, one) = (graph.fill(&[], 0.0)?, graph.fill(&[], 1.0)?);
+                let corner = binary(graph, Binary::Equal, y, zero)?;
+                let length = graph.apply1(Where, &[corner, one, y])?;
+                let share = binary(graph, Binary::ChainDivide, dy, length)?;
+                binary(graph, Binary::Chain, share, x)?
             }
             Kind::Prod => prod_gradient(graph, x, y, dy, &self.axes)?,
         };
