@@ -2,8 +2,10 @@
 //!
 //! Statistics are taken block by block, a block small enough that its second pass finds it in the first cache, and the
 //! blocks are joined in index order (Chan, Golub and LeVeque, 1979): one pass over memory, and no cancellation however
-//! far the mean is from zero. Few channels are repeated side by side until they fill some vectors.
+//! far the mean is from zero. A mean that falls between two floats is not rounded: the deviations from the float beside
+//! it are summed too. Few channels are repeated side by side until they fill some vectors.
 
+use crate::reduce::DOWN;
 use crate::simd::map::{load, store};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{scratch, threads};
@@ -45,7 +47,8 @@ impl Cut {
 
 /// What is summed over the rows for each column, from elements `a` and `b` and a number `centre` of the column.
 trait Terms<const K: usize>: Copy {
-    fn terms<S: Simd>(self, s: S, a: S::F, b: S::F, centre: S::F) -> [S::F; K];
+    /// The sums with the terms of these elements.
+    fn add<S: Simd>(self, s: S, sums: [S::F; K], a: S::F, b: S::F, centre: S::F) -> [S::F; K];
 }
 
 #[derive(Clone, Copy)]
@@ -53,19 +56,32 @@ struct Itself;
 
 impl Terms<1> for Itself {
     #[inline(always)]
-    fn terms<S: Simd>(self, _: S, a: S::F, _: S::F, _: S::F) -> [S::F; 1] {
-        [a]
+    fn add<S: Simd>(self, s: S, [sum]: [S::F; 1], a: S::F, _: S::F, _: S::F) -> [S::F; 1] {
+        [s.add(sum, a)]
     }
 }
 
+/// The deviation and its square.
 #[derive(Clone, Copy)]
 struct Deviation;
 
-impl Terms<1> for Deviation {
+impl Terms<2> for Deviation {
     #[inline(always)]
-    fn terms<S: Simd>(self, s: S, a: S::F, _: S::F, centre: S::F) -> [S::F; 1] {
+    fn add<S: Simd>(self, s: S, [sum, squares]: [S::F; 2], a: S::F, _: S::F, centre: S::F) -> [S::F; 2] {
         let d = s.sub(a, centre);
-        [s.mul(d, d)]
+        [s.add(sum, d), s.mul_add(d, d, squares)]
+    }
+}
+
+/// The square of the deviation, scaled by `reduce::DOWN` so that none overflows.
+#[derive(Clone, Copy)]
+struct Lowered;
+
+impl Terms<1> for Lowered {
+    #[inline(always)]
+    fn add<S: Simd>(self, s: S, [squares]: [S::F; 1], a: S::F, _: S::F, centre: S::F) -> [S::F; 1] {
+        let d = s.mul(s.sub(a, centre), s.splat(DOWN));
+        [s.mul_add(d, d, squares)]
     }
 }
 
@@ -75,8 +91,8 @@ struct Pull;
 
 impl Terms<2> for Pull {
     #[inline(always)]
-    fn terms<S: Simd>(self, s: S, a: S::F, b: S::F, centre: S::F) -> [S::F; 2] {
-        [b, s.mul(b, s.sub(a, centre))]
+    fn add<S: Simd>(self, s: S, [plain, pulled]: [S::F; 2], a: S::F, b: S::F, centre: S::F) -> [S::F; 2] {
+        [s.add(plain, b), s.mul_add(b, s.sub(a, centre), pulled)]
     }
 }
 
@@ -113,7 +129,7 @@ fn strip<S: Simd, const K: usize, const V: usize>(
     let (wide, columns) = (centre.len(), out[0].len());
     // A strip of several vectors is always whole.
     let whole = V > 1 || columns == S::LANES;
-    let mut sums = [[s.splat(0.0); V]; K];
+    let mut sums = [[s.splat(0.0); K]; V];
     let mut middle = [s.splat(0.0); V];
     for (v, middle) in middle.iter_mut().enumerate() {
         *middle = load(s, &centre[first..first + columns], v * S::LANES, whole);
@@ -122,10 +138,8 @@ fn strip<S: Simd, const K: usize, const V: usize>(
     for (a, b) in a.chunks_exact(wide).zip(b.chunks_exact(wide)) {
         let (a, b) = (&a[first..first + columns], &b[first..first + columns]);
         for v in 0..V {
-            let found = terms.terms(s, load(s, a, v * S::LANES, whole), load(s, b, v * S::LANES, whole), middle[v]);
-            for k in 0..K {
-                sums[k][v] = s.add(sums[k][v], found[k]);
-            }
+            let (a, b) = (load(s, a, v * S::LANES, whole), load(s, b, v * S::LANES, whole));
+            sums[v] = terms.add(s, sums[v], a, b, middle[v]);
         }
     }
     let (a, b) = (&a[full * wide..], &b[full * wide..]);
@@ -133,15 +147,15 @@ fn strip<S: Simd, const K: usize, const V: usize>(
         let at = first + v * S::LANES;
         let left = a.len().saturating_sub(at).min(S::LANES);
         if left > 0 {
-            let found = terms.terms(s, s.load_head(&a[at..at + left]), s.load_head(&b[at..at + left]), middle[v]);
+            let last = terms.add(s, sums[v], s.load_head(&a[at..at + left]), s.load_head(&b[at..at + left]), middle[v]);
             for k in 0..K {
-                sums[k][v] = s.add(sums[k][v], s.select(s.head(left), found[k], s.splat(0.0)));
+                sums[v][k] = s.select(s.head(left), last[k], sums[v][k]);
             }
         }
     }
-    for (out, sums) in out.into_iter().zip(sums) {
-        for (out, sum) in out.chunks_mut(S::LANES).zip(sums) {
-            s.store_head(out, sum);
+    for (k, out) in out.into_iter().enumerate() {
+        for (out, sums) in out.chunks_mut(S::LANES).zip(sums) {
+            s.store_head(out, sums[k]);
         }
     }
 }
@@ -169,32 +183,37 @@ fn sum_channels<S: Simd, const K: usize>(
     }
 }
 
-/// The mean and the (biased) variance of each channel over all rows, of which there must be some.
-pub fn statistics(isa: Isa, x: &[f32], mean: &mut [f32], variance: &mut [f32]) {
-    let channels = mean.len();
-    assert!(channels > 0 && variance.len() == channels, "batch_norm: a mean and a variance for each channel");
+/// Calls `write(channel, mean, variance)` with the mean and the (biased) variance of each channel over all rows, of which
+/// there must be some.
+fn statistics(isa: Isa, x: &[f32], channels: usize, mut write: impl FnMut(usize, f64, f64)) {
+    assert!(channels > 0, "batch_norm: channels");
     assert!(!x.is_empty() && x.len().is_multiple_of(channels), "batch_norm: rows of channels");
-    let (cut, rows) = (Cut::of(channels), x.len() / channels);
+    let (cut, rows) = (Cut::of(channels), (x.len() / channels) as f64);
     let blocks = x.len().div_ceil(cut.block);
     let block = |i: usize| &x[i * cut.block..x.len().min((i + 1) * cut.block)];
-    scratch::with(blocks * 2 * channels, |partial| {
-        threads::for_each_chunk(partial, 2 * channels, cut.block * COST, |i, partial| {
+    scratch::with(blocks * 3 * channels, |partial| {
+        threads::for_each_chunk(partial, 3 * channels, cut.block * COST, |i, partial| {
             isa.run(Statistics { cut, x: block(i), partial });
         });
         for c in 0..channels {
-            let parts = || {
-                let parts = partial.chunks_exact(2 * channels).enumerate();
-                parts.map(|(i, part)| ((block(i).len() / channels) as f64, part[c], f64::from(part[channels + c])))
-            };
-            let whole = parts().map(|(n, mean, _)| n * f64::from(mean)).sum::<f64>() / rows as f64;
-            let spread = parts().map(|(n, mean, squares)| squares + n * (f64::from(mean) - whole).powi(2));
-            mean[c] = whole as f32;
-            variance[c] = (spread.sum::<f64>() / rows as f64) as f32;
+            // Everything as deviations from one block's mean: the sum, and the sum of squares.
+            let origin = f64::from(partial[c]);
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for (i, part) in partial.chunks_exact(3 * channels).enumerate() {
+                let n = (block(i).len() / channels) as f64;
+                let [centre, plain, square] = [0, 1, 2].map(|k| f64::from(part[k * channels + c]));
+                let (shift, square) = (centre - origin, if square < 0.0 { square * square } else { square });
+                sum += n * shift + plain;
+                squares += square + shift * (n * shift + 2.0 * plain);
+            }
+            let spread = squares - sum * sum / rows;
+            write(c, origin + sum / rows, if spread < 0.0 { 0.0 } else { spread / rows });
         }
     });
 }
 
-/// A block's means, and its sums of squared deviations from them.
+/// A block's means as floats, its sums of deviations from them, and of their squares: where those overflow minus the root
+/// of the sum.
 struct Statistics<'a> {
     cut: Cut,
     x: &'a [f32],
@@ -206,23 +225,42 @@ impl Kernel for Statistics<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Statistics { cut, x, partial } = self;
-        let (mean, squares) = partial.split_at_mut(cut.channels);
+        let (mean, sums) = partial.split_at_mut(cut.channels);
+        let (sum, squares) = sums.split_at_mut(cut.channels);
         // The sums need no centre: any vector of channels will do.
         squares.fill(0.0);
         sum_channels(s, Itself, cut, [x, x, squares], [mean]);
         let rows = (x.len() / cut.channels) as f32;
         mean.iter_mut().for_each(|sum| *sum /= rows);
-        sum_channels(s, Deviation, cut, [x, x, mean], [squares]);
+        sum_channels(s, Deviation, cut, [x, x, mean], [&mut *sum, &mut *squares]);
+        if squares.iter().any(|&square| square > f32::MAX) {
+            scratch::with(cut.channels, |lowered| {
+                sum_channels(s, Lowered, cut, [x, x, mean], [&mut *lowered]);
+                for (square, lowered) in squares.iter_mut().zip(lowered).filter(|(square, _)| **square > f32::MAX) {
+                    *square = -(lowered.sqrt() / DOWN);
+                }
+            });
+        }
     }
 }
 
-/// `1 / sqrt(variance + epsilon)`
-#[inline]
-fn inverse(variance: f32, epsilon: f32) -> f32 {
-    1.0 / (variance + epsilon).sqrt()
+/// `out = 1 / sqrt(variance + epsilon)` for each channel, also where the variance of x is beyond the largest float: its
+/// root is not.
+fn inverses(isa: Isa, x: &[f32], variance: &[f32], epsilon: f32, out: &mut [f32]) {
+    for (out, &variance) in out.iter_mut().zip(variance) {
+        *out = 1.0 / (variance + epsilon).sqrt();
+    }
+    if variance.contains(&f32::INFINITY) {
+        statistics(isa, x, variance.len(), |c, _, spread| {
+            if variance[c] == f32::INFINITY {
+                out[c] = (1.0 / (spread + f64::from(epsilon)).sqrt()) as f32;
+            }
+        });
+    }
 }
 
-/// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta` with the statistics of x itself, which are written too.
+/// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta` with the statistics of x itself, which are written too. A
+/// variance beyond the largest float is written as infinity; y is right nevertheless.
 pub fn forward(
     isa: Isa,
     x: &[f32],
@@ -231,12 +269,21 @@ pub fn forward(
     y: &mut [f32],
     [mean, variance]: [&mut [f32]; 2],
 ) {
-    statistics(isa, x, mean, variance);
-    scratch::with(gamma.len(), |scale| {
-        for ((scale, gamma), &variance) in scale.iter_mut().zip(gamma).zip(&*variance) {
-            *scale = gamma * inverse(variance, epsilon);
+    let channels = gamma.len();
+    assert!([beta.len(), mean.len(), variance.len()] == [channels; 3], "batch_norm: vectors of channels");
+    scratch::with(2 * channels, |vectors| {
+        let (scale, shift) = vectors.split_at_mut(channels);
+        statistics(isa, x, channels, |c, centre, spread| {
+            (mean[c], variance[c]) = (centre as f32, spread as f32);
+            // What the float has more than the mean.
+            shift[c] = (f64::from(mean[c]) - centre) as f32;
+        });
+        inverses(isa, x, variance, epsilon, scale);
+        for ((scale, shift), (gamma, beta)) in scale.iter_mut().zip(&mut *shift).zip(gamma.iter().zip(beta)) {
+            *scale *= gamma;
+            *shift = beta + *shift * *scale;
         }
-        affine(isa, x, [mean, scale, beta], y);
+        affine(isa, x, [mean, scale, shift], y);
     });
 }
 
@@ -295,24 +342,25 @@ pub fn gradient(
     assert!(x.len() == dy.len() && x.len() == dx.len() && x.len().is_multiple_of(channels), "batch_norm: rows");
     let (cut, rows) = (Cut::of(channels), (x.len() / channels) as f64);
     let part = |i: usize| i * cut.block..x.len().min((i + 1) * cut.block);
-    scratch::with(x.len().div_ceil(cut.block) * 2 * channels, |partial| {
-        threads::for_each_chunk(partial, 2 * channels, cut.block * COST, |i, partial| {
-            isa.run(Pulls { cut, x: &x[part(i)], dy: &dy[part(i)], mean, partial });
+    scratch::with(4 * channels, |vectors| {
+        let (inverse, vectors) = vectors.split_at_mut(channels);
+        inverses(isa, x, variance, epsilon, inverse);
+        scratch::with(x.len().div_ceil(cut.block) * 2 * channels, |partial| {
+            threads::for_each_chunk(partial, 2 * channels, cut.block * COST, |i, partial| {
+                isa.run(Pulls { cut, x: &x[part(i)], dy: &dy[part(i)], mean, partial });
+            });
+            for c in 0..channels {
+                let total = |c: usize| partial.chunks_exact(2 * channels).map(|part| f64::from(part[c])).sum::<f64>();
+                dbeta[c] = total(c) as f32;
+                dgamma[c] = (total(channels + c) * f64::from(inverse[c])) as f32;
+            }
         });
-        for c in 0..channels {
-            let total = |c: usize| partial.chunks_exact(2 * channels).map(|part| f64::from(part[c])).sum::<f64>();
-            dbeta[c] = total(c) as f32;
-            dgamma[c] = (total(channels + c) * f64::from(inverse(variance[c], epsilon))) as f32;
-        }
-    });
-    scratch::with(3 * channels, |vectors| {
         let (scale, rest) = vectors.split_at_mut(channels);
         let (lift, tilt) = rest.split_at_mut(channels);
         for c in 0..channels {
-            let inverse = inverse(variance[c], epsilon);
-            scale[c] = gamma[c] * inverse;
+            scale[c] = gamma[c] * inverse[c];
             lift[c] = (f64::from(dbeta[c]) / rows) as f32;
-            tilt[c] = (f64::from(dgamma[c]) * f64::from(inverse) / rows) as f32;
+            tilt[c] = (f64::from(dgamma[c]) * f64::from(inverse[c]) / rows) as f32;
         }
         cut.repeated([mean, scale, lift, tilt], |vectors| {
             threads::for_each_chunk(dx, cut.block, cut.block * COST, |i, dx| {
@@ -418,9 +466,39 @@ mod tests {
                     let close = |a: &[f32], b: &[f64], to: f64| {
                         a.iter().zip(b).all(|(&a, b)| (f64::from(a) - b).abs() <= to * (1.0 + b.abs()))
                     };
-                    let to = if offset == 0.0 { 1e-5 } else { 3e-3 };
                     assert!(close(&m, &mean, 1e-6) && close(&v, &variance, 1e-4), "{isa:?} {rows} x {c}");
-                    assert!(close(&got, &y, to), "{isa:?} {rows} x {c} {offset}");
+                    assert!(close(&got, &y, 1e-5), "{isa:?} {rows} x {c} {offset}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn channels_far_from_zero_and_of_any_size_equal_the_reference() {
+        let channels = [(1e4, 1e-2), (-3e5, 1.0), (0.0, 1e20), (1e22, 1e19), (0.0, 1.0), (0.0, 1e35)];
+        let c = channels.len();
+        for isa in Isa::available() {
+            for rows in [7, 65, 4001] {
+                let place = |(i, v): (usize, f32)| channels[i % c].0 + v * channels[i % c].1;
+                let x: Vec<f32> = values(rows * c, 1).into_iter().enumerate().map(place).collect();
+                let wide: Vec<f64> = x.iter().map(|&v| v.into()).collect();
+                let (gamma, beta) = (values(c, 2), values(c, 3));
+                let (want, _, spread) = reference(&wide, &gamma, &beta, 0.0);
+                let (mut y, mut m, mut v) = (vec![9.0; rows * c], vec![9.0; c], vec![9.0; c]);
+                forward(isa, &x, [&gamma, &beta], 0.0, &mut y, [&mut m, &mut v]);
+                let close = |a: f32, b: f64, to: f64| (f64::from(a) - b).abs() <= to * (1.0 + b.abs());
+                assert!(y.iter().zip(&want).all(|(&a, &b)| close(a, b, 2e-5)), "{isa:?} {rows}");
+                for (&v, &want) in v.iter().zip(&spread) {
+                    assert!((f64::from(v) / want - 1.0).abs() < 1e-5 || (v == f32::INFINITY && want > 3.4e38));
+                }
+                // The gradient by gamma is the sum of what is normalised.
+                let dy: Vec<f32> = (0..rows * c).map(|i| f32::from((i / c) % 3 == 1)).collect();
+                let (mut dx, mut dgamma, mut dbeta) = (vec![9.0; rows * c], vec![9.0; c], vec![9.0; c]);
+                gradient(isa, [&x, &dy], [&gamma, &m, &v], 0.0, &mut dx, [&mut dgamma, &mut dbeta]);
+                let (z, ..) = reference(&wide, &vec![1.0; c], &vec![0.0; c], 0.0);
+                for k in (2..c).filter(|&k| k != 3) {
+                    let sum: f64 = (k..rows * c).step_by(c).map(|i| z[i] * f64::from(dy[i])).sum();
+                    assert!(close(dgamma[k], sum, 1e-4), "{isa:?} {rows} {k}: {} {sum}", dgamma[k]);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Layer normalisation (Ba, Kiros and Hinton, 2016) of rows, and without the mean RMS normalisation (Zhang and
 //! Sennrich, 2019).
 
-use crate::reduce::{Reduce, reduce};
+use crate::reduce::{self, Reduce, reduce};
 use crate::simd::map::{load, store};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{scratch, threads};
@@ -23,16 +23,20 @@ fn part(n: usize) -> usize {
     (CHUNK / n).max(1) * n
 }
 
+/// Numbers of a row that the gradient needs.
+pub const MOMENTS: usize = 3;
+
 /// `y = gamma (x - mean) inverse + beta` for each row as long as gamma, `inverse = 1 / sqrt(variance + epsilon)`;
-/// writes each row's mean (0 where not centred) and inverse, two numbers a row.
+/// writes three numbers for each row: its mean as a float and the inverse, and `(float - mean) inverse`, for far from zero
+/// the nearest float is not close enough to the mean. The mean is 0 where not centred.
 pub fn forward(isa: Isa, norm: LayerNorm, x: &[f32], [gamma, beta]: [&[f32]; 2], y: &mut [f32], moments: &mut [f32]) {
     let n = gamma.len();
-    assert!(beta.len() == n && x.len() == y.len() && moments.len() * n == 2 * x.len(), "layer_norm: lengths");
+    assert!(beta.len() == n && x.len() == y.len() && moments.len() * n == MOMENTS * x.len(), "layer_norm: lengths");
     if n == 0 {
         return;
     }
     let (size, rows) = (part(n), part(n) / n);
-    threads::for_each_chunk2((y, size), (moments, 2 * rows), size * COST, |i, y, moments| {
+    threads::for_each_chunk2((y, size), (moments, MOMENTS * rows), size * COST, |i, y, moments| {
         let x = &x[i * size..i * size + y.len()];
         isa.run(Forward { norm, x, gamma, beta, y, moments });
     });
@@ -49,8 +53,8 @@ struct Forward<'a> {
 
 /// What is summed over a row: a trait and not a closure, for a closure may be compiled without the instruction set.
 trait Term<S: Simd, const K: usize> {
-    /// The terms at the vector from `at` on, which the row's end may cut short.
-    fn at(&mut self, s: S, at: usize, whole: bool) -> [S::F; K];
+    /// The sums with the terms at the vector from `at` on, which the row's end may cut short.
+    fn add(&mut self, s: S, at: usize, whole: bool, sums: [S::F; K]) -> [S::F; K];
 }
 
 /// The sums over a row of `n`; lanes beyond the row do not count.
@@ -60,21 +64,16 @@ fn sums<S: Simd, const K: usize>(s: S, n: usize, mut term: impl Term<S, K>) -> [
     let mut odd = even;
     let (pairs, body) = (n - n % (2 * S::LANES), n - n % S::LANES);
     for at in (0..pairs).step_by(2 * S::LANES) {
-        let (a, b) = (term.at(s, at, true), term.at(s, at + S::LANES, true));
-        for k in 0..K {
-            (even[k], odd[k]) = (s.add(even[k], a[k]), s.add(odd[k], b[k]));
-        }
+        even = term.add(s, at, true, even);
+        odd = term.add(s, at + S::LANES, true, odd);
     }
     if pairs < body {
-        let a = term.at(s, pairs, true);
-        for k in 0..K {
-            even[k] = s.add(even[k], a[k]);
-        }
+        even = term.add(s, pairs, true, even);
     }
     if body < n {
-        let a = term.at(s, body, false);
+        let last = term.add(s, body, false, odd);
         for k in 0..K {
-            odd[k] = s.add(odd[k], s.select(s.head(n - body), a[k], s.splat(0.0)));
+            odd[k] = s.select(s.head(n - body), last[k], odd[k]);
         }
     }
     let mut sums = [0.0; K];
@@ -88,8 +87,18 @@ struct Itself<'a>(&'a [f32]);
 
 impl<S: Simd> Term<S, 1> for Itself<'_> {
     #[inline(always)]
-    fn at(&mut self, s: S, at: usize, whole: bool) -> [S::F; 1] {
-        [load(s, self.0, at, whole)]
+    fn add(&mut self, s: S, at: usize, whole: bool, [sum]: [S::F; 1]) -> [S::F; 1] {
+        [s.add(sum, load(s, self.0, at, whole))]
+    }
+}
+
+/// The distance from a number.
+struct Distance<'a, F>(&'a [f32], F);
+
+impl<S: Simd> Term<S, 1> for Distance<'_, S::F> {
+    #[inline(always)]
+    fn add(&mut self, s: S, at: usize, whole: bool, [sum]: [S::F; 1]) -> [S::F; 1] {
+        [s.add(sum, s.sub(load(s, self.0, at, whole), self.1))]
     }
 }
 
@@ -98,10 +107,29 @@ struct Squares<'a, F>(&'a [f32], F);
 
 impl<S: Simd> Term<S, 1> for Squares<'_, S::F> {
     #[inline(always)]
-    fn at(&mut self, s: S, at: usize, whole: bool) -> [S::F; 1] {
+    fn add(&mut self, s: S, at: usize, whole: bool, [squares]: [S::F; 1]) -> [S::F; 1] {
         let d = s.sub(load(s, self.0, at, whole), self.1);
-        [s.mul(d, d)]
+        [s.mul_add(d, d, squares)]
     }
+}
+
+/// The squared distance from a number, scaled.
+struct Scaled<'a, F>(&'a [f32], F, F);
+
+impl<S: Simd> Term<S, 1> for Scaled<'_, S::F> {
+    #[inline(always)]
+    fn add(&mut self, s: S, at: usize, whole: bool, [squares]: [S::F; 1]) -> [S::F; 1] {
+        let d = s.mul(s.sub(load(s, self.0, at, whole), self.1), self.2);
+        [s.mul_add(d, d, squares)]
+    }
+}
+
+/// The mean square distance of a row from a number, where the sum of the squares overflowed or may have lost some.
+#[inline(always)]
+fn mean_square<S: Simd>(s: S, x: &[f32], centre: S::F, sum: f32) -> f64 {
+    let scale = if sum > 1.0 { reduce::DOWN } else { reduce::UP };
+    let [again] = sums(s, x.len(), Scaled(x, centre, s.splat(scale)));
+    f64::from(again) / f64::from(scale).powi(2) / x.len() as f64
 }
 
 impl Kernel for Forward<'_> {
@@ -110,18 +138,30 @@ impl Kernel for Forward<'_> {
     fn run<S: Simd>(self, s: S) {
         let Forward { norm, x, gamma, beta, y, moments } = self;
         let n = gamma.len();
-        let rows = x.chunks_exact(n).zip(y.chunks_exact_mut(n)).zip(moments.chunks_exact_mut(2));
+        let rows = x.chunks_exact(n).zip(y.chunks_exact_mut(n)).zip(moments.chunks_exact_mut(MOMENTS));
         for ((x, y), moments) in rows {
             let count = n as f32;
             let mean = if norm.centered { sums(s, n, Itself(x))[0] / count } else { 0.0 };
             let centre = s.splat(mean);
             let [squares] = sums(s, n, Squares(x, centre));
-            let inverse = 1.0 / (squares / count + norm.epsilon).sqrt();
-            moments.copy_from_slice(&[mean, inverse]);
-            let inverse = s.splat(inverse);
+            let [low, high] = reduce::SUM_BOUNDS;
+            let extreme = squares > high || (squares < low && norm.epsilon < low);
+            // How far the mean is from the float that stands for it: of no account unless deviations are small beside it.
+            let far = norm.centered && (extreme || mean * mean > 256.0 * (squares / count));
+            let shift = if far { sums(s, n, Distance(x, centre))[0] / count } else { 0.0 };
+            let inverse = if extreme {
+                let variance = mean_square(s, x, centre, squares) - f64::from(shift).powi(2);
+                1.0 / (variance.max(0.0) + f64::from(norm.epsilon)).sqrt() as f32
+            } else {
+                let variance = squares / count - shift * shift;
+                1.0 / (if variance < 0.0 { 0.0 } else { variance } + norm.epsilon).sqrt()
+            };
+            let offset = -shift * inverse;
+            moments.copy_from_slice(&[mean, inverse, offset]);
+            let (inverse, offset) = (s.splat(inverse), s.splat(offset));
             for at in (0..n).step_by(S::LANES) {
                 let whole = at + S::LANES <= n;
-                let z = s.mul(s.sub(load(s, x, at, whole), centre), inverse);
+                let z = s.mul_add(s.sub(load(s, x, at, whole), centre), inverse, offset);
                 let value = s.mul_add(z, load(s, gamma, at, whole), load(s, beta, at, whole));
                 store(s, y, at, whole, value);
             }
@@ -140,7 +180,10 @@ pub fn gradient(
     [dgamma, dbeta]: [&mut [f32]; 2],
 ) {
     let n = gamma.len();
-    assert!(x.len() == dy.len() && x.len() == dx.len() && moments.len() * n == 2 * x.len(), "layer_norm: lengths");
+    assert!(
+        x.len() == dy.len() && x.len() == dx.len() && moments.len() * n == MOMENTS * x.len(),
+        "layer_norm: lengths"
+    );
     assert!(dgamma.len() == n && dbeta.len() == n, "layer_norm: lengths of dgamma and dbeta");
     if n == 0 {
         return;
@@ -151,7 +194,7 @@ pub fn gradient(
         let (total, partial) = all.split_at_mut(2 * n);
         threads::for_each_chunk2((dx, size), (partial, 2 * n), size * COST, |i, dx, partial| {
             let (x, dy) = (&x[i * size..i * size + dx.len()], &dy[i * size..i * size + dx.len()]);
-            let moments = &moments[i * 2 * rows..];
+            let moments = &moments[i * MOMENTS * rows..];
             isa.run(Backward { norm, x, dy, gamma, moments, dx, partial });
         });
         reduce(isa, Reduce::Sum, partial, &[tasks, 2 * n], &[0], total);
@@ -175,23 +218,25 @@ struct Pull<'a, F> {
     x: &'a [f32],
     dy: &'a [f32],
     gamma: &'a [f32],
+    /// The row's moments.
     centre: F,
     inverse: F,
+    offset: F,
     dgamma: &'a mut [f32],
     dbeta: &'a mut [f32],
 }
 
 impl<S: Simd> Term<S, 2> for Pull<'_, S::F> {
     #[inline(always)]
-    fn at(&mut self, s: S, at: usize, whole: bool) -> [S::F; 2] {
-        let z = s.mul(s.sub(load(s, self.x, at, whole), self.centre), self.inverse);
+    fn add(&mut self, s: S, at: usize, whole: bool, [plain, pulled]: [S::F; 2]) -> [S::F; 2] {
+        let z = s.mul_add(s.sub(load(s, self.x, at, whole), self.centre), self.inverse, self.offset);
         let dy = load(s, self.dy, at, whole);
         let dgamma = s.mul_add(dy, z, load(s, self.dgamma, at, whole));
         store(s, self.dgamma, at, whole, dgamma);
         let dbeta = s.add(dy, load(s, self.dbeta, at, whole));
         store(s, self.dbeta, at, whole, dbeta);
         let g = s.mul(dy, load(s, self.gamma, at, whole));
-        [g, s.mul(g, z)]
+        [s.add(plain, g), s.mul_add(g, z, pulled)]
     }
 }
 
@@ -204,15 +249,15 @@ impl Kernel for Backward<'_> {
         partial.fill(0.0);
         let (dgamma, dbeta) = partial.split_at_mut(n);
         let rows = x.chunks_exact(n).zip(dy.chunks_exact(n)).zip(dx.chunks_exact_mut(n));
-        for (((x, dy), dx), moments) in rows.zip(moments.chunks_exact(2)) {
-            let (centre, inverse) = (s.splat(moments[0]), s.splat(moments[1]));
-            let pull = Pull { x, dy, gamma, centre, inverse, dgamma: &mut *dgamma, dbeta: &mut *dbeta };
+        for (((x, dy), dx), moments) in rows.zip(moments.chunks_exact(MOMENTS)) {
+            let (centre, inverse, offset) = (s.splat(moments[0]), s.splat(moments[1]), s.splat(moments[2]));
+            let pull = Pull { x, dy, gamma, centre, inverse, offset, dgamma: &mut *dgamma, dbeta: &mut *dbeta };
             let [plain, pulled] = sums(s, n, pull);
             let lift = s.splat(if norm.centered { plain / n as f32 } else { 0.0 });
             let tilt = s.splat(pulled / n as f32);
             for at in (0..n).step_by(S::LANES) {
                 let whole = at + S::LANES <= n;
-                let z = s.mul(s.sub(load(s, x, at, whole), centre), inverse);
+                let z = s.mul_add(s.sub(load(s, x, at, whole), centre), inverse, offset);
                 let g = s.sub(s.mul(load(s, dy, at, whole), load(s, gamma, at, whole)), lift);
                 store(s, dx, at, whole, s.mul(inverse, s.sub(g, s.mul(z, tilt))));
             }
@@ -251,7 +296,7 @@ mod tests {
                 for (rows, n) in [(1, 1), (3, 2), (5, 7), (9, 16), (4, 17), (6, 33), (300, 64), (2, 10_001), (0, 4)] {
                     let (x, gamma, beta) = (values(rows * n, 1), values(n, 2), values(n, 3));
                     let wide: Vec<f64> = x.iter().map(|&v| v.into()).collect();
-                    let (mut y, mut moments) = (vec![9.0; rows * n], vec![9.0; 2 * rows]);
+                    let (mut y, mut moments) = (vec![9.0; rows * n], vec![9.0; MOMENTS * rows]);
                     forward(isa, norm, &x, [&gamma, &beta], &mut y, &mut moments);
                     let want = reference(norm, &wide, &gamma, &beta);
                     assert!(
@@ -265,12 +310,39 @@ mod tests {
     }
 
     #[test]
+    fn rows_far_from_zero_and_of_any_size_equal_the_reference() {
+        let none = |centered| LayerNorm { epsilon: 0.0, centered };
+        for isa in Isa::available() {
+            for n in [5, 33, 500] {
+                for (centre, size) in [(1e4, 1e-2), (-3e5, 1.0), (0.0, 1e20), (0.0, 1e-25), (1e22, 1e19), (0.0, 1e37)] {
+                    for norm in [none(true), none(false), LayerNorm { epsilon: 1e-3, centered: true }] {
+                        let x: Vec<f32> = values(3 * n, 1).iter().map(|v| centre + v * size).collect();
+                        let (gamma, beta, wide) = (values(n, 2), values(n, 3), x.iter().map(|&v| v.into()).collect());
+                        let (mut y, mut moments) = (vec![9.0; 3 * n], vec![9.0; MOMENTS * 3]);
+                        forward(isa, norm, &x, [&gamma, &beta], &mut y, &mut moments);
+                        let want = reference(norm, &Vec::<f64>::clone(&wide), &gamma, &beta);
+                        let good = |(&y, want): (&f32, &f64)| (f64::from(y) - want).abs() < 1e-5 * (1.0 + want.abs());
+                        assert!(y.iter().zip(&want).all(good), "{} {n} {centre} {size} {norm:?}", isa.name());
+                        // The gradient by gamma is the normalised row itself.
+                        let (mut dx, mut dgamma, mut dbeta) = (vec![9.0; 3 * n], vec![9.0; n], vec![9.0; n]);
+                        let dy: Vec<f32> = (0..3 * n).map(|i| f32::from(i / n == 1)).collect();
+                        gradient(isa, norm, [&x, &dy], [&gamma, &moments], &mut dx, [&mut dgamma, &mut dbeta]);
+                        let z = reference(norm, &wide[n..2 * n], &vec![1.0; n], &vec![0.0; n]);
+                        let good = |(&d, want): (&f32, &f64)| (f64::from(d) - want).abs() < 1e-5 * (1.0 + want.abs());
+                        assert!(dgamma.iter().zip(&z).all(good), "{} {n} {centre} {size} {norm:?}", isa.name());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn gradients_equal_central_differences_of_the_reference() {
         for isa in Isa::available() {
             for norm in both() {
                 for (rows, n) in [(1, 1), (2, 3), (5, 17), (3, 40)] {
                     let (x, dy, gamma, beta) = (values(rows * n, 1), values(rows * n, 5), values(n, 2), values(n, 3));
-                    let (mut y, mut moments) = (vec![0.0; rows * n], vec![0.0; 2 * rows]);
+                    let (mut y, mut moments) = (vec![0.0; rows * n], vec![0.0; MOMENTS * rows]);
                     forward(isa, norm, &x, [&gamma, &beta], &mut y, &mut moments);
                     let (mut dx, mut dgamma, mut dbeta) = (vec![9.0; rows * n], vec![9.0; n], vec![9.0; n]);
                     gradient(isa, norm, [&x, &dy], [&gamma, &moments], &mut dx, [&mut dgamma, &mut dbeta]);
@@ -303,7 +375,7 @@ mod tests {
                 let (x, gamma, beta) = (values(rows * n, 1), values(n, 2), values(n, 3));
                 let run = |threads| {
                     threads::set_count(threads);
-                    let (mut y, mut moments) = (vec![0.0; rows * n], vec![0.0; 2 * rows]);
+                    let (mut y, mut moments) = (vec![0.0; rows * n], vec![0.0; MOMENTS * rows]);
                     forward(isa, both()[0], &x, [&gamma, &beta], &mut y, &mut moments);
                     let (mut dx, mut dgamma, mut dbeta) = (vec![0.0; rows * n], vec![0.0; n], vec![0.0; n]);
                     gradient(isa, both()[0], [&x, &y], [&gamma, &moments], &mut dx, [&mut dgamma, &mut dbeta]);
@@ -314,7 +386,7 @@ mod tests {
             }
             let mut x = values(3 * 21, 1);
             x[21 + 20] = f32::NAN;
-            let (mut y, mut moments) = (vec![0.0; 63], vec![0.0; 6]);
+            let (mut y, mut moments) = (vec![0.0; 63], vec![0.0; 9]);
             forward(isa, both()[0], &x, [&[1.0; 21], &[0.0; 21]], &mut y, &mut moments);
             assert!(y.iter().enumerate().all(|(i, y)| y.is_nan() == (i / 21 == 1)));
         }

@@ -11,7 +11,7 @@ use corten_kernels::elementwise::Binary;
 use corten_kernels::layer_norm as kernel;
 use std::sync::Arc;
 
-/// Inputs x (..., n), gamma and beta (n,); outputs y, and for each row its mean and the factor by which it was scaled.
+/// Inputs x (..., n), gamma and beta (n,); outputs y, and the moments of each row, see the kernel.
 #[derive(Clone, Copy, Debug)]
 struct LayerNorm(kernel::LayerNorm);
 
@@ -30,7 +30,7 @@ fn moments(x: &Spec, vectors: &[&Spec]) -> Result<Vec<usize>> {
             let (x, v) = (Dims(&x.shape), Dims(&other.shape));
             Err(Error::Shape(format!("expected ({n},) for the last axis of input {x}, got {v}")))
         }
-        None => Ok([rows, &[2]].concat()),
+        None => Ok([rows, &[kernel::MOMENTS]].concat()),
     }
 }
 
