@@ -106,7 +106,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
         return ops.relu(x) if max_value is None else ops.relu6(x) if max_value == 6 else ops.clip(x, 0.0, max_value)
     if threshold == 0 and max_value is None:
         return ops.leaky_relu(x, negative_slope)
-    above = ops.where(ops.greater(x, threshold), x, 0.0)
+    above = ops.where(ops.less_equal(x, threshold), 0.0, x)
     if max_value is not None:
         above = ops.clip(above, 0.0, max_value)
     if negative_slope == 0:

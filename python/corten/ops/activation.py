@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math as scalars
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +12,10 @@ from corten.errors import ShapeError
 from corten.ops import math
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.dtypes import floats, shape
+from corten.ops.reduction import euclidean
+from corten.ops.reduction import max as largest
 from corten.ops.reduction import sum as sum_over
-from corten.ops.shapes import expand_dims, moveaxis, reshape, split, swapaxes
+from corten.ops.shapes import broadcast_to, expand_dims, moveaxis, reshape, split, stack, swapaxes
 from corten.tensor import push, symbolic
 
 __all__ = [
@@ -86,11 +89,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     >>> ops.leaky_relu([-1, 2], negative_slope=0.5)
     array([-0.5,  2. ], dtype=float32)
     """
-    negative_slope = real(negative_slope, "leaky_relu: negative_slope")
-    if negative_slope < 0:  # The kernel's gradient tells the sides apart by the sign of the output.
-        positive = math.multiply(math.greater(x, 0), x)
-        return math.add(positive, math.multiply(negative_slope, math.minimum(x, 0)))
-    return _unary("leaky_relu", x, negative_slope=negative_slope)
+    return _unary("leaky_relu", x, negative_slope=real(negative_slope, "leaky_relu: negative_slope"))
 
 
 @symbolic
@@ -224,6 +223,8 @@ def softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
 
     Warns where there is one element to an axis, which becomes 1 whatever it was: a sigmoid may be meant.
 
+    Minus infinity has no part; NaN, plus infinity, or nothing but minus infinity make NaN of all.
+
     >>> from corten import ops
     >>> ops.softmax([[0, 0], [1000, 0]])
     array([[0.5, 0.5],
@@ -291,13 +292,13 @@ def hard_tanh(x: Any) -> Any:
 
 @symbolic
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """``x`` where ``|x| > threshold``, else 0.
+    """``x`` where ``|x| > threshold``, else 0; NaN stays.
 
     >>> from corten import ops
     >>> ops.hard_shrink([-1, 0.25])
     array([-1.,  0.], dtype=float32)
     """
-    return math.where(math.greater(math.abs(x), threshold), x, 0.0)
+    return math.where(math.less_equal(math.abs(x), threshold), 0.0, x)
 
 
 @symbolic
@@ -324,13 +325,13 @@ def tanh_shrink(x: Any) -> Any:
 
 @symbolic
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
-    """``x`` where ``x > threshold``, else ``default_value``.
+    """``x`` where ``x > threshold``, else ``default_value``; NaN stays.
 
     >>> from corten import ops
     >>> ops.threshold([1, 3], 2, -1)
     array([-1.,  3.], dtype=float32)
     """
-    return math.where(math.greater(x, threshold), x, default_value)
+    return math.where(math.less_equal(x, threshold), default_value, x)
 
 
 @symbolic
@@ -357,13 +358,19 @@ def mish(x: Any) -> Any:
 
 @symbolic
 def squareplus(x: Any, b: float = 4) -> Any:
-    """``(x + sqrt(x^2 + b)) / 2`` (Barron 2021, eq. 1).
+    """``(x + sqrt(x^2 + b)) / 2`` (Barron 2021, eq. 1), without overflow or cancellation.
 
     >>> from corten import ops
     >>> ops.squareplus([0])
     array([1.], dtype=float32)
     """
-    return math.multiply(math.add(x, math.sqrt(math.add(math.square(x), b))), 0.5)
+    if b == 0:
+        return relu(x)
+    x = floats(x)
+    root = euclidean(stack([x, broadcast_to(scalars.sqrt(b), shape(x))], axis=-1), -1, False)
+    half = math.multiply(math.add(math.abs(x), root), 0.5)
+    # Below zero (root - |x|) / 2 would cancel.
+    return math.where(math.less(x, 0.0), math.divide(b / 4, half), half)
 
 
 @symbolic
@@ -395,7 +402,8 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
 
     ``max(x - tau, 0)`` with tau such that the sum is 1. An element is in the support exactly if ``1 + k x > s``, where
     k and s are the count and sum of the elements not smaller than it (proposition 1); all pairs are compared, so the
-    cost is the square of the axis' size.
+    cost is the square of the axis' size. Minus infinity has no part; NaN, plus infinity, or nothing but minus infinity
+    make NaN of all, as in :func:`softmax`.
 
     >>> from corten import ops
     >>> ops.sparsemax([2, 1.5, 0])
@@ -404,6 +412,8 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     x = floats(x)
     index = axis_of(axis, len(shape(x)), "sparsemax")
     z = swapaxes(x, index, -1)
+    # What is one or more below the largest is never in the support: near zero all sums are exact enough.
+    z = math.maximum(math.subtract(z, math.stop_gradient(largest(z, -1, keepdims=True))), -2.0)
     others = expand_dims(z, -2)
     not_smaller = math.stop_gradient(math.greater_equal(others, expand_dims(z, -1)))
     count = sum_over(not_smaller, -1)

@@ -1,5 +1,5 @@
-//! Softmax and its logarithm over the last axis, and their gradients. A row with NaN, or of minus infinities alone,
-//! becomes NaN; no other row does.
+//! Softmax and its logarithm over the last axis, and their gradients. A row with NaN or plus infinity, or of minus
+//! infinities alone, becomes NaN, as in NumPy and JAX; no other row does.
 
 use crate::reduce::{Reduce, fold_row};
 use crate::simd::map::{Lane1, Lane2, map, map2};
@@ -289,11 +289,12 @@ mod tests {
         for isa in Isa::available() {
             for n in SIZES {
                 for at in [0, n / 2, n - 1] {
-                    let mut x = values(3 * n, 2.0);
+                    let mut x = values(4 * n, 2.0);
                     x[n + at] = f32::NAN;
-                    x[2 * n..].fill(f32::NEG_INFINITY);
+                    x[2 * n..3 * n].fill(f32::NEG_INFINITY);
+                    x[3 * n + at] = f32::INFINITY;
                     for kernel in [softmax, log_softmax] {
-                        let mut y = vec![9.0; 3 * n];
+                        let mut y = vec![9.0; 4 * n];
                         kernel(isa, &x, n, &mut y);
                         assert!(y[..n].iter().all(|v| !v.is_nan()) && y[n..].iter().all(|v| v.is_nan()), "n {n}");
                     }
