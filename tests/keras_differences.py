@@ -203,4 +203,17 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     "the order of metrics of several outputs": "by name, as evaluate gives them in Keras too; within Keras they are in "
     "the order of the outputs until then",
     "dtype of losses and metrics": "float32; Keras takes any, and computes accuracies in int32",
+    "norm, std, normalize, clipnorm, unit norms, cosine similarity of numbers whose squares overflow": (
+        "right: the norm of [3e30, 4e30] is 5e30; Keras on JAX gives inf, and 0 where it divides by that"
+    ),
+    "layer, RMS, group and batch normalisation far from zero, or of huge numbers": (
+        "right; Keras takes the variance as mean(x^2) - mean(x)^2, which cancels (0.17 off for numbers of 1e4 +- 1e-2)"
+    ),
+    "silu, gelu, hard_silu of minus infinity, softsign of infinity": "the limits, 0 and +-1; Keras on JAX gives NaN",
+    "hard_shrink, soft_shrink, threshold of NaN": "NaN; a comparison drops it in Keras, which gives 0 or default_value",
+    "sparsemax of large equal logits, plus infinity or NaN": (
+        "[2e7, 2e7] gives halves, where Keras gives inf; with plus infinity or NaN all are NaN, as in softmax"
+    ),
+    "log2 and log10 of exact powers": "whole numbers, as in C and NumPy; Keras on JAX misses 46 powers of two",
+    "squareplus of large numbers": "right; Keras squares them, and cancels below zero",
 }
