@@ -95,6 +95,20 @@ def test_the_mean_over_no_steps_is_zero() -> None:
     assert layers.GlobalAveragePooling1D(keepdims=True)(x, mask=MASK).shape == (BATCH, 1, FEATURES)
 
 
+def test_batch_normalization_takes_no_statistics_and_no_gradient_from_padding() -> None:
+    def found(filling: float) -> list[Any]:
+        x, mask = corten.Input((TIME, FEATURES)), corten.Input((TIME,))
+        y = layers.GlobalAveragePooling1D()(layers.BatchNormalization()(x, mask=mask), mask=mask)
+        model = Model([x, mask], y)
+        model.compile(corten.optimizers.SGD(0.1), "mse")
+        model.fit([padded(filling), MASK], np.ones((BATCH, FEATURES)), batch_size=BATCH, verbose=0)
+        return model.get_weights()
+
+    for a, b in zip(found(np.nan), found(0.0), strict=True):
+        assert np.isfinite(a).all()
+        np.testing.assert_array_equal(a, b)
+
+
 # --- losses ----------------------------------------------------------------------------------------------------------
 
 KINDS: list[Any] = [

@@ -181,7 +181,7 @@ impl Op for Affine {
         let axes = leading(graph, x);
         let mut found = vec![None; 4];
         if at.want[0] {
-            found[0] = Some(binary(graph, Binary::Multiply, dy, scale)?);
+            found[0] = Some(binary(graph, Binary::Chain, dy, scale)?);
         }
         if at.want[1] || at.want[3] {
             let total = sum_axes(graph, dy, &axes, false)?;
@@ -193,7 +193,7 @@ impl Op for Affine {
         }
         if at.want[2] {
             let deviation = binary(graph, Binary::Subtract, x, centre)?;
-            let pulled = binary(graph, Binary::Multiply, dy, deviation)?;
+            let pulled = binary(graph, Binary::Chain, dy, deviation)?;
             found[2] = Some(sum_axes(graph, pulled, &axes, false)?);
         }
         Ok(found)
