@@ -132,13 +132,13 @@ def one_of(value: Any, names: Iterable[str], where: str) -> str:
     return value
 
 
-def misused(error: AttributeError, where: str, *values: Any, wanted: str = "arrays or tensors") -> Exception:
-    """An ``ArgumentTypeError``, where what lacks the attribute is None or one of a caller's ``values``; else the error.
+def misused(error: AttributeError, where: str, *values: Any) -> Exception:
+    """An ``ArgumentTypeError``, where what lacks the attribute is one of a caller's ``values``; else the error.
 
     To be raised by what hands a caller's values on to functions that take tensors.
     """
-    if error.obj is None or _holds(values, error.obj, 8):
-        return ArgumentTypeError(f"{where}: expected {wanted}, got {shown(error.obj)}")
+    if _holds(values, error.obj, 8):
+        return ArgumentTypeError(f"{where}: expected arrays or tensors, got {shown(error.obj)}")
     return error
 
 

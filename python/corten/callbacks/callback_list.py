@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from corten.arguments import misused
+from corten.arguments import shown
 from corten.callbacks.callback import Callback, Logs
 from corten.callbacks.history import History
 from corten.callbacks.progress import ProgbarLogger
 from corten.callbacks.terminate_on_nan import TerminateOnNaN
+from corten.errors import ArgumentTypeError
 
 __all__ = ["CallbackList"]
 
@@ -112,8 +113,8 @@ class CallbackList(Callback):
         if self.history is not None:
             try:
                 model.history = self.history
-            except AttributeError as error:
-                raise misused(error, "CallbackList: model", model, wanted="a model") from error
+            except AttributeError:
+                raise ArgumentTypeError(f"CallbackList: model: expected a model, got {shown(model)}") from None
         for callback in self.callbacks:
             callback.set_model(model)
 

@@ -82,6 +82,7 @@ fn what_does_not_fit_is_named() {
     let tall = floats(&mut graph, &[4, 2], 0.0);
     let indices = integers(&mut graph, &[1, 2, -1]);
     let half = floats(&mut graph, &[2], 0.5);
+    let large = floats(&mut graph, &[1], 1_099_511_627_776.0);
     let mut text = |name: &str, inputs: &[Value], attributes: Attributes| match graph.push(name, inputs, attributes) {
         Err(Error::Shape(text) | Error::Index(text) | Error::Type(text) | Error::Value(text)) => text,
         other => panic!("{name}: {other:?}"),
@@ -91,6 +92,7 @@ fn what_does_not_fit_is_named() {
     let classes = with(&[("classes", Attribute::Int(3))]);
     assert_eq!(text("one_hot", &[indices], classes), "one_hot: index -1 at position 2 is outside 0..3");
     assert_eq!(text("cast", &[half], to("int32")), "cast: 0.5 at position 0 is no int32");
+    assert_eq!(text("cast", &[large], to("int32")), "cast: 1099511627776 at position 0 is no int32");
     assert_eq!(text("cast", &[indices], to("uint8")), "cast: -1 at position 2 is no uint8");
     assert!(text("cast", &[half], to("float64")).contains("expected float32, int32 or uint8, got \"float64\""));
     let joined = text("concatenate", &[x, tall], with(&[("axis", Attribute::Int(0))]));

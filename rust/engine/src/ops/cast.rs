@@ -37,7 +37,11 @@ impl Op for Cast {
         Ok(vec![Spec::new(self.to, &inputs[0].shape)?])
     }
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
-        let of_float = |bad: kernel::BadNumber| unfit(self.to, bad.position, bad.value);
+        let of_float = |bad: kernel::BadNumber| match bad.value.abs() < 16_777_216.0 {
+            true => unfit(self.to, bad.position, bad.value),
+            // With all its digits: the shortest that stand for a float end in zeros here.
+            false => unfit(self.to, bad.position, f64::from(bad.value)),
+        };
         match (inputs[0].data, &mut outputs[0].data) {
             (Slice::F32(x), SliceMut::I32(y)) => {
                 kernel::float_to_integer(isa(), x, true, kernel::I32, y).map_err(of_float)?;
