@@ -167,6 +167,8 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     ),
     "layer_normalization(rms_scaling=True)": "unknown: outdated in Keras, and no RMS normalisation, which has its op",
     "one_hot of labels outside 0 .. num_classes - 1": "IndexError; in Keras a row of zeros",
+    "one_hot(dtype='bool')": "uint8, as every result of a comparison",
+    "normalize(order=...)": "any number of at least 1, inf too; Keras takes whole ones",
     "softmax along an axis of size 1": "a warning, as in Keras, in words of its own",
     "full, arange, linspace, ..._like with an integer dtype": (
         "IndexError for a number that the type does not have; NumPy wraps it round"
