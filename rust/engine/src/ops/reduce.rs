@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gradients::through;
 use crate::graph::{Graph, Value};
 use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::elementwise::binary;
+use crate::ops::elementwise::{Where, binary};
 use crate::ops::reshape::Reshape;
 use crate::ops::view::View;
 use crate::spec::{Dims, Spec};
