@@ -62,9 +62,9 @@ def test_whole_numbers_beyond_int32_are_floats(dtype: Any) -> None:
 
 def test_indices_beyond_int32_are_refused() -> None:
     model = corten.Sequential([layers.Embedding(5, 2, input_shape=(1,))])
-    with pytest.raises(IndexError, match="42949673|4294967297"):
+    with pytest.raises(IndexError, match="429496729|42949673"):
         model.predict(np.array([[2**32 + 1]]), verbose=0)
     model = corten.Sequential([layers.Dense(3, activation="softmax", input_shape=(1,))])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.raises(IndexError, match="42949673|4294967297"):
+    with pytest.raises(IndexError, match="429496729|42949673"):
         model.fit(np.ones((1, 1)), np.array([2**32 + 1]), verbose=0)
