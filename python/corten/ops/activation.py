@@ -368,7 +368,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
         return relu(x)
     x = floats(x)
     root = euclidean(stack([x, broadcast_to(scalars.sqrt(b), shape(x))], axis=-1), -1, False)
-    half = math.multiply(math.add(math.abs(x), root), 0.5)
+    half = math.add(math.multiply(math.abs(x), 0.5), math.multiply(root, 0.5))
     # Below zero (root - |x|) / 2 would cancel.
     return math.where(math.less(x, 0.0), math.divide(b / 4, half), half)
 
