@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from corten.arguments import real
+from corten.arguments import number, real
 from corten.errors import ShapeError
 from corten.ops import math
 from corten.ops.axes import axes_of, axis_of
@@ -364,6 +364,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
     >>> ops.squareplus([0])
     array([1.], dtype=float32)
     """
+    b = number(b, "squareplus: b", 0)
     if b == 0:
         return relu(x)
     x = floats(x)

@@ -40,7 +40,7 @@ impl Op for Cast {
         let of_float = |bad: kernel::BadNumber| match bad.value.abs() < 16_777_216.0 {
             true => unfit(self.to, bad.position, bad.value),
             // With all its digits: the shortest that stand for a float end in zeros here.
-            false => unfit(self.to, bad.position, f64::from(bad.value)),
+            false => unfit(self.to, bad.position, format_args!("{:.0}", bad.value)),
         };
         match (inputs[0].data, &mut outputs[0].data) {
             (Slice::F32(x), SliceMut::I32(y)) => {
