@@ -53,7 +53,7 @@ def everywhere(make, most=150):
         action, check = make()
         Interrupt(at).run(action)
         assert current_graph() is None, f"look {at} of {counter.looks}: a graph is still entered"
-        assert (_context.names, _context.training) == ((), False), (at, _context.names)
+        assert (_context.names, _context.training, _context.calling) == ((), None, None), (at, vars(_context))
         assert not tracing._is_owned(), at
         check()
 

@@ -144,13 +144,13 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
             return
         with tracing, undone_on_error(self, *self._unbuilt()):
             was_built, weights = self.built, len(self._weights)
-            names, _context.names = _context.names, (*_context.names, self.name)
-            object.__setattr__(self, "_being_built", True)
+            names = _context.names
             try:
+                # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
+                _context.names, self.__dict__["_being_built"] = (*names, self.name), True
                 build(self, *args, **kwargs)
             finally:
-                _context.names = names
-                object.__setattr__(self, "_being_built", False)
+                _context.names, self.__dict__["_being_built"] = names, False
             if was_built and len(self._weights) > weights:
                 raise ValueError(
                     f"build: {type(self).__name__} {self.name!r} is already built; another build would replace its "
