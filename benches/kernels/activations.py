@@ -372,6 +372,8 @@ _UNARY: list[tuple[str, Any, Any, Any]] = [
 _POSITIVE: list[tuple[str, Any, Any]] = [
     ("log", ops.log, np.log),
     ("log1p", ops.log1p, np.log1p),
+    ("log2", ops.log2, np.log2),
+    ("log10", ops.log10, np.log10),
     ("sqrt", ops.sqrt, np.sqrt),
     ("reciprocal", ops.reciprocal, np.reciprocal),
 ]
