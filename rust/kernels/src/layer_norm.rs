@@ -147,7 +147,7 @@ impl Kernel for Forward<'_> {
             let [low, high] = reduce::SUM_BOUNDS;
             let extreme = squares > high || (squares < low && norm.epsilon < low);
             // How far the mean is from the float that stands for it: of no account unless deviations are small beside it.
-            let far = norm.centered && (extreme || mean * mean > 256.0 * (squares / count));
+            let far = norm.centered && (extreme || (mean / 16.0).powi(2) > squares / count);
             let shift = if far { sums(s, n, Distance(x, centre))[0] / count } else { 0.0 };
             let inverse = if extreme {
                 let variance = mean_square(s, x, centre, squares) - f64::from(shift).powi(2);
