@@ -124,12 +124,22 @@ impl<S: Simd> Term<S, 1> for Scaled<'_, S::F> {
     }
 }
 
-/// The mean square distance of a row from a number, where the sum of the squares overflowed or may have lost some.
+/// `1 / sqrt(variance + epsilon)` and `(float - mean)` times it, where the float that stands for the mean is not close
+/// enough to it, or the sum of the squared distances overflowed or may have lost some.
 #[inline(always)]
-fn mean_square<S: Simd>(s: S, x: &[f32], centre: S::F, sum: f32) -> f64 {
-    let scale = if sum > 1.0 { reduce::DOWN } else { reduce::UP };
-    let [again] = sums(s, x.len(), Scaled(x, centre, s.splat(scale)));
-    f64::from(again) / f64::from(scale).powi(2) / x.len() as f64
+fn corrected<S: Simd>(s: S, norm: LayerNorm, x: &[f32], float: f32, squares: f32) -> (f32, f32) {
+    let (centre, n) = (s.splat(float), x.len());
+    let shift = if norm.centered { f64::from(sums(s, n, Distance(x, centre))[0]) / n as f64 } else { 0.0 };
+    let [low, high] = reduce::SUM_BOUNDS;
+    let squares = if squares > high || squares < low {
+        let scale = if squares > high { reduce::DOWN } else { reduce::UP };
+        f64::from(sums(s, n, Scaled(x, centre, s.splat(scale)))[0]) / f64::from(scale).powi(2)
+    } else {
+        f64::from(squares)
+    };
+    let variance = squares / n as f64 - shift * shift;
+    let inverse = 1.0 / (if variance < 0.0 { 0.0 } else { variance } + f64::from(norm.epsilon)).sqrt();
+    (inverse as f32, (-shift * inverse) as f32)
 }
 
 impl Kernel for Forward<'_> {
@@ -146,17 +156,13 @@ impl Kernel for Forward<'_> {
             let [squares] = sums(s, n, Squares(x, centre));
             let [low, high] = reduce::SUM_BOUNDS;
             let extreme = squares > high || (squares < low && norm.epsilon < low);
-            // How far the mean is from the float that stands for it: of no account unless deviations are small beside it.
-            let far = norm.centered && (extreme || (mean / 16.0).powi(2) > squares / count);
-            let shift = if far { sums(s, n, Distance(x, centre))[0] / count } else { 0.0 };
-            let inverse = if extreme {
-                let variance = mean_square(s, x, centre, squares) - f64::from(shift).powi(2);
-                1.0 / (variance.max(0.0) + f64::from(norm.epsilon)).sqrt() as f32
+            // The rounding of the mean is of no account unless deviations are small beside it.
+            let far = norm.centered && (mean / 16.0).powi(2) > squares / count;
+            let (inverse, offset) = if extreme || far {
+                corrected(s, norm, x, mean, squares)
             } else {
-                let variance = squares / count - shift * shift;
-                1.0 / (if variance < 0.0 { 0.0 } else { variance } + norm.epsilon).sqrt()
+                (1.0 / (squares / count + norm.epsilon).sqrt(), 0.0)
             };
-            let offset = -shift * inverse;
             moments.copy_from_slice(&[mean, inverse, offset]);
             let (inverse, offset) = (s.splat(inverse), s.splat(offset));
             for at in (0..n).step_by(S::LANES) {
