@@ -38,7 +38,9 @@ pub fn forward(isa: Isa, norm: LayerNorm, x: &[f32], [gamma, beta]: [&[f32]; 2],
     let (size, rows) = (part(n), part(n) / n);
     threads::for_each_chunk2((y, size), (moments, MOMENTS * rows), size * COST, |i, y, moments| {
         let x = &x[i * size..i * size + y.len()];
-        isa.run(Forward { norm, x, gamma, beta, y, moments });
+        if isa.run(Forward { norm, x, gamma, beta, y: &mut *y, moments: &mut *moments }) {
+            isa.run(Corrected { norm, x, gamma, beta, y, moments });
+        }
     });
 }
 
@@ -109,7 +111,8 @@ impl<S: Simd> Term<S, 1> for Squares<'_, S::F> {
     #[inline(always)]
     fn add(&mut self, s: S, at: usize, whole: bool, [squares]: [S::F; 1]) -> [S::F; 1] {
         let d = s.sub(load(s, self.0, at, whole), self.1);
-        [s.mul_add(d, d, squares)]
+        // Not fused: sums are a chain, and an addition takes less time than a fused one.
+        [s.add(squares, s.mul(d, d))]
     }
 }
 
@@ -124,53 +127,88 @@ impl<S: Simd> Term<S, 1> for Scaled<'_, S::F> {
     }
 }
 
-/// `1 / sqrt(variance + epsilon)` and `(float - mean)` times it, where the float that stands for the mean is not close
-/// enough to it, or the sum of the squared distances overflowed or may have lost some.
+/// Whether a row's float mean and inverse will not do: the mean's rounding counts beside the deviations, or the squares
+/// overflowed or may have lost some.
 #[inline(always)]
-fn corrected<S: Simd>(s: S, norm: LayerNorm, x: &[f32], float: f32, squares: f32) -> (f32, f32) {
-    let (centre, n) = (s.splat(float), x.len());
-    let shift = if norm.centered { f64::from(sums(s, n, Distance(x, centre))[0]) / n as f64 } else { 0.0 };
-    let [low, high] = reduce::SUM_BOUNDS;
-    let squares = if squares > high || squares < low {
-        let scale = if squares > high { reduce::DOWN } else { reduce::UP };
-        f64::from(sums(s, n, Scaled(x, centre, s.splat(scale)))[0]) / f64::from(scale).powi(2)
-    } else {
-        f64::from(squares)
-    };
-    let variance = squares / n as f64 - shift * shift;
-    let inverse = 1.0 / (if variance < 0.0 { 0.0 } else { variance } + f64::from(norm.epsilon)).sqrt();
-    (inverse as f32, (-shift * inverse) as f32)
+fn doubtful(mean: f32, inverse: f32) -> bool {
+    ((mean * inverse).abs() > 16.0) | (inverse == 0.0) | (inverse > 1e9)
 }
 
+/// Writes a row.
+#[inline(always)]
+fn write<S: Simd>(
+    s: S,
+    x: &[f32],
+    [gamma, beta]: [&[f32]; 2],
+    [mean, inverse]: [f32; 2],
+    offset: Option<f32>,
+    y: &mut [f32],
+) {
+    let (centre, inverse) = (s.splat(mean), s.splat(inverse));
+    for at in (0..x.len()).step_by(S::LANES) {
+        let whole = at + S::LANES <= x.len();
+        let d = s.sub(load(s, x, at, whole), centre);
+        let z = match offset {
+            Some(offset) => s.mul_add(d, inverse, s.splat(offset)),
+            None => s.mul(d, inverse),
+        };
+        store(s, y, at, whole, s.mul_add(z, load(s, gamma, at, whole), load(s, beta, at, whole)));
+    }
+}
+
+/// Says whether a row is to be [`Corrected`].
 impl Kernel for Forward<'_> {
+    type Output = bool;
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> bool {
+        let Forward { norm, x, gamma, beta, y, moments } = self;
+        let (n, count) = (gamma.len(), gamma.len() as f32);
+        let rows = x.chunks_exact(n).zip(y.chunks_exact_mut(n)).zip(moments.chunks_exact_mut(MOMENTS));
+        for ((x, y), moments) in rows {
+            let mean = if norm.centered { sums(s, n, Itself(x))[0] / count } else { 0.0 };
+            let [squares] = sums(s, n, Squares(x, s.splat(mean)));
+            let inverse = 1.0 / (squares / count + norm.epsilon).sqrt();
+            moments.copy_from_slice(&[mean, inverse, 0.0]);
+            write(s, x, [gamma, beta], [mean, inverse], None, y);
+        }
+        // Apart, for the loop above is as fast as it has few numbers to keep.
+        moments.chunks_exact(MOMENTS).fold(false, |doubt, moments| doubt | doubtful(moments[0], moments[1]))
+    }
+}
+
+/// [`Forward`] for the rows that it was not good enough for: a kernel of its own, to keep it out of that one's registers.
+struct Corrected<'a> {
+    norm: LayerNorm,
+    x: &'a [f32],
+    gamma: &'a [f32],
+    beta: &'a [f32],
+    y: &'a mut [f32],
+    moments: &'a mut [f32],
+}
+
+impl Kernel for Corrected<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Forward { norm, x, gamma, beta, y, moments } = self;
+        let Corrected { norm, x, gamma, beta, y, moments } = self;
         let n = gamma.len();
         let rows = x.chunks_exact(n).zip(y.chunks_exact_mut(n)).zip(moments.chunks_exact_mut(MOMENTS));
-        for ((x, y), moments) in rows {
-            let count = n as f32;
-            let mean = if norm.centered { sums(s, n, Itself(x))[0] / count } else { 0.0 };
-            let centre = s.splat(mean);
+        for ((x, y), moments) in rows.filter(|(_, moments)| doubtful(moments[0], moments[1])) {
+            let centre = s.splat(moments[0]);
             let [squares] = sums(s, n, Squares(x, centre));
+            // How far the mean is from the float that stands for it.
+            let shift = if norm.centered { f64::from(sums(s, n, Distance(x, centre))[0]) / n as f64 } else { 0.0 };
             let [low, high] = reduce::SUM_BOUNDS;
-            let extreme = squares > high || (squares < low && norm.epsilon < low);
-            // The rounding of the mean is of no account unless deviations are small beside it.
-            let far = norm.centered && (mean / 16.0).powi(2) > squares / count;
-            let (inverse, offset) = if extreme || far {
-                corrected(s, norm, x, mean, squares)
+            let squares = if squares > high || squares < low {
+                let scale = if squares > high { reduce::DOWN } else { reduce::UP };
+                f64::from(sums(s, n, Scaled(x, centre, s.splat(scale)))[0]) / f64::from(scale).powi(2)
             } else {
-                (1.0 / (squares / count + norm.epsilon).sqrt(), 0.0)
+                f64::from(squares)
             };
-            moments.copy_from_slice(&[mean, inverse, offset]);
-            let (inverse, offset) = (s.splat(inverse), s.splat(offset));
-            for at in (0..n).step_by(S::LANES) {
-                let whole = at + S::LANES <= n;
-                let z = s.mul_add(s.sub(load(s, x, at, whole), centre), inverse, offset);
-                let value = s.mul_add(z, load(s, gamma, at, whole), load(s, beta, at, whole));
-                store(s, y, at, whole, value);
-            }
+            let variance = squares / n as f64 - shift * shift;
+            let inverse = 1.0 / (if variance < 0.0 { 0.0 } else { variance } + f64::from(norm.epsilon)).sqrt();
+            moments[1..].copy_from_slice(&[inverse as f32, (-shift * inverse) as f32]);
+            write(s, x, [gamma, beta], [moments[0], moments[1]], Some(moments[2]), y);
         }
     }
 }
