@@ -588,7 +588,8 @@ class Trainer:
     ) -> dict[str, float] | None:
         """The logs of the last step; None where the data have no batch left."""
         self._reset(stand_in)
-        self.stop_evaluating = False
+        if self.stop_evaluating:
+            self.stop_evaluating = False
         watchers.on_test_begin()
         logs: dict[str, float] = {}
         seen = 0
@@ -638,7 +639,8 @@ class Trainer:
         data = batches_of(x, None, None, batch_size, steps)
         quiet = verbose == 0 and callbacks is None
         watchers = None if quiet else self._callbacks(callbacks, verbose, steps=steps or data.steps)
-        self.stop_predicting = False
+        if self.stop_predicting:  # asked first, for to set an attribute of a model takes a microsecond
+            self.stop_predicting = False
         if watchers is not None:
             watchers.on_predict_begin()
         parts: list[Any] = []
@@ -687,6 +689,8 @@ class Trainer:
                 if watchers is not None:
                     latest = [view[:count] for view, count in zip(views, rows, strict=True)]
                     _tell_predicted(watchers, each, seen + done - 1, step.fill(latest))
+                if done == chunk.steps and chunk is chunks[-1]:
+                    break
                 views = [view[ran * count :] for view, count in zip(views, rows, strict=True)]
                 if self.stop_predicting:
                     whole = zip(targets, views, strict=True)
