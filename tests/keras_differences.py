@@ -35,6 +35,13 @@ MASK_DIFFERENCES: dict[str, str] = {
 
 #: Where a program for Keras meets other behaviour on purpose.
 BEHAVIOUR_DIFFERENCES: dict[str, str] = {
+    "compile(loss=...), a function of several outputs at once": (
+        "not supported: a loss belongs to one output; compute_loss or add_loss take any structure"
+    ),
+    "compile(steps_per_execution=n), the last execution": (
+        "callbacks hear of the last batch that was run; Keras counts on to a multiple of n"
+    ),
+    "Input(optional=True)": "not supported yet",
     "Model({...: ...}), a list of inputs": "ValueError where there are several; Keras takes them in the dict's order",
     "evaluate in a callback, or while another thread trains": (
         "counts apart, and what the epoch reports is the mean over its own batches; in Keras the two are mixed"
