@@ -241,8 +241,8 @@ class Operand:
     def _logical(self, name: str, *operands: Any) -> Any:
         """What ``& | ^ ~`` mean for masks: what comparisons give, and bools."""
         for operand in operands:
-            dtype = np.asarray(operand).dtype if not isinstance(operand, Operand) else operand.dtype
-            if dtype in ("int32", "int64"):
+            dtype = (operand if isinstance(operand, Operand) else as_array(operand, _SIGNS[name])).dtype
+            if dtype == "int32":
                 raise TypeError(
                     f"{_SIGNS[name]}: bits of integers are not supported, got {dtype}; for truth values use "
                     f"ops.logical_{name}, or compare first: (x != 0)"

@@ -60,7 +60,9 @@ def test_masks_are_joined(sign: Callable[..., Any], way: Callable[..., Any]) -> 
 
 def test_bits_of_integers_are_refused() -> None:
     tokens = corten.Input((3,), dtype="int32")
-    for join in (lambda: tokens & 1, lambda: 1 | tokens, lambda: ~tokens, lambda: (tokens > 0) ^ np.array([1, 2])):
+    bits = [np.array([1, 2, 4], dtype) for dtype in (np.int8, np.int16, np.uint16, np.int64)]
+    joins = [lambda array=array: (tokens > 0) ^ array for array in bits]
+    for join in (lambda: tokens & 1, lambda: 1 | tokens, lambda: ~tokens, *joins):
         with pytest.raises(TypeError, match=r"bits of integers are not supported.*ops\.logical_"):
             join()
 

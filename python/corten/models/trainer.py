@@ -247,7 +247,7 @@ class Trainer:
         """One evaluation step on one batch; returns what is logged."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
-        training = {"training": False} if takes_training(type(self).compute_loss) else {}
+        training = {"training": False} if _takes_training(type(self).compute_loss) else {}
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **training)
         self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
@@ -832,7 +832,7 @@ def _joined(parts: list[Any]) -> Any:
 
 
 @functools.cache
-def takes_training(compute_loss: Callable[..., Any]) -> bool:
+def _takes_training(compute_loss: Callable[..., Any]) -> bool:
     """Whether a ``compute_loss`` has the argument ``training``, which Keras's did not always have."""
     parameters = inspect.signature(compute_loss).parameters.values()
     return any(one.name == "training" or one.kind is one.VAR_KEYWORD for one in parameters)
