@@ -60,7 +60,10 @@ class Step:
 
 
 class Steps:
-    """The traced steps of one function or model, the latest 32."""
+    """The traced steps of one function or model: the latest 32, and of one key, traced anew as attributes change, 3.
+
+    Each holds an arena as large as its activations, so that a value which changes every epoch must not gather them.
+    """
 
     def __init__(self) -> None:
         self._kept: list[tuple[Any, Step]] = []
@@ -88,7 +91,10 @@ class Steps:
         """Traces a step and keeps it; ``key`` is asked afterwards, for a trace may build what identifies it."""
         with tracing:
             step = Step(function, structure, shapes, kinds, stand_in)
-            self._kept = [*self._kept[-31:], (key(), step)]
+            new = key()
+            before = [old for known, old in self._kept if known == new][:-2]
+            kept = [entry for entry in self._kept if not any(entry[1] is old for old in before)]
+            self._kept = [*kept[-31:], (new, step)]
         return step
 
 
