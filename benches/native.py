@@ -9,7 +9,7 @@ import numpy as np
 from contest import Array
 
 from corten import ops
-from corten.tensor import Graph, Variable, flatten, gradients
+from corten.graph import Graph, Variable, flatten, gradients
 
 __all__ = ["Native", "gradient_of", "weighted_gradient_of"]
 

@@ -1,4 +1,4 @@
-"""Imports go one way, models -> layers, losses, optimizers -> ops -> tensor -> _core, and start nothing."""
+"""Imports go one way, models -> layers, losses, optimizers -> ops -> graph -> _core, and start nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLOORS = [
     {"keywords"},
     {"configured", "lookup"},
     {"arguments"},
-    {"config", "tensor"},
+    {"config", "graph"},
     {"ops"},
     {"random"},
     {"activations", "constraints", "initializers", "regularizers", "saving", "datasets"},

@@ -10,7 +10,7 @@ import pytest
 import corten
 from contracts.ways import run
 from corten import random
-from corten.tensor import Graph
+from corten.graph import Graph
 
 
 def test_laws() -> None:

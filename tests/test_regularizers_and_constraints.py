@@ -11,7 +11,7 @@ import pytest
 
 import corten
 from corten import constraints, regularizers
-from corten.tensor import Graph
+from corten.graph import Graph
 
 W = np.random.default_rng(5).standard_normal((4, 3)).astype(np.float32) * 3
 

@@ -9,7 +9,7 @@ import numpy as np
 from contest import Array, Case, normal
 
 from corten import ops, optimizers
-from corten.tensor import Variable
+from corten.graph import Variable
 
 __all__ = ["CASES"]
 

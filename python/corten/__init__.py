@@ -34,6 +34,8 @@ from corten import (
     utils,
 )
 from corten._core import __version__
+from corten.graph import SymbolicTensor as KerasTensor
+from corten.graph import Variable, gradients
 from corten.initializers import Initializer
 from corten.layers.input_layer import Input
 from corten.layers.layer import Layer
@@ -43,8 +45,6 @@ from corten.models import Model, Sequential
 from corten.models.function import function
 from corten.optimizers import Optimizer
 from corten.regularizers import Regularizer
-from corten.tensor import SymbolicTensor as KerasTensor
-from corten.tensor import Variable, gradients
 
 if TYPE_CHECKING:
     from corten import explain as explain

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from corten.arguments import extents, number, one_of, real, whole, wholes
 from corten.configured import Configured, serialized
+from corten.graph import numeric
 from corten.lookup import find
 from corten.ops.axes import each_axis
 from corten.random import SeedGenerator, draw_seed
-from corten.tensor import numeric
 
 __all__ = [
     "Constant",

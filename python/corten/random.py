@@ -16,7 +16,7 @@ import numpy as np
 from corten import _core, ops
 from corten.arguments import INT64, extents, number, whole
 from corten.errors import ShapeError
-from corten.tensor import Variable, current_graph, push, tracing
+from corten.graph import Variable, current_graph, push, tracing
 
 __all__ = [
     "SeedGenerator",

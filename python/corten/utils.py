@@ -9,10 +9,10 @@ import numpy as np
 
 from corten import random as corten_random
 from corten.arguments import one_of, real, shown, whole
+from corten.graph import Array, numeric
 from corten.layers.layer import reset_names
 from corten.ops.axes import axis_of
 from corten.saving import get_registered_name, get_registered_object, register_keras_serializable
-from corten.tensor import Array, numeric
 
 __all__ = [
     "PyDataset",

@@ -18,7 +18,7 @@ import pytest
 import corten
 from contracts.ways import kind, run, weights
 from corten import _core, layers, ops
-from corten.tensor import Graph, Tensor, Variable, flatten
+from corten.graph import Graph, Tensor, Variable, flatten
 from keras_differences import MASK_DIFFERENCES
 
 LAYERS: list[tuple[str, dict[str, Any], list[tuple[int, ...]]]] = [

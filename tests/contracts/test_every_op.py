@@ -17,8 +17,8 @@ import pytest
 import corten
 from contracts.ways import central_differences, compiled, eagerly, on_arrays, pulled_back, same, weights
 from corten import _core, activations, ops, random
+from corten.graph import flatten
 from corten.layers.masking import where_counted
-from corten.tensor import flatten
 
 SMALL, LARGE = 3, 10_007
 N = -1
@@ -755,7 +755,7 @@ def test_every_op_of_the_engine_is_reached() -> None:
 
 def names_in(op: Op, gradient: bool) -> set[str]:
     import corten
-    from corten.tensor import Graph, Variable, flatten
+    from corten.graph import Graph, Variable, flatten
 
     with Graph() as graph:
         inputs = [

@@ -15,7 +15,7 @@ import pytest
 
 from contracts.test_every_op import OPS, SMALL, Op, values
 from contracts.ways import pulled_back, weights
-from corten.tensor import flatten
+from corten.graph import flatten
 
 NUMBERS = [0.0, 1e-30, 1e-5, 20.0, 90.0, 1e4, 1e10, 1e19, 1e30]
 EXTREMES = np.float32([*NUMBERS, *(-number for number in NUMBERS)])

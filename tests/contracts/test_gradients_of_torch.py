@@ -16,7 +16,7 @@ import pytest
 
 import corten
 from corten import layers, ops
-from corten.tensor import Graph
+from corten.graph import Graph
 
 TORCH = os.environ.get("TORCH_PYTHON", "")
 pytestmark = pytest.mark.skipif(not TORCH, reason="needs PyTorch as the oracle: TORCH_PYTHON=/path/to/its/python")

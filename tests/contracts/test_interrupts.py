@@ -13,7 +13,7 @@ import corten
 from corten import layers as L
 from corten.layers.layer import _context
 
-from corten.tensor import current_graph, tracing
+from corten.graph import current_graph, tracing
 
 CALLS = {code for name, code in dis.opmap.items() if name.startswith("CALL") or name == "JUMP_BACKWARD"}
 

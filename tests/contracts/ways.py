@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import corten
-from corten.tensor import Graph, Tensor, Variable, flatten
+from corten.graph import Graph, Tensor, Variable, flatten
 
 Array = NDArray[Any]
 Function = Callable[..., Any]

@@ -12,7 +12,7 @@ import pytest
 import corten
 from corten import layers, ops
 from corten.errors import ShapeError
-from corten.tensor import Graph
+from corten.graph import Graph
 
 X = np.random.default_rng(1).standard_normal((2, 3, 4)).astype(np.float32)
 

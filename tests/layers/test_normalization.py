@@ -11,7 +11,7 @@ import pytest
 import corten
 from contracts.ways import run
 from corten import layers
-from corten.tensor import Graph, Variable
+from corten.graph import Graph, Variable
 
 X = np.random.default_rng(1).standard_normal((6, 4, 5)).astype(np.float32) * 3 + 7
 MASK = np.array([[1, 1, 1, 0]] * 3 + [[1, 0, 0, 0]] * 2 + [[0, 0, 0, 0]], bool)

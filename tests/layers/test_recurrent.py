@@ -10,7 +10,7 @@ import pytest
 
 import corten
 from corten import activations, layers, ops
-from corten.tensor import Graph, flatten
+from corten.graph import Graph, flatten
 
 KINDS = ("SimpleRNN", "LSTM", "GRU")
 

@@ -12,7 +12,7 @@ import pytest
 import corten
 from corten import losses, ops
 from corten.errors import ShapeError
-from corten.tensor import Graph, Tensor, gradients
+from corten.graph import Graph, Tensor, gradients
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 keras = pytest.importorskip("keras", reason="needs keras to compare with")

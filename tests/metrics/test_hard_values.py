@@ -11,8 +11,8 @@ import pytest
 import corten
 from corten import layers, losses, metrics, ops
 from corten.errors import ShapeError
+from corten.graph import Graph
 from corten.metrics import confusion
-from corten.tensor import Graph
 
 NAN = np.float32(np.nan)
 

@@ -10,7 +10,7 @@ import pytest
 
 from corten import losses, metrics, ops
 from corten.errors import ShapeError
-from corten.tensor import Graph
+from corten.graph import Graph
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 keras = pytest.importorskip("keras", reason="needs keras to compare with")

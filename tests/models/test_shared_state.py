@@ -160,5 +160,5 @@ def test_weights_are_read_whole(tmp_path: Any) -> None:
 
 def test_a_variable_assigned_twice_at_once_has_the_last_value() -> None:
     variable = corten.Variable(np.float32([0]))
-    corten.tensor.assign([variable, variable], [[1], [2]])
-    assert [value.tolist() for value in corten.tensor.values([variable, variable])] == [[2], [2]]
+    corten.graph.assign([variable, variable], [[1], [2]])
+    assert [value.tolist() for value in corten.graph.values([variable, variable])] == [[2], [2]]

@@ -13,7 +13,7 @@ import pytest
 import corten
 from corten import ops
 from corten.errors import ShapeError
-from corten.tensor import Graph
+from corten.graph import Graph
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 

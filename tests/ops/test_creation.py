@@ -9,7 +9,7 @@ import pytest
 
 import corten
 from corten import Input, ops
-from corten.tensor import Graph
+from corten.graph import Graph
 
 
 def test_arrays_to_tensors_and_back() -> None:

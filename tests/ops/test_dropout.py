@@ -8,7 +8,7 @@ import pytest
 import corten
 from contracts.ways import compiled, eagerly, on_arrays
 from corten import _core, ops
-from corten.tensor import Graph
+from corten.graph import Graph
 
 ONES = np.ones((100, 1003), np.float32)
 

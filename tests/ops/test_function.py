@@ -16,7 +16,7 @@ import pytest
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.tensor import Graph, SymbolicTensor, Tensor, Variable, push, symbolic
+from corten.graph import Graph, SymbolicTensor, Tensor, Variable, push, symbolic
 
 X = np.arange(12, dtype=np.float32).reshape(3, 4)
 

@@ -11,7 +11,7 @@ import pytest
 
 import corten
 from corten import ops
-from corten.tensor import Graph
+from corten.graph import Graph
 
 A = np.float32([[3, -2, 0, 7], [1, 1, -5, 2]])
 B = np.float32([[3, 2, -1, 2], [-2, 1, 3, 2]])

@@ -15,9 +15,9 @@ import pytest
 import corten
 from corten import ops, optimizers
 from corten.errors import ShapeError
+from corten.graph import Graph, Variable
 from corten.optimizers import SGD, Adam, AdamW, Optimizer
 from corten.optimizers.schedules import ExponentialDecay, LearningRateSchedule
-from corten.tensor import Graph, Variable
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 

@@ -11,7 +11,7 @@ import pytest
 import corten
 from contracts.ways import run
 from corten import layers, ops, optimizers
-from corten.tensor import Graph, Variable
+from corten.graph import Graph, Variable
 
 ROWS = 50
 IDS = np.array([[3, 7, 3], [49, 0, 7]], np.int32)

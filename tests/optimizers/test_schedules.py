@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from corten.graph import Graph
 from corten.optimizers import SGD, schedules
-from corten.tensor import Graph
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 keras = pytest.importorskip("keras", reason="needs keras to compare with")

@@ -10,10 +10,10 @@ import numpy as np
 
 from corten.explain.explanation import figure
 from corten.explain.probe import batches, calls, expect_arrays, find, paths
+from corten.graph import Array, map_nested
 from corten.layers.layer import Layer
 from corten.models.function import Function
 from corten.models.model import Model
-from corten.tensor import Array, map_nested
 
 __all__ = ["AttentionMaps", "attention_maps"]
 

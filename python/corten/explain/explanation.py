@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from corten.tensor import Array
+from corten.graph import Array
 
 __all__ = ["Explanation", "figure"]
 

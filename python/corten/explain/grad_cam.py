@@ -9,10 +9,10 @@ import numpy as np
 from corten.errors import ShapeError
 from corten.explain.explanation import Explanation
 from corten.explain.probe import Probe, calls
+from corten.graph import Array, Graph, Tensor
 from corten.layers.layer import Layer
 from corten.models.model import Model
 from corten.ops.dtypes import floats
-from corten.tensor import Array, Graph, Tensor
 
 __all__ = ["grad_cam"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from corten import random
 from corten.explain.explanation import Explanation
 from corten.explain.probe import Probe
+from corten.graph import Array
 from corten.layers.arguments import count, number, whole
 from corten.ops.dtypes import floats
-from corten.tensor import Array
 
 __all__ = ["integrated_gradients", "saliency", "smooth_grad"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from corten.errors import ShapeError
 from corten.explain.explanation import Explanation
 from corten.explain.probe import Probe
+from corten.graph import Array, numeric
 from corten.layers.arguments import number, sizes
-from corten.tensor import Array, numeric
 
 __all__ = ["occlusion"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from corten import ops
 from corten.arguments import shown
 from corten.errors import ShapeError
+from corten.graph import Array, current_graph, flatten, gradients, has_symbolic, map_nested
 from corten.layers.layer import Layer
 from corten.models.function import Function
 from corten.models.model import Model
 from corten.ops.dtypes import integers
-from corten.tensor import Array, current_graph, flatten, gradients, has_symbolic, map_nested
 
 __all__ = ["Probe", "batches", "calls", "find", "paths"]
 

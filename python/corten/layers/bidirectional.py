@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
+from corten.graph import flatten
 from corten.layers.layer import Layer
 from corten.layers.nested import nested_layer
-from corten.tensor import flatten
 
 __all__ = ["Bidirectional"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from corten import activations, constraints, initializers, ops, regularizers
 from corten.errors import ShapeError
+from corten.graph import Variable
 from corten.layers.arguments import channels_last, count, expect_rank, padding_name, sizes
 from corten.layers.layer import Layer
-from corten.tensor import Variable
 
 __all__ = ["Convolution", "KernelConvolution"]
 

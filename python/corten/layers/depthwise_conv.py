@@ -6,9 +6,9 @@ from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
 from corten.configured import forwarded
+from corten.graph import Variable
 from corten.layers.arguments import count
 from corten.layers.convolution import Convolution
-from corten.tensor import Variable
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "DepthwiseConvolution"]
 

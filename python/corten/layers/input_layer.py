@@ -7,9 +7,9 @@ from typing import Any
 
 from corten.arguments import shown, whole
 from corten.errors import ArgumentTypeError
+from corten.graph import SymbolicTensor, engine_dtype
 from corten.layers.arguments import outdated
 from corten.layers.layer import Layer
-from corten.tensor import SymbolicTensor, kind
 
 __all__ = ["Input", "InputLayer"]
 
@@ -63,7 +63,7 @@ class InputLayer(Layer):
             )
         sizes = (_size(batch_size), *_sizes(shape)) if batch_shape is None else _sizes(batch_shape)
         self.batch_shape: tuple[int | None, ...] = sizes
-        self.kind = kind(dtype or "float32")
+        self.kind = engine_dtype(dtype or "float32")
         if input_tensor is None:
             input_tensor = SymbolicTensor(self.batch_shape, self.kind, name=self.name)
         self._symbol = input_tensor
@@ -77,7 +77,7 @@ class InputLayer(Layer):
             ("shape", shape if shape is None else _sizes(shape), tensor.shape[1:]),
             ("batch_shape", batch_shape if batch_shape is None else _sizes(batch_shape), tensor.shape),
             ("batch_size", batch_size, tensor.shape[0]),
-            ("dtype", dtype if dtype is None else kind(dtype), tensor.dtype),
+            ("dtype", dtype if dtype is None else engine_dtype(dtype), tensor.dtype),
         ):
             if given is not None and given != own:
                 raise ValueError(f"Input: {what}: the tensor has {own}, got {given}")

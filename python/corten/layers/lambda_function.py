@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from corten.graph import has_symbolic
 from corten.layers.layer import Layer
-from corten.tensor import has_symbolic
 
 __all__ = ["Lambda"]
 

@@ -17,9 +17,7 @@ from corten import constraints, initializers, regularizers
 from corten.arguments import misused
 from corten.configured import Configured, plain
 from corten.errors import ArgumentTypeError, ShapeError
-from corten.keywords import parameters, unexpected_argument
-from corten.random import SeedGenerator, seeds_as_before
-from corten.tensor import (
+from corten.graph import (
     Array,
     Call,
     Graph,
@@ -36,6 +34,8 @@ from corten.tensor import (
     trial,
     values,
 )
+from corten.keywords import parameters, unexpected_argument
+from corten.random import SeedGenerator, seeds_as_before
 
 __all__ = ["Layer", "auto_name", "reset_names"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
+from corten.graph import push
 from corten.layers.arguments import expect_axes, number
 from corten.layers.layer import Layer
-from corten.tensor import push
 
 __all__ = ["Masking", "where_counted"]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
 from corten.errors import ArgumentTypeError, ShapeError
+from corten.graph import SymbolicTensor
 from corten.layers.arguments import count, number, seed_of, whole
 from corten.layers.layer import Layer
 from corten.layers.projection import Projection
 from corten.random import SeedGenerator
-from corten.tensor import SymbolicTensor
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from corten import ops
 from corten.errors import ShapeError
+from corten.graph import current_graph
 from corten.layers.arguments import channels_last, count, expect_axes, margins, pair
 from corten.layers.layer import Layer
-from corten.tensor import current_graph
 
 __all__ = [
     "Cropping1D",

@@ -6,12 +6,12 @@ import contextlib
 from typing import Any
 
 from corten import initializers, ops
+from corten.graph import Variable, assign, flatten, map_nested
 from corten.layers.arguments import expect_mask, expect_rank
 from corten.layers.layer import Layer
 from corten.layers.masking import where_counted
 from corten.layers.nested import nested_layer
 from corten.layers.stacked_rnn_cells import StackedRNNCells
-from corten.tensor import Variable, assign, flatten, map_nested
 
 __all__ = ["RNN"]
 

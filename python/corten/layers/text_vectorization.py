@@ -11,8 +11,8 @@ import numpy as np
 
 from corten.arguments import wholes
 from corten.configured import Configured
+from corten.graph import Array
 from corten.layers.arguments import count
-from corten.tensor import Array
 
 __all__ = ["TextVectorization"]
 

@@ -12,8 +12,8 @@ from typing import Any
 from corten import ops
 from corten.arguments import real
 from corten.errors import ShapeError
+from corten.graph import Tensor
 from corten.losses.loss import Loss, expect_same, loss_function
-from corten.tensor import Tensor
 
 __all__ = [
     "BinaryCrossentropy",

@@ -14,7 +14,7 @@ from corten import ops
 from corten.arguments import misused
 from corten.configured import Configured
 from corten.errors import ShapeError
-from corten.tensor import Graph, Tensor, current_graph, has_symbolic, record
+from corten.graph import Graph, Tensor, current_graph, has_symbolic, record
 
 __all__ = [
     "Loss",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from corten.graph import Array
 from corten.losses.by_shape import CrossentropyByShape, kind_of_targets
 from corten.losses.crossentropy import (
     BinaryCrossentropy,
@@ -28,7 +29,6 @@ from corten.losses.hinge import (
 )
 from corten.losses.loss import Loss, LossFunctionWrapper
 from corten.losses.regression import KLDivergence, Poisson, kl_divergence, poisson
-from corten.tensor import Array
 
 __all__ = ["expect_targets", "range_of_targets"]
 

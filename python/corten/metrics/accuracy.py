@@ -7,9 +7,9 @@ from typing import Any
 from corten import ops
 from corten.arguments import whole
 from corten.errors import ShapeError
+from corten.graph import push
 from corten.losses.loss import expect_same, loss_function
 from corten.metrics.reduction import MeanMetricWrapper
-from corten.tensor import push
 
 __all__ = [
     "Accuracy",

@@ -12,10 +12,10 @@ import numpy as np
 from corten import ops
 from corten.arguments import count, number, real, whole
 from corten.errors import ShapeError
+from corten.graph import Array, Graph, Variable, gradients
 from corten.losses.loss import expect_same, fit_weights, safe_divide
 from corten.metrics.metric import Metric
 from corten.metrics.reduction import unmasked, weigh
-from corten.tensor import Array, Graph, Variable, gradients
 
 __all__ = [
     "AUC",

@@ -12,7 +12,7 @@ import numpy as np
 from corten import initializers
 from corten.arguments import misused
 from corten.configured import Configured
-from corten.tensor import Graph, Tensor, Variable, assign, clear, current_graph, push, tracing
+from corten.graph import Graph, Tensor, Variable, assign, clear, current_graph, push, tracing
 
 __all__ = ["Metric"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten.errors import ShapeError
-from corten.tensor import Array
+from corten.graph import Array
 
 __all__ = ["ndcg_at_k", "recall_at_k"]
 

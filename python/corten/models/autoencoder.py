@@ -10,6 +10,7 @@ import numpy as np
 
 from corten import ops, random
 from corten.errors import ShapeError
+from corten.graph import Array, SymbolicTensor
 from corten.layers.arguments import count
 from corten.layers.conv import Conv2D
 from corten.layers.conv_transpose import Conv2DTranspose
@@ -20,7 +21,6 @@ from corten.layers.noise import GaussianNoise
 from corten.layers.reshaping import Cropping2D, Flatten, Reshape
 from corten.models.model import Model
 from corten.models.sequential import Sequential
-from corten.tensor import Array, SymbolicTensor
 
 __all__ = ["Autoencoder"]
 

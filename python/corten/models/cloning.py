@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from corten.graph import SymbolicTensor, flatten, map_nested, record
 from corten.keywords import suggesting
 from corten.layers.input_layer import Input
 from corten.layers.layer import Layer
 from corten.models.functional import Functional
 from corten.models.sequential import Sequential
-from corten.tensor import SymbolicTensor, flatten, map_nested, record
 
 __all__ = ["clone_model"]
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from corten import losses, metrics, ops
 from corten.errors import ShapeError
+from corten.graph import Tensor, Variable, current_graph, flatten
 from corten.losses.loss import by_sample, on_tensors
 from corten.losses.targets import expect_targets, range_of_targets
-from corten.tensor import Tensor, Variable, current_graph, flatten
 
 __all__ = ["CompiledLoss", "CompiledMetrics", "LossTracker"]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from corten import _core
-from corten.errors import ArgumentTypeError, ShapeError
-from corten.tensor import Array, flatten, map_nested, native
+from corten.errors import ShapeError
+from corten.graph import Array, flatten, map_nested
+from corten.graph.arrays import any_array, column
 
 __all__ = ["Batches", "Chunk", "Stream", "batches_of", "pack", "split_validation", "unpack_x_y_sample_weight"]
 
@@ -50,46 +51,6 @@ def pack(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
-def column(value: Any, what: str) -> Array:
-    """``value`` as an array that the engine can take batches from: float32, float64, uint8, int32 or int64.
-
-    Integers beyond int32 (amounts, times in milliseconds) become floats, for as indices they could not be used.
-    """
-    if hasattr(value, "to_numpy") and not isinstance(value, np.ndarray):
-        value = value.to_numpy()
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{what}: masked arrays are not supported; fill the masked entries first (array.filled(...))")
-    array = _array(value, what)
-    kind = array.dtype.kind
-    if kind not in "fiub":
-        raise ArgumentTypeError(f"{what}: expected an array of numbers, got dtype {array.dtype}")
-    if array.ndim == 0:
-        raise ShapeError(f"{what}: expected an array with a row for each sample, got a single number")
-    size = array.dtype.itemsize
-    if kind == "f":
-        dtype: Any = np.float64 if size == 8 else np.float32
-    elif kind == "b" or (kind == "u" and size == 1):
-        dtype = np.uint8
-    elif size <= 2 or (kind == "i" and size == 4):
-        dtype = np.int32
-    else:
-        beyond = array.size and (array.max() > 2**31 - 1 or array.min() < -(2**31))
-        dtype = np.float64 if beyond else np.int64
-    return native(array, dtype)
-
-
-def _array(value: Any, what: str) -> Array:
-    try:
-        return np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise TypeError(f"{what}: expected an array of numbers, got {type(value).__name__} ({error})") from None
-
-
-def kind_of(array: Array) -> str:
-    """The engine's dtype for a column."""
-    return "float32" if array.dtype.kind == "f" else "uint8" if array.dtype == np.uint8 else "int32"
-
-
 def _columns(x: Any, y: Any, sample_weight: Any) -> tuple[list[Array], Any]:
     columns: list[Array] = []
 
@@ -120,7 +81,7 @@ def _nest(value: Any, what: str) -> Any:
     if isinstance(value, (list, tuple)) and not any(
         getattr(item, "shape", ()) != () or isinstance(item, dict) for item in value
     ):
-        return _array(value, what)
+        return any_array(value, what)
     return value
 
 

@@ -10,9 +10,9 @@ from typing import Any, overload
 import numpy as np
 
 from corten.configured import Itself
-from corten.models.data import column, kind_of
-from corten.models.step import Steps, run_eagerly
-from corten.tensor import Operand, current_graph, has_symbolic, map_nested
+from corten.graph import Operand, current_graph, has_symbolic, map_nested
+from corten.graph.arrays import column, column_dtype
+from corten.graph.trace import StepCache, run_eagerly
 
 __all__ = ["Function", "function"]
 
@@ -43,7 +43,7 @@ class Function:
         functools.update_wrapper(self, python_function)
         self.python_function = python_function
         self.run_eagerly = eager
-        self._steps = Steps()
+        self._steps = StepCache()
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else functools.partial(self, owner)
@@ -65,7 +65,7 @@ class Function:
 
         given = map_nested(take, (args, kwargs))
         places = list(range(len(arrays)))
-        shapes, kinds = [array.shape[1:] for array in arrays], [kind_of(array) for array in arrays]
+        shapes, kinds = [array.shape[1:] for array in arrays], [column_dtype(array) for array in arrays]
 
         def call(leaves: list[Any]) -> Any:
             args, kwargs = map_nested(lambda leaf: leaves[leaf.index] if isinstance(leaf, _Place) else leaf, given)

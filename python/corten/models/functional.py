@@ -6,10 +6,10 @@ import warnings
 from typing import Any
 
 from corten.errors import ArgumentTypeError
+from corten.graph import Call, SymbolicTensor, Tensor, flatten, map_nested
 from corten.layers.input_layer import InputLayer
 from corten.layers.layer import Layer
 from corten.models.model import Model
-from corten.tensor import Call, SymbolicTensor, Tensor, flatten, map_nested
 
 __all__ = ["Functional"]
 

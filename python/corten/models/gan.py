@@ -6,9 +6,9 @@ from typing import Any
 
 from corten import losses, metrics, ops, optimizers, random
 from corten.errors import ArgumentTypeError, ShapeError
+from corten.graph import Array
 from corten.layers.arguments import count
 from corten.models.model import Model
-from corten.tensor import Array
 
 __all__ = ["GAN"]
 

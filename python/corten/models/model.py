@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten.errors import ShapeError
+from corten.graph import SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested, values
 from corten.keywords import expect_known
 from corten.layers.layer import Layer, snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
-from corten.tensor import SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested, values
 
 __all__ = ["Model"]
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from corten import initializers, losses, ops
 from corten.errors import ShapeError
+from corten.graph import Array
 from corten.layers import Dense, Dropout, Embedding, Identity
 from corten.layers.arguments import count, number
 from corten.models.function import Function
 from corten.models.model import Model
 from corten.models.sequential import Sequential
-from corten.tensor import Array
 
 __all__ = ["Recommender"]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from corten.graph import SymbolicTensor, Tensor, flatten, tracing
 from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
 from corten.models.functional import Functional
 from corten.models.model import Model, fits
-from corten.tensor import SymbolicTensor, Tensor, flatten, tracing
 
 __all__ = ["Sequential"]
 

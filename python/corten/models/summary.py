@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from corten.callbacks.progress import can_show
+from corten.graph import Call, SymbolicTensor, flatten
 from corten.layers.layer import Layer
-from corten.tensor import Call, SymbolicTensor, flatten
 
 if TYPE_CHECKING:
     from corten.models.model import Model

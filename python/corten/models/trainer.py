@@ -1,4 +1,4 @@
-"""Training: ``compile``, ``fit``, ``evaluate``, ``predict``. Steps are traced once per shape and run natively."""
+"""Training: ``compile``, ``fit``, ``evaluate``, ``predict``. StepCache are traced once per shape and run natively."""
 
 from __future__ import annotations
 
@@ -18,6 +18,22 @@ from corten import metrics, ops, optimizers
 from corten.arguments import count
 from corten.callbacks import CallbackList, History
 from corten.errors import ShapeError
+from corten.graph import (
+    Array,
+    Graph,
+    StandIn,
+    Step,
+    StepCache,
+    SymbolicTensor,
+    Variable,
+    assign,
+    column_dtype,
+    flatten,
+    map_nested,
+    run_eagerly,
+    tracing,
+    values,
+)
 from corten.keywords import suggesting
 from corten.layers.layer import undone_on_error
 from corten.models.compiled import CompiledLoss, CompiledMetrics, LossTracker
@@ -26,13 +42,10 @@ from corten.models.data import (
     Chunk,
     Stream,
     batches_of,
-    kind_of,
     split_validation,
     unpack_x_y_sample_weight,
 )
-from corten.models.step import Step, Steps, run_eagerly
 from corten.random import draw_seed
-from corten.tensor import Array, Graph, StandIn, SymbolicTensor, Variable, assign, flatten, map_nested, tracing, values
 
 __all__ = ["Trainer"]
 
@@ -90,7 +103,7 @@ class Trainer:
         return []
 
     def _start_trainer(self) -> None:
-        object.__setattr__(self, "_steps", Steps())
+        object.__setattr__(self, "_steps", StepCache())
         object.__setattr__(self, "_usage", _Usage())
         object.__setattr__(self, "_compiled_loss", None)
         object.__setattr__(self, "_compiled_metrics", None)
@@ -102,7 +115,7 @@ class Trainer:
         self.steps_per_execution = 1
         object.__setattr__(self, "history", None)
 
-    _steps: Steps
+    _steps: StepCache
     _usage: _Usage
     _compiled_loss: CompiledLoss | None
     _compiled_metrics: CompiledMetrics | None
@@ -280,7 +293,7 @@ class Trainer:
 
     def _kinds(self, chunk: Chunk) -> list[str]:
         """The dtype of each column in the graph: that of the model's input where one is declared."""
-        kinds = [kind_of(column) for column in chunk.columns]
+        kinds = [column_dtype(column) for column in chunk.columns]
         x, _, _ = unpack_x_y_sample_weight(chunk.structure)
         leaves = flatten(x)
         if len(leaves) == len(self.inputs) and not isinstance(x, dict):

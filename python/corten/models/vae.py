@@ -8,11 +8,11 @@ from typing import Any
 
 from corten import metrics, ops, random
 from corten.errors import ShapeError
+from corten.graph import Array, current_graph, flatten
 from corten.layers.arguments import count, number
 from corten.layers.layer import Layer
 from corten.layers.sampling import Sampling
 from corten.models.autoencoder import Autoencoder
-from corten.tensor import Array, current_graph, flatten
 
 __all__ = ["VAE"]
 

@@ -9,6 +9,7 @@ NumPy arrays, it runs at once and returns an array. Integers meet floats as floa
 array([[11.]], dtype=float32)
 """
 
+from corten.graph import Operand
 from corten.ops import (
     activation,
     attending,
@@ -36,7 +37,6 @@ from corten.ops.normalization import *  # noqa: F403
 from corten.ops.recurrent import *  # noqa: F403
 from corten.ops.reduction import *  # noqa: F403
 from corten.ops.shapes import *  # noqa: F403
-from corten.tensor import Operand
 
 __all__ = ["cast", "shape"]
 __all__ += activation.__all__

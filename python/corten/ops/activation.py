@@ -9,6 +9,7 @@ from typing import Any
 
 from corten.arguments import number, real
 from corten.errors import ShapeError
+from corten.graph import push, symbolic
 from corten.ops import math
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.dtypes import floats, shape
@@ -16,7 +17,6 @@ from corten.ops.reduction import euclidean
 from corten.ops.reduction import max as largest
 from corten.ops.reduction import sum as sum_over
 from corten.ops.shapes import broadcast_to, expand_dims, moveaxis, reshape, split, stack, swapaxes
-from corten.tensor import push, symbolic
 
 __all__ = [
     "celu",

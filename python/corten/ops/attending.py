@@ -7,13 +7,13 @@ from typing import Any
 
 from corten.arguments import number
 from corten.errors import ShapeError
+from corten.graph import push, symbolic
 from corten.ops.creation import arange
 from corten.ops.dtypes import cast, floats, shape
 from corten.ops.linear import matmul
 from corten.ops.math import add, greater_equal, multiply, where
 from corten.ops.nn import dropout
 from corten.ops.shapes import broadcast_to, expand_dims, repeat, transpose
-from corten.tensor import push, symbolic
 
 __all__ = ["attention", "attention_weights", "dot_product_attention"]
 

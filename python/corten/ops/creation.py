@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 
 from corten.arguments import INT64, extents, number, whole
+from corten.graph import (
+    Array,
+    Operand,
+    SymbolicTensor,
+    Tensor,
+    as_array,
+    current_graph,
+    engine_dtype,
+    numeric,
+    symbolic,
+)
 from corten.ops.axes import axis_of
 from corten.ops.dtypes import cast, untouched
 from corten.ops.dtypes import shape as shape_of
-from corten.tensor import Array, Operand, SymbolicTensor, Tensor, as_array, current_graph, kind, numeric, symbolic
 
 __all__ = [
     "arange",
@@ -128,12 +138,12 @@ def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32") 
 
 
 def _full(what: str, shape: Any, value: Any, dtype: Any) -> Any:
-    return constant(np.full(extents(shape, f"{what}: shape"), value, kind(dtype)))
+    return constant(np.full(extents(shape, f"{what}: shape"), value, engine_dtype(dtype)))
 
 
 def _typed(value: Any, dtype: Any, what: str) -> Array:
     """Numbers as an array of another type; ``IndexError`` for one that an integer type does not have."""
-    array, wanted = numeric(value, what), np.dtype(kind(dtype))
+    array, wanted = numeric(value, what), np.dtype(engine_dtype(dtype))
     with np.errstate(over="ignore", invalid="ignore"):
         typed: Array = array.astype(wanted)
     if wanted.kind in "iu" and not np.array_equal(typed, np.trunc(array)):
@@ -251,4 +261,4 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Any
            [0., 1.]], dtype=float32)
     """
     rows, columns = (whole(n, f"eye: {name}", 0, 2**63 - 1) for name, n in (("N", N), ("M", N if M is None else M)))
-    return constant(np.eye(rows, columns, max(-rows, min(whole(k, "eye: k"), columns)), kind(dtype)))
+    return constant(np.eye(rows, columns, max(-rows, min(whole(k, "eye: k"), columns)), engine_dtype(dtype)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten.arguments import shown
-from corten.tensor import Operand, as_array, kind, push, symbolic
+from corten.graph import Operand, as_array, engine_dtype, push, symbolic
 
 __all__ = ["cast", "dtype_of", "floats", "shape"]
 
@@ -80,6 +80,6 @@ def cast(x: Any, dtype: Any) -> Any:
     >>> ops.cast(np.array([1, 2]), "float32")
     array([1., 2.], dtype=float32)
     """
-    wanted = kind(dtype)
+    wanted = engine_dtype(dtype)
     given = x if isinstance(x, Operand) else as_array(x)
     return untouched(given) if str(given.dtype) == wanted else push("cast", [given], dtype=wanted)[0]

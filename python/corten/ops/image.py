@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from corten.arguments import one_of
 from corten.errors import ShapeError
+from corten.graph import symbolic
 from corten.ops.dtypes import floats
 from corten.ops.linear import matmul
 from corten.ops.nn import pair
@@ -30,7 +31,6 @@ from corten.ops.shapes import (
     swapaxes,
     take,
 )
-from corten.tensor import symbolic
 
 __all__ = ["upsample2d"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from corten.arguments import real, shown, whole
 from corten.errors import ShapeError
+from corten.graph import push, symbolic
 from corten.ops import math, reduction
 from corten.ops.axes import each_axis
 from corten.ops.dtypes import floats
 from corten.ops.shapes import reshape, squeeze, transpose
-from corten.tensor import push, symbolic
 
 __all__ = ["dot", "einsum", "matmul", "norm", "outer", "tensordot"]
 

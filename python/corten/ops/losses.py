@@ -6,9 +6,9 @@ from typing import Any
 
 from corten.arguments import INT64, number, whole
 from corten.errors import ShapeError
+from corten.graph import push, symbolic
 from corten.ops.dtypes import dtype_of, floats, integers, shape
 from corten.ops.shapes import moveaxis, squeeze
-from corten.tensor import push, symbolic
 
 __all__ = [
     "binary_cross_entropy",

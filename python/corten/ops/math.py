@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from corten.graph import push, symbolic
 from corten.ops.dtypes import floats
-from corten.tensor import push, symbolic
 
 __all__ = [
     "abs",

@@ -7,11 +7,11 @@ from typing import Any
 
 from corten.arguments import number, one_of, shown, whole, wholes
 from corten.errors import ShapeError
+from corten.graph import push, symbolic
 from corten.ops.activation import relu
 from corten.ops.dtypes import cast, floats, shape
 from corten.ops.math import add, multiply
 from corten.ops.shapes import broadcast_to, getitem
-from corten.tensor import push, symbolic
 
 __all__ = ["average_pool2d", "conv2d", "conv2d_transpose", "dense", "dropout", "max_pool2d"]
 

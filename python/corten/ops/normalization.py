@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten.arguments import number, real
+from corten.graph import push, symbolic
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.creation import ones, zeros
 from corten.ops.dtypes import floats, shape
@@ -14,7 +15,6 @@ from corten.ops.linear import norm
 from corten.ops.math import add, divide, maximum, multiply, rsqrt
 from corten.ops.reduction import euclidean
 from corten.ops.shapes import moveaxis, reshape, transpose
-from corten.tensor import push, symbolic
 
 __all__ = ["affine", "batch_norm", "batch_normalization", "layer_normalization", "normalize", "rms_normalization"]
 

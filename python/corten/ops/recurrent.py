@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten.graph import push, symbolic
 from corten.ops.dtypes import floats, shape
 from corten.ops.nn import dense
 from corten.ops.shapes import reshape
-from corten.tensor import push, symbolic
 
 __all__ = ["gru", "gru_step", "lstm", "lstm_step", "simple_rnn", "simple_rnn_step"]
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from corten.arguments import whole
 from corten.errors import ShapeError
+from corten.graph import push, symbolic
 from corten.ops import math
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.dtypes import cast, floats, shape
 from corten.ops.shapes import broadcast_to, expand_dims, getitem, moveaxis, one_hot, pad, reshape, squeeze, stack
-from corten.tensor import push, symbolic
 
 __all__ = [
     "all",

@@ -10,9 +10,9 @@ import numpy as np
 
 from corten.arguments import INT64, number, shown, whole, wholes
 from corten.errors import ShapeError
+from corten.graph import Operand, Tensor, as_array, push, symbolic
 from corten.ops.axes import axes_of, axis_of, each_axis
 from corten.ops.dtypes import cast, integers, shape, untouched
-from corten.tensor import Operand, Tensor, as_array, push, symbolic
 
 __all__ = [
     "append",

@@ -9,9 +9,9 @@ import numpy as np
 
 from corten import ops
 from corten.configured import forwarded
+from corten.graph import Variable
 from corten.optimizers.fused import Fused
 from corten.optimizers.optimizer import expect
-from corten.tensor import Variable
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten.configured import forwarded
+from corten.graph import Variable
 from corten.optimizers.fused import Fused
 from corten.optimizers.optimizer import expect
-from corten.tensor import Variable
 
 __all__ = ["Adadelta", "Adagrad", "RMSprop"]
 

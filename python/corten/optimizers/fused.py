@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
+from corten.graph import Tensor, push
 from corten.optimizers.optimizer import Optimizer
-from corten.tensor import Tensor, push
 
 __all__ = ["Fused"]
 

@@ -15,10 +15,10 @@ from corten import ops
 from corten.arguments import real, whole
 from corten.configured import Configured, plain
 from corten.errors import ShapeError
+from corten.graph import Graph, Tensor, Variable, assign, current_graph, push, tracing
 from corten.keywords import parameters, unexpected_argument
 from corten.optimizers.schedules import LearningRateSchedule
 from corten.optimizers.schedules import get as get_schedule
-from corten.tensor import Graph, Tensor, Variable, assign, current_graph, push, tracing
 
 __all__ = ["Optimizer"]
 

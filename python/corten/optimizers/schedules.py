@@ -10,9 +10,9 @@ from typing import Any
 from corten import ops
 from corten.arguments import real
 from corten.configured import Configured, serialized
+from corten.graph import Variable
 from corten.lookup import find
 from corten.ops.dtypes import floats
-from corten.tensor import Variable
 
 __all__ = [
     "CosineDecay",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from corten.configured import forwarded
+from corten.graph import Variable
 from corten.optimizers.fused import Fused
 from corten.optimizers.optimizer import expect
-from corten.tensor import Variable
 
 __all__ = ["SGD", "Lion"]
 

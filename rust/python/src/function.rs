@@ -51,7 +51,7 @@ pub fn current(py: Python<'_>) -> Option<Py<PyAny>> {
 #[pyfunction]
 pub fn has_symbolic(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     static SYMBOLIC: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let symbolic = SYMBOLIC.import(value.py(), "corten.tensor", "SymbolicTensor")?;
+    let symbolic = SYMBOLIC.import(value.py(), "corten.graph", "SymbolicTensor")?;
     any_instance(value, symbolic, DEPTH)
 }
 

@@ -1,15 +1,16 @@
-"""The step: a function of tensors that is traced for the shapes of its arguments, compiled, and run natively."""
+"""A step: a function of tensors that is traced for the shapes of its arguments, compiled, and run natively."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
+from corten.graph.arrays import Array, as_fed
+from corten.graph.graph import Graph, StandIn
+from corten.graph.locks import tracing
+from corten.graph.nested import flatten, map_nested
 
-from corten.tensor import Array, Graph, StandIn, flatten, map_nested, tracing
-
-__all__ = ["Step", "Steps", "run_eagerly"]
+__all__ = ["Step", "StepCache", "run_eagerly"]
 
 
 class Step:
@@ -18,7 +19,7 @@ class Step:
     Args:
         function: takes and returns nested tensors.
         structure: the nested argument, with positions in ``shapes`` as leaves (None stays None).
-        shapes, kinds: of each leaf.
+        shapes, dtypes: of each leaf.
         stand_in: see :class:`Graph`.
     """
 
@@ -27,11 +28,11 @@ class Step:
         function: Callable[[Any], Any],
         structure: Any,
         shapes: Sequence[Sequence[int]],
-        kinds: Sequence[str],
+        dtypes: Sequence[str],
         stand_in: StandIn | None = None,
     ) -> None:
         with Graph(stand_in=stand_in) as graph:
-            leaves = [graph.input(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
+            leaves = [graph.input(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
             outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
             outputs = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf), outputs)
         self._guards = list(graph.guards.values())
@@ -59,7 +60,7 @@ class Step:
         return map_nested(lambda index: None if index is None else targets[index], self.outputs)
 
 
-class Steps:
+class StepCache:
     """The traced steps of one function or model: the latest 32, and of one key, traced anew as attributes change, 3.
 
     Each holds an arena as large as its activations, so that a value which changes every epoch must not gather them.
@@ -85,12 +86,12 @@ class Steps:
         function: Callable[[Any], Any],
         structure: Any,
         shapes: Sequence[Sequence[int]],
-        kinds: Sequence[str],
+        dtypes: Sequence[str],
         stand_in: StandIn | None = None,
     ) -> Step:
         """Traces a step and keeps it; ``key`` is asked afterwards, for a trace may build what identifies it."""
         with tracing:
-            step = Step(function, structure, shapes, kinds, stand_in)
+            step = Step(function, structure, shapes, dtypes, stand_in)
             new = key()
             before = [old for known, old in self._kept if known == new][:-2]
             kept = [entry for entry in self._kept if not any(entry[1] is old for old in before)]
@@ -102,22 +103,13 @@ def run_eagerly(
     function: Callable[[Any], Any],
     structure: Any,
     arrays: Sequence[Array],
-    kinds: Sequence[str],
+    dtypes: Sequence[str],
     stand_in: StandIn | None = None,
 ) -> Any:
     """The same as a step, op by op: arrays in the structure of what ``function`` returned."""
     with tracing, Graph(eager=True, stand_in=stand_in) as graph:
-        leaves = [graph.constant(_cast(array, kind)) for array, kind in zip(arrays, kinds, strict=True)]
+        leaves = [graph.constant(as_fed(array, dtype)) for array, dtype in zip(arrays, dtypes, strict=True)]
         outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
         results = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf).numpy(), outputs)
         graph.finish()
     return results
-
-
-def _cast(array: Array, kind: str) -> Array:
-    """As the native gather casts."""
-    if kind == "int32" and array.dtype == np.int64 and array.size:
-        low, high = array.min(), array.max()
-        if low < -(2**31) or high > 2**31 - 1:
-            raise IndexError(f"integer {low if low < -(2**31) else high} does not fit into int32")
-    return array.astype(kind)
