@@ -30,6 +30,7 @@ FLOORS = [
     {"layers", "losses", "optimizers"},
     {"metrics"},
     {"callbacks"},
+    {"training"},
     {"models"},
     {"explain"},
     {"utils"},

@@ -4,6 +4,9 @@ Each derives from the built-in exception a careful caller would catch anyway, so
 Every message says what was done, where, what was expected and what was got.
 """
 
+import sys
+import warnings
+
 __all__ = ["ArgumentTypeError", "CorruptFileError", "InternalError", "NonFiniteError", "ShapeError", "UnsafeFileError"]
 
 
@@ -29,3 +32,11 @@ class NonFiniteError(ArithmeticError):
 
 class InternalError(RuntimeError):
     """A defect of Corten itself: a panic caught at the border. Please report it; the object involved is unchanged."""
+
+
+def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
+    """Warns at the caller's line, the innermost one that is not Corten's own."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "corten":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

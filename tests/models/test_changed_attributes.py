@@ -104,10 +104,10 @@ def test_values_that_never_come_back_gather_no_programs() -> None:
     for factor in range(10):
         model.factor = float(factor)
         assert model.predict(X, verbose=0).item() == 2.0 * factor
-    assert len(model._steps._kept) == 3
+    assert len(model._training.steps) == 3
     # Other shapes are other keys, and stay.
     model.predict(np.tile(X, (2, 1)), verbose=0)
-    assert len(model._steps._kept) == 4
+    assert len(model._training.steps) == 4
 
 
 def test_training_again_traces_nothing() -> None:

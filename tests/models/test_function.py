@@ -72,7 +72,7 @@ def test_a_loop_with_two_optimizers_gives_the_same_bits_eagerly() -> None:
 def test_a_frozen_network_on_the_way_costs_nothing_for_its_weights() -> None:
     teach, _, maker, judge = adversaries(False)
     teach(np.zeros((16, 6)))
-    ((_, step),) = teach._steps._kept
+    (step,) = teach._steps
     names = [name for name in step.program.steps if any(f'in layer "{layer.name}"' in name for layer in judge.layers)]
     backward = [name.split()[0] for name in names if "gradient" in name or "matmul" in name or "sum" in name]
     # One gradient by the input for each layer, and relu's; none by kernels (a matmul or conv more) or biases (a sum).

@@ -65,7 +65,7 @@ def test_the_same_bits_eagerly() -> None:
 def test_a_step_touches_each_network_once() -> None:
     gan = build()
     gan.fit(POINTS[:50], batch_size=50, verbose=0)
-    ((_, step),) = gan._steps._kept
+    (step,) = gan._training.steps
     steps = [name.split()[0] for name in step.program.steps]
     assert steps.count("adam") == len(gan.trainable_variables)
     # Forward: two layers of the maker once, two of the judge for real and for made points.

@@ -7,7 +7,7 @@ from corten.graph.locks import tracing
 from corten.graph.nested import Nested, flatten, map_nested
 from corten.graph.operand import Operand
 from corten.graph.symbolic import Call, SymbolicTensor, has_symbolic, record, symbolic, trial
-from corten.graph.trace import Step, StepCache, run_eagerly
+from corten.graph.trace import Signature, Step, StepCache, run_eagerly
 from corten.graph.variable import Variable, assign, clear, values
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Graph",
     "Nested",
     "Operand",
+    "Signature",
     "StandIn",
     "Step",
     "StepCache",

@@ -82,6 +82,8 @@ class Graph(_core.Entered):
         self.losses: list[tuple[Any, Any]] = []
         #: What the trace depends on beside its inputs, by id: (object, the changes that its attributes had).
         self.guards: dict[int, tuple[Any, Any]] = {}
+        #: What must be true of the data that the program is run on: each raises where it is not. ``check(columns)``
+        self.checks: list[Callable[[Sequence[Array]], None]] = []
         #: Whether this is a trial in which numbers stand for sizes, beside the batch's, that are not known.
         self.open = False
         #: Where set, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call``: to look at what is inside.

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from corten.graph.arrays import Array, as_fed
+from corten.graph.arrays import Array
 from corten.graph.graph import Graph, StandIn
 from corten.graph.locks import tracing
 from corten.graph.nested import flatten, map_nested
 
-__all__ = ["Step", "StepCache", "run_eagerly"]
+__all__ = ["Signature", "Step", "StepCache", "run_eagerly"]
+
+
+@dataclass
+class Signature:
+    """What a step is given: nested arguments, as far as the trace of it goes."""
+
+    #: With numbers of arrays as leaves (None stays None).
+    structure: Any
+    #: Of each array, as the engine has it.
+    shapes: list[tuple[int, ...]]
+    dtypes: list[str]
+
+    @property
+    def key(self) -> Any:
+        """Equal where the arguments are alike."""
+        return str(self.structure), tuple(self.shapes), tuple(self.dtypes)
 
 
 class Step:
@@ -18,27 +35,19 @@ class Step:
 
     Args:
         function: takes and returns nested tensors.
-        structure: the nested argument, with positions in ``shapes`` as leaves (None stays None).
-        shapes, dtypes: of each leaf.
+        signature: of its argument.
         stand_in: see :class:`Graph`.
     """
 
-    def __init__(
-        self,
-        function: Callable[[Any], Any],
-        structure: Any,
-        shapes: Sequence[Sequence[int]],
-        dtypes: Sequence[str],
-        stand_in: StandIn | None = None,
-    ) -> None:
+    def __init__(self, function: Callable[[Any], Any], signature: Signature, stand_in: StandIn | None = None) -> None:
         with Graph(stand_in=stand_in) as graph:
-            leaves = [graph.input(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
-            outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
+            leaves = [graph.input(*spec) for spec in zip(signature.shapes, signature.dtypes, strict=True)]
+            outputs = function(map_nested(lambda i: None if i is None else leaves[i], signature.structure))
             outputs = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf), outputs)
         self._guards = list(graph.guards.values())
-        #: What is to be looked at in data before they are run, each with a ``run(columns)`` that raises.
-        self.checks: list[Any] = []
+        self._checks = graph.checks
         self.program = graph.compile(leaves, flatten(outputs))
+        #: Shape and dtype of each output.
         self.specs = self.program.outputs
         # Numbers in the place of tensors, for these would keep the graph alive.
         numbers = iter(range(len(self.specs)))
@@ -52,12 +61,12 @@ class Step:
 
     def check(self, columns: Sequence[Array]) -> None:
         """Looks at data before they are run for what the trace found that they must be; raises what is to be said."""
-        for check in self.checks:
-            check.run(columns)
+        for check in self._checks:
+            check(columns)
 
-    def fill(self, targets: Sequence[Array]) -> Any:
-        """``targets``, one for each output, in the structure of what the function returned."""
-        return map_nested(lambda index: None if index is None else targets[index], self.outputs)
+    def fill(self, arrays: Sequence[Array]) -> Any:
+        """``arrays``, one for each output, in the structure of what the function returned."""
+        return map_nested(lambda index: None if index is None else arrays[index], self.outputs)
 
 
 class StepCache:
@@ -67,48 +76,35 @@ class StepCache:
     """
 
     def __init__(self) -> None:
-        self._kept: list[tuple[Any, Step]] = []
+        self._entries: list[tuple[Any, Step]] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Step]:
+        return (step for _, step in self._entries)
 
     def clear(self) -> None:
-        self._kept.clear()
-
-    def drop(self, step: Step) -> None:
-        """Forgets one step."""
-        self._kept = [(key, kept) for key, kept in self._kept if kept is not step]
+        self._entries.clear()
 
     def get(self, key: Any) -> Step | None:
         """The step that was traced for ``key``, where things are as they were."""
-        return next((step for known, step in self._kept if known == key and step.valid), None)
+        return next((step for cached, step in self._entries if cached == key and step.valid), None)
 
-    def trace(
-        self,
-        key: Callable[[], Any],
-        function: Callable[[Any], Any],
-        structure: Any,
-        shapes: Sequence[Sequence[int]],
-        dtypes: Sequence[str],
-        stand_in: StandIn | None = None,
-    ) -> Step:
-        """Traces a step and keeps it; ``key`` is asked afterwards, for a trace may build what identifies it."""
+    def put(self, key: Any, step: Step) -> None:
+        """Keeps a step, and the two before it that were traced for ``key``."""
         with tracing:
-            step = Step(function, structure, shapes, dtypes, stand_in)
-            new = key()
-            before = [old for known, old in self._kept if known == new][:-2]
-            kept = [entry for entry in self._kept if not any(entry[1] is old for old in before)]
-            self._kept = [*kept[-31:], (new, step)]
-        return step
+            outdated = [old for cached, old in self._entries if cached == key][:-2]
+            entries = [entry for entry in self._entries if not any(entry[1] is old for old in outdated)]
+            self._entries = [*entries[-31:], (key, step)]
 
 
 def run_eagerly(
-    function: Callable[[Any], Any],
-    structure: Any,
-    arrays: Sequence[Array],
-    dtypes: Sequence[str],
-    stand_in: StandIn | None = None,
+    function: Callable[[Any], Any], structure: Any, arrays: Sequence[Array], stand_in: StandIn | None = None
 ) -> Any:
     """The same as a step, op by op: arrays in the structure of what ``function`` returned."""
     with tracing, Graph(eager=True, stand_in=stand_in) as graph:
-        leaves = [graph.constant(as_fed(array, dtype)) for array, dtype in zip(arrays, dtypes, strict=True)]
+        leaves = [graph.constant(array) for array in arrays]
         outputs = function(map_nested(lambda i: None if i is None else leaves[i], structure))
         results = map_nested(lambda leaf: None if leaf is None else graph.tensor(leaf).numpy(), outputs)
         graph.finish()

@@ -10,9 +10,10 @@ from typing import Any, overload
 import numpy as np
 
 from corten.configured import Itself
-from corten.graph import Operand, current_graph, has_symbolic, map_nested
-from corten.graph.arrays import column, column_dtype
-from corten.graph.trace import StepCache, run_eagerly
+from corten.graph import Array, Operand, Signature, StepCache, column_dtype, current_graph, has_symbolic, map_nested
+from corten.graph.arrays import column
+from corten.training.feed import Chunk
+from corten.training.runner import Runner
 
 __all__ = ["Function", "function"]
 
@@ -52,7 +53,7 @@ class Function:
         if current_graph() is not None or has_symbolic(args) or has_symbolic(kwargs):
             # Inside another step it is a part of that.
             return self.python_function(*args, **kwargs)
-        arrays: list[Any] = []
+        columns: list[Array] = []
         fixed: list[Any] = []
 
         def take(leaf: Any) -> Any:
@@ -60,24 +61,21 @@ class Function:
                 fixed.append((type(leaf), _value(leaf)))
                 return leaf
             # The engine takes rows: the whole array is one.
-            arrays.append(column(np.asarray(leaf)[None], f"argument {len(arrays)} of {self.__name__}"))
-            return _Place(len(arrays) - 1)
+            columns.append(column(np.asarray(leaf)[None], f"argument {len(columns)} of {self.__name__}"))
+            return _Place(len(columns) - 1)
 
-        given = map_nested(take, (args, kwargs))
-        places = list(range(len(arrays)))
-        shapes, kinds = [array.shape[1:] for array in arrays], [column_dtype(array) for array in arrays]
+        placed = map_nested(take, (args, kwargs))
+        places = map_nested(lambda leaf: leaf if isinstance(leaf, _Place) else None, placed)
+        shapes, dtypes = [array.shape[1:] for array in columns], [column_dtype(array) for array in columns]
 
         def call(leaves: list[Any]) -> Any:
-            args, kwargs = map_nested(lambda leaf: leaves[leaf.index] if isinstance(leaf, _Place) else leaf, given)
+            args, kwargs = map_nested(lambda leaf: leaves[leaf.index] if isinstance(leaf, _Place) else leaf, placed)
             return self.python_function(*args, **kwargs)
 
-        if self.run_eagerly:
-            return run_eagerly(call, places, [array[0] for array in arrays], kinds)
-        key = map_nested(lambda leaf: leaf if isinstance(leaf, _Place) else None, given), fixed, shapes, kinds
-        step = self._steps.get(key) or self._steps.trace(lambda: key, call, places, shapes, kinds)
-        targets = [np.empty((1, *shape), dtype) for shape, dtype in step.specs]
-        step.program.run(arrays, None, 0, 1, 1, targets, None, float("inf"))
-        return step.fill([target[0] for target in targets])
+        runner = Runner(call, self._steps, lambda: (places, fixed), self.run_eagerly)
+        chunk = Chunk(columns, Signature(list(range(len(columns))), shapes, dtypes))
+        next(runner.run(chunk))
+        return runner.outputs
 
     __name__: str
 

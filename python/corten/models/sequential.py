@@ -95,7 +95,7 @@ class Sequential(Model):
         object.__setattr__(self, "_functional", None)
         object.__setattr__(self, "_values", self._values[: len(self._layers)])
         self.built = False
-        self._steps.clear()
+        self._training.steps.clear()
 
     def _maybe_build(self) -> None:
         if self._symbol is not None and self._layers and self._functional is None:

@@ -168,7 +168,6 @@ class CompiledLoss:
         self._factors: list[Any] = []
         #: Those terms of the latest loss that are not means over the samples, each with its weight.
         self._parts: list[tuple[Any, Any]] = []
-        self._checks: list[_Check] = []
         # A misspelt name is an error of compile(), not of fit().
         for item in flatten(loss):
             losses.get(item)
@@ -182,11 +181,6 @@ class CompiledLoss:
         """The terms of the loss of this step that are not means over the samples, with their weights; once."""
         parts, self._parts = self._parts, []
         return parts
-
-    def take_checks(self) -> list[_Check]:
-        """What the data of the step that was traced last have to be looked at for; once."""
-        checks, self._checks = self._checks, []
-        return checks
 
     def trained(self, names: list[str], y_pred: Any) -> list[bool]:
         """Of each output, whether it has a loss."""
@@ -218,7 +212,7 @@ class CompiledLoss:
             self._start(names, y_pred)
         weights = _weights(sample_weight, y_pred, names, trained)
         total: Any = None
-        self._parts, self._checks = [], []
+        self._parts = []
         for index, (function, target, prediction) in enumerate(
             zip(self._functions or [], targets, predictions, strict=True)
         ):
@@ -226,7 +220,7 @@ class CompiledLoss:
                 continue
             if target is None:
                 raise ValueError(f"y: no target for output {names[index]!r}, which has a loss")
-            self._check(f"loss {function.name!r}", function, target, prediction, weights[index])
+            _look_at_targets(f"loss {function.name!r}", function, target, prediction, weights[index])
             value, counted = _reduced(function, target, prediction, weights[index])
             if np.ndim(value):
                 raise ShapeError(
@@ -245,23 +239,24 @@ class CompiledLoss:
             raise ValueError("loss: no output has a loss")
         return total
 
-    def _check(self, name: str, function: losses.Loss, target: Any, prediction: Any, weights: Any) -> None:
-        """Sees to it that targets which come straight from the data are looked at: see :meth:`take_checks`."""
-        given = [value for value in (target, weights) if value is not None]
-        if not all(isinstance(value, Tensor) for value in (prediction, *given)) or prediction.mask is not None:
-            return
-        graph = prediction.graph
-        expected = range_of_targets(function, target.shape, prediction.shape)
-        if expected is None or any(graph.core.producer(value.id) is not None for value in given):
-            return
-        if graph.eager:
-            expect_targets(name, target.numpy(), expected, None if weights is None else weights.numpy())
-        else:
-            self._checks.append(_Check(name, expected, target.id, None if weights is None else weights.id))
+
+def _look_at_targets(name: str, function: losses.Loss, target: Any, prediction: Any, weights: Any) -> None:
+    """Sees to it that targets which come straight from the data are looked at before these are run."""
+    fed = [value for value in (target, weights) if value is not None]
+    if not all(isinstance(value, Tensor) for value in (prediction, *fed)) or prediction.mask is not None:
+        return
+    graph = prediction.graph
+    expected = range_of_targets(function, target.shape, prediction.shape)
+    if expected is None or any(graph.core.producer(value.id) is not None for value in fed):
+        return
+    if graph.eager:
+        expect_targets(name, target.numpy(), expected, None if weights is None else weights.numpy())
+    else:
+        graph.checks.append(_TargetCheck(name, expected, target.id, None if weights is None else weights.id))
 
 
 @dataclass(frozen=True)
-class _Check:
+class _TargetCheck:
     """Which column of the data are the targets of a loss, and what they may be."""
 
     name: str
@@ -269,7 +264,7 @@ class _Check:
     targets: int
     weights: int | None
 
-    def run(self, columns: Sequence[Any]) -> None:
+    def __call__(self, columns: Sequence[Any]) -> None:
         """Raises ``ValueError`` where a target is outside what the loss has a meaning for."""
         if max(self.targets, self.weights or 0) < len(columns):
             weights = None if self.weights is None else columns[self.weights]

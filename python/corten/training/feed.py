@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,19 @@ import numpy as np
 
 from corten import _core
 from corten.errors import ShapeError
-from corten.graph import Array, flatten, map_nested
-from corten.graph.arrays import any_array, column
+from corten.graph import Array, Signature, flatten, map_nested
+from corten.graph.arrays import any_array, as_fed, column, column_dtype
 
-__all__ = ["Batches", "Chunk", "Stream", "batches_of", "pack", "split_validation", "unpack_x_y_sample_weight"]
+__all__ = [
+    "ArrayFeed",
+    "Chunk",
+    "Declared",
+    "IterableFeed",
+    "feed_of",
+    "pack",
+    "split_validation",
+    "unpack_x_y_sample_weight",
+]
 
 
 @dataclass
@@ -22,14 +31,27 @@ class Chunk:
     """``steps`` batches of ``batch`` rows, the first beginning at ``start`` of ``rows`` (or of the columns)."""
 
     columns: list[Array]
-    #: The nested structure of the columns: what ``train_step`` gets, with column numbers as leaves.
-    structure: Any
-    rows: Array | None
-    start: int
-    batch: int
-    steps: int
+    #: Of one batch; the columns are numbered in it.
+    signature: Signature
     #: Whether the columns have not been seen before: the first of a pass.
-    fresh: bool = False
+    fresh: bool = True
+    rows: Array | None = None
+    start: int = 0
+    batch: int = 1
+    steps: int = 1
+
+    def arrays(self, index: int) -> list[Array]:
+        """The columns of one batch, as a step that runs eagerly takes them."""
+        rows: Any = slice(self.start + index * self.batch, self.start + (index + 1) * self.batch)
+        rows = rows if self.rows is None else self.rows[rows]
+        return [
+            as_fed(column[rows].reshape(shape), dtype)
+            for column, shape, dtype in zip(self.columns, self.signature.shapes, self.signature.dtypes, strict=True)
+        ]
+
+
+#: Gives the dtypes that the model's inputs declare; none where it is not known yet how many there are.
+Declared = Callable[[], Sequence[str]]
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -85,7 +107,18 @@ def _nest(value: Any, what: str) -> Any:
     return value
 
 
-class Batches:
+def _signature(columns: Sequence[Array], structure: Any, batch: int, declared: Sequence[str]) -> Signature:
+    """A batch of the columns; each has the dtype of the model's input where one is declared."""
+    dtypes = [column_dtype(array) for array in columns]
+    x, _, _ = unpack_x_y_sample_weight(structure)
+    places = flatten(x)
+    if declared and len(places) == len(declared) and not isinstance(x, dict):
+        for place, dtype in zip(places, declared, strict=True):
+            dtypes[place] = column_dtype(columns[place], dtype)
+    return Signature(structure, [(batch, *array.shape[1:]) for array in columns], dtypes)
+
+
+class ArrayFeed:
     """Arrays cut into batches, in order or shuffled anew each epoch by (seed, epoch)."""
 
     def __init__(
@@ -94,25 +127,25 @@ class Batches:
         y: Any = None,
         sample_weight: Any = None,
         batch_size: int | None = None,
+        steps: int | None = None,
         shuffle: bool = False,
         seed: int = 0,
         class_weight: dict[int, float] | None = None,
-        steps: int | None = None,
+        declared: Declared = tuple,
     ) -> None:
-        given = batch_size
-        if batch_size is None:
-            batch_size = 32
-        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise ValueError(f"batch_size: expected an int >= 1, got {batch_size!r}")
+        size = 32 if batch_size is None else batch_size
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"batch_size: expected an int >= 1, got {size!r}")
         self.columns, self.structure = _columns(x, y, _weighted(y, sample_weight, class_weight))
         if not self.columns:
             raise ValueError("expected at least one array, got none")
         self.rows = len(self.columns[0])
         # So many steps go once through the data, unless a size was asked for.
-        self.batch = int(batch_size) if given is not None or steps is None else max(1, -(-self.rows // steps))
+        self.batch = int(size) if batch_size is not None or steps is None else max(1, -(-self.rows // steps))
         self.batches = -(-self.rows // self.batch)
         self.shuffle, self.seed = bool(shuffle), seed
         self.limit = steps
+        self._declared = declared
         self._fresh = True
 
     @property
@@ -128,19 +161,24 @@ class Batches:
     restarts = True
 
     def epoch(self, epoch: int) -> Iterator[Chunk]:
-        """The chunks of one epoch: whole batches, then the smaller last one; a stretch of them under ``steps``."""
+        """The chunks of one epoch: full batches, then the smaller last one; a stretch of them under ``steps``."""
         turn, batches = stretch(epoch, self.batches, self.limit)
         order = _core.permutation(self.rows, self.seed, turn) if self.shuffle else None
-        whole, rest = divmod(self.rows, self.batch)
-        if batches.start < whole:
-            steps = min(batches.stop, whole) - batches.start
+        full, remainder = divmod(self.rows, self.batch)
+        if batches.start < full:
+            steps = min(batches.stop, full) - batches.start
             yield self._chunk(order, batches.start * self.batch, self.batch, steps)
-        if batches.stop > whole:
-            yield self._chunk(order, whole * self.batch, rest, 1)
+        if batches.stop > full:
+            yield self._chunk(order, full * self.batch, remainder, 1)
+
+    def whole(self) -> Chunk:
+        """All rows as one batch, which may have none."""
+        return self._chunk(None, 0, self.rows, 1)
 
     def _chunk(self, order: Array | None, start: int, batch: int, steps: int) -> Chunk:
         fresh, self._fresh = self._fresh, False
-        return Chunk(self.columns, self.structure, order, start, batch, steps, fresh)
+        signature = _signature(self.columns, self.structure, batch, self._declared())
+        return Chunk(self.columns, signature, fresh, order, start, batch, steps)
 
 
 def stretch(epoch: int, batches: int, limit: int | None) -> tuple[int, range]:
@@ -157,13 +195,20 @@ def stretch(epoch: int, batches: int, limit: int | None) -> tuple[int, range]:
     return turn, range(part * limit, min(batches, (part + 1) * limit))
 
 
-class Stream:
+class IterableFeed:
     """An iterable of x, (x, y) or (x, y, sample_weight), one for each batch; or an object with ``len`` and indexing."""
 
-    def __init__(self, source: Any, steps: int | None = None, class_weight: dict[int, float] | None = None) -> None:
+    def __init__(
+        self,
+        source: Any,
+        steps: int | None = None,
+        class_weight: dict[int, float] | None = None,
+        declared: Declared = tuple,
+    ) -> None:
         self.source = source
         self.limit = steps
         self.class_weight = class_weight
+        self._declared = declared
         self._iterator: Iterator[Any] | None = None
 
     @property
@@ -232,12 +277,13 @@ class Stream:
                 raise TypeError(f"batch {index}: expected x, (x, y) or (x, y, sample_weight), got None")
             x, y, sample_weight = unpack_x_y_sample_weight(data)
             columns, structure = _columns(x, y, _weighted(y, sample_weight, self.class_weight))
-            yield Chunk(columns, structure, None, 0, len(columns[0]), 1, fresh=index == 0)
+            batch = len(columns[0])
+            yield Chunk(columns, _signature(columns, structure, batch, self._declared()), index == 0, batch=batch)
         if self.indexed and hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
 
 
-def batches_of(
+def feed_of(
     x: Any,
     y: Any = None,
     sample_weight: Any = None,
@@ -246,18 +292,19 @@ def batches_of(
     shuffle: bool = False,
     seed: int = 0,
     class_weight: dict[int, float] | None = None,
-) -> Batches | Stream:
-    """The right source for what the user gave as ``x``."""
+    declared: Declared = tuple,
+) -> ArrayFeed | IterableFeed:
+    """The feed for what the user gave as ``x``: arrays, or an iterable of batches."""
     arrays = isinstance(x, (list, tuple, dict)) or hasattr(x, "__array__") or hasattr(x, "to_numpy") or np.isscalar(x)
     if arrays or x is None:
         if x is None:
             raise ValueError("x: expected arrays or an iterable of batches, got None")
-        return Batches(x, y, sample_weight, batch_size, shuffle, seed, class_weight, steps)
+        return ArrayFeed(x, y, sample_weight, batch_size, steps, shuffle, seed, class_weight, declared)
     if not (hasattr(x, "__iter__") or hasattr(x, "__next__") or hasattr(x, "__getitem__")):
         raise TypeError(f"x: expected arrays or an iterable of batches, got {type(x).__name__}")
     if y is not None or sample_weight is not None:
         raise ValueError("y and sample_weight come with x where x is an iterable of batches; leave them out")
-    return Stream(x, steps, class_weight)
+    return IterableFeed(x, steps, class_weight, declared)
 
 
 def _weighted(y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> Any:
