@@ -50,10 +50,12 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(tree: ast.AST, package: list[str], at_import: bool = True) -> Iterator[tuple[str, bool]]:
-    """Every imported name with dots, and whether it is imported when the module is."""
+def imports(
+    tree: ast.AST, package: list[str], at_import: bool = True, types: bool = False
+) -> Iterator[tuple[str, bool]]:
+    """Every imported name with dots, and whether it is imported when the module is; on demand those for types too."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not types:
             continue
         if isinstance(node, ast.Import):
             yield from ((alias.name, at_import) for alias in node.names)
@@ -62,12 +64,12 @@ def imports(tree: ast.AST, package: list[str], at_import: bool = True) -> Iterat
             module = ".".join([*base, *([node.module] if node.module else [])])
             yield from ((f"{module}.{alias.name}", at_import) for alias in node.names)
         inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        yield from imports(node, package, at_import and not inside)
+        yield from imports(node, package, at_import and not inside, types)
 
 
-def imported_by(path: Path) -> list[tuple[str, bool]]:
+def imported_by(path: Path, types: bool = False) -> list[tuple[str, bool]]:
     package = ["corten", *path.relative_to(PACKAGE).parent.parts]
-    return list(imports(ast.parse(path.read_text(encoding="utf-8")), package))
+    return list(imports(ast.parse(path.read_text(encoding="utf-8")), package, types=types))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
@@ -83,6 +85,24 @@ def test_imports_go_down_and_never_sideways(path: Path) -> None:
             continue
         assert other in FLOOR, f"{path.name} imports {name}: import from the room that defines it"
         assert FLOOR[other] < FLOOR[own], f"{path.name} imports {name}: {own} stands on floor {FLOOR[own]}"
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    """Neither when they are imported, nor in a function, nor for a type."""
+    names = {".".join(["corten", *path.relative_to(PACKAGE).with_suffix("").parts]): path for path in MODULES}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    used = {name: {other for other, _ in imported_by(path, types=True)} for name, path in names.items()}
+    # What a package hands on is its module's that defines it.
+    handed = {f"{room}.{name.rpartition('.')[2]}": name for room in names for name in used[room]}
+    edges = {}
+    for module in names:
+        others = {handed.get(name, name) for name in used[module]}
+        edges[module] = {name if name in names else name.rpartition(".")[0] for name in others} - {module}
+    while ends := {module for module, others in edges.items() if not others & set(edges)}:
+        edges = {module: others for module, others in edges.items() if module not in ends}
+    while starts := set(edges) - {other for others in edges.values() for other in others}:
+        edges = {module: others for module, others in edges.items() if module not in starts}
+    assert not edges, f"files in a circle: { ({m: sorted(o & set(edges)) for m, o in edges.items()}) }"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

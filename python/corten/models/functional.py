@@ -137,6 +137,9 @@ class Functional(Model):
         return [self._fit(symbol, tensor) for symbol, tensor in zip(self.inputs, tensors, strict=True)]
 
 
+Model.functional_class = Functional
+
+
 def _with_masks(inputs: Any, masks: Any, where: str) -> Any:
     """The inputs of a model with the masks given for them, nested alike; None where there is none."""
     if masks is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from corten.errors import ShapeError
 from corten.graph import SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested, values
@@ -32,7 +32,8 @@ class Model(Trainer, Layer):
         if has_symbolic(args) or has_symbolic(kwargs):
             # Model(inputs, outputs) is functional; a subclass with steps of its own becomes both.
             kind: Any = type(self)
-            self.__class__, functional = _functional(kind)
+            functional: Any = Model.functional_class
+            self.__class__ = _as_functional(kind)
             expect_known(functional, args, kwargs)
             functional.__init__(self, *args, name=name, trainable=trainable, **kwargs)
             return
@@ -45,6 +46,9 @@ class Model(Trainer, Layer):
         # The model itself decides what to make of integers.
         self.autocast = False
         self._start_trainer()
+
+    #: What ``Model(inputs, outputs)`` makes: that class says so, for it stands on this one.
+    functional_class: ClassVar[type[Model]]
 
     _inconsequential = Layer._inconsequential | {
         "compiled",
@@ -168,14 +172,12 @@ def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
 
 
 @functools.cache
-def _functional(kind: Any) -> tuple[Any, Any]:
-    """``kind`` as a class of functional models, and the class of these."""
-    from corten.models.functional import Functional
-
+def _as_functional(kind: type[Model]) -> type[Model]:
+    """``kind`` as a class of functional models."""
+    functional = Model.functional_class
     if kind is Model:
-        return Functional, Functional
-    made = type(kind.__name__, (kind, Functional), {"__module__": kind.__module__, "__doc__": kind.__doc__})
-    return made, Functional
+        return functional
+    return type(kind.__name__, (kind, functional), {"__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
 def named_weights(layer: Layer, prefix: str = "") -> dict[str, Variable]:

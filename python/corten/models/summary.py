@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from corten.callbacks.progress import can_show
 from corten.graph import Call, SymbolicTensor, flatten
 from corten.layers.layer import Layer
-
-if TYPE_CHECKING:
-    from corten.models.model import Model
 
 __all__ = ["print_summary"]
 
@@ -21,7 +18,7 @@ PLAIN = str.maketrans(dict.fromkeys("┌┬┐├┼┤└┴┘", "+") | {"│"
 
 
 def print_summary(
-    model: Model,
+    model: Any,
     line_length: int | None = None,
     positions: Sequence[float] | None = None,
     print_fn: Callable[[str], Any] | None = None,
@@ -80,7 +77,7 @@ class _Entry:
     calls: list[Call] = field(default_factory=list)
 
 
-def _entries(model: Model) -> tuple[dict[int, str], list[_Entry]]:
+def _entries(model: Any) -> tuple[dict[int, str], list[_Entry]]:
     """The lines of a model, in order, and the name of each call: that of the layer, or the op's with a number."""
     whole = getattr(model, "_functional", None) or model
     calls: list[Call] = getattr(whole, "_calls", [])
