@@ -33,7 +33,7 @@ FLOORS = [
     {"training"},
     {"models"},
     {"explain"},
-    {"utils"},
+    {"typing", "utils"},
     {"backend"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -8,7 +8,7 @@ array([0., 2.], dtype=float32)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from corten import ops
 from corten.lookup import find
@@ -149,7 +149,11 @@ _KNOWN: dict[str, Callable[..., Any]] = {
 }
 
 
-def get(identifier: Any) -> Callable[..., Any]:
+#: What stands for an activation: a name, a function of a tensor, a configuration, or None for the identity.
+ActivationLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+
+
+def get(identifier: ActivationLike) -> Callable[..., Any]:
     """The activation that a name, a configuration or a callable stands for; ``None`` means :func:`linear`.
 
     Raises:

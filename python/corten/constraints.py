@@ -9,8 +9,8 @@ array([1., 0.], dtype=float32)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from corten import ops
 from corten.arguments import real
@@ -142,7 +142,11 @@ _KNOWN: dict[str, Any] = {
 }
 
 
-def get(identifier: Any) -> Any:
+#: What stands for a constraint: a name, a function of a weight, a configuration, or None.
+ConstraintLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+
+
+def get(identifier: ConstraintLike) -> Any:
     """The constraint that a name, a configuration, a class or a callable stands for; ``None`` stays ``None``.
 
     Raises:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -429,7 +429,11 @@ class _Given:
         return np.asarray(self.array, dtype or "float32")
 
 
-def get(identifier: Any) -> Any:
+#: What stands for an initializer: a name, an object or class, a function of (shape, dtype), a configuration.
+InitializerLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+
+
+def get(identifier: InitializerLike) -> Any:
     """The initializer that a name, a configuration, a class, a callable or an array stands for; ``None`` stays None.
 
     Raises:

@@ -9,7 +9,8 @@ A regularizer is any function of a tensor that gives a scalar; a layer takes one
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from corten import ops
 from corten.arguments import number
@@ -133,7 +134,11 @@ _KNOWN: dict[str, Any] = {
 }
 
 
-def get(identifier: Any) -> Any:
+#: What stands for a regularizer: a name, a function of a weight, a configuration, or None.
+RegularizerLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+
+
+def get(identifier: RegularizerLike) -> Any:
     """The regularizer that a name, a configuration, a class or a callable stands for; ``None`` stays ``None``.
 
     Raises:

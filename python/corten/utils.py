@@ -10,7 +10,7 @@ import numpy as np
 from corten import random as corten_random
 from corten.arguments import one_of, real, shown, whole
 from corten.graph import Array, numeric
-from corten.layers.layer import reset_names
+from corten.layers.naming import reset_names
 from corten.ops.axes import axis_of
 from corten.saving import get_registered_name, get_registered_object, register_keras_serializable
 

@@ -92,7 +92,7 @@ def test_what_is_forgotten_most() -> None:
     class Silent(layers.Layer):
         def call(self, inputs: object) -> None: ...
 
-    with pytest.raises(TypeError, match=r"Silent\.call of 'silent' gave None"):
+    with pytest.raises(TypeError, match=r"Silent\.call of 'silent' returned None; missing"):
         Silent(name="silent")(np.ones((1, 2)))
 
 

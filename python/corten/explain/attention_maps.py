@@ -88,7 +88,7 @@ def attention_maps(model: Any, x: Any, layer: Any = None) -> AttentionMaps:
     def run(inputs: Any) -> dict[str, Any]:
         maps: dict[str, Any] = {}
 
-        def through(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+        def hook(layer: Layer, *args: Any, **kwargs: Any) -> Any:
             attends = "return_attention_scores" in inspect.signature(type(layer).call).parameters
             if not attends or (only is not None and layer is not only):
                 return layer.call(*args, **kwargs)
@@ -99,7 +99,7 @@ def attention_maps(model: Any, x: Any, layer: Any = None) -> AttentionMaps:
             maps[name if not uses else f"{name}#{uses + 1}"] = weights
             return (outputs, weights) if asked else outputs
 
-        with calls(through):
+        with calls(hook):
             model(inputs, training=False)
         return maps
 

@@ -59,13 +59,13 @@ def _last(model: Model, images: Array) -> Layer:
     """The last layer that gives feature maps."""
     found: list[Layer] = []
 
-    def through(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+    def hook(layer: Layer, *args: Any, **kwargs: Any) -> Any:
         outputs = layer.call(*args, **kwargs)
         if isinstance(outputs, Tensor) and outputs.ndim == 4 and not isinstance(layer, Model):
             found.append(layer)
         return outputs
 
-    with Graph() as graph, calls(through):
+    with Graph() as graph, calls(hook):
         model(graph.input(images[:1].shape))
     if not found:
         raise ShapeError(f"grad_cam: no layer of {model.name!r} gives feature maps (n, rows, columns, channels)")

@@ -64,19 +64,19 @@ def expect_arrays(x: Any) -> None:
 
 
 class calls:
-    """Within it, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call`` of the step."""
+    """Within it, ``hook(layer, *args, **kwargs)`` stands in for each ``layer.call`` of the step."""
 
-    def __init__(self, through: Callable[..., Any]) -> None:
-        self.through = through
+    def __init__(self, hook: Callable[..., Any]) -> None:
+        self.hook = hook
 
     def __enter__(self) -> None:
         graph = current_graph()
         assert graph is not None
-        self.graph, self.before = graph, graph.through
-        graph.through = self.through
+        self.graph, self.before = graph, graph.call_hook
+        graph.call_hook = self.hook
 
     def __exit__(self, *_: object) -> None:
-        self.graph.through = self.before
+        self.graph.call_hook = self.before
 
 
 class Probe:
@@ -158,7 +158,7 @@ class Probe:
     def _gradient(self, x: Any, target: Any, at: Any = None) -> tuple[Any, Any, Any]:
         held: list[Any] = [] if self.layer is not None else [x if at is None else at]
 
-        def through(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+        def hook(layer: Layer, *args: Any, **kwargs: Any) -> Any:
             outputs = layer.call(*args, **kwargs)
             if layer is not self.layer:
                 return outputs
@@ -167,7 +167,7 @@ class Probe:
             held.append(outputs if at is None else ops.identity(at))
             return held[0]
 
-        with calls(through):
+        with calls(hook):
             score = self._score(x if self.layer is not None else held[0], target)
         if not held:
             raise ValueError(f"layer {self.layer!r} has no part in what the model computes")

@@ -86,8 +86,8 @@ class Graph(_core.Entered):
         self.checks: list[Callable[[Sequence[Array]], None]] = []
         #: Whether this is a trial in which numbers stand for sizes, beside the batch's, that are not known.
         self.open = False
-        #: Where set, ``through(layer, *args, **kwargs)`` stands in for each ``layer.call``: to look at what is inside.
-        self.through: Callable[..., Any] | None = None
+        #: Where set, ``call_hook(layer, *args, **kwargs)`` stands in for each ``layer.call``.
+        self.call_hook: Callable[..., Any] | None = None
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> Tensor:
         """A value fed at every run of the compiled graph."""

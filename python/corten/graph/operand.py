@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten.graph.arrays import as_array
 
-__all__ = ["Operand"]
+__all__ = ["Operand", "TensorLike"]
 
 _SIGNS = {"and": "&", "or": "|", "xor": "^", "not": "~"}
 
@@ -153,3 +154,6 @@ class Operand:
 
 #: What a tensor is compared with, element by element; anything else (None, text) is not equal to it.
 _NUMBERS = (Operand, np.ndarray, numbers.Number, np.bool_, list, tuple)
+
+#: What a function of tensors takes: tensors, symbolic tensors, variables, arrays, numbers and lists of these.
+TensorLike: TypeAlias = Operand | ArrayLike

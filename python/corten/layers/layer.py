@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import inspect
-import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -35,33 +32,15 @@ from corten.graph import (
     values,
 )
 from corten.keywords import parameters, unexpected_argument
-from corten.random import SeedGenerator, seeds_as_before
+from corten.layers import masks
+from corten.layers.contents import Contents, tracked
+from corten.layers.naming import auto_name, is_name, snake_case
+from corten.layers.signature import Arguments, call_signature, shapes_asked, shapes_for_build, shapes_of
+from corten.layers.undo import undone, undone_on_error
 
-__all__ = ["Layer", "auto_name", "reset_names"]
+__all__ = ["Layer"]
 
 Self = TypeVar("Self", bound="Layer")
-
-_counts: dict[str, int] = {}
-_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
-
-
-def auto_name(base: str) -> str:
-    """A name that no automatic name had before: ``dense``, ``dense_1``, ..."""
-    count = _counts.get(base, 0)
-    _counts[base] = count + 1
-    return base if count == 0 else f"{base}_{count}"
-
-
-def reset_names() -> None:
-    """Lets automatic names begin anew."""
-    _counts.clear()
-
-
-def snake_case(name: str) -> str:
-    """``MaxPooling2D`` -> ``max_pooling2d``, as Keras names layers."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 class _Context(threading.local):
@@ -75,62 +54,6 @@ class _Context(threading.local):
 
 
 _context = _Context()
-
-
-@contextlib.contextmanager
-def undone_on_error(*things: Any) -> Iterator[None]:
-    """Where the block fails, ``things`` get back the attributes that they had, and lists and dicts their items.
-
-    What one thread undoes must be nobody else's: hold ``tracing``.
-    """
-    saved: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    items: list[tuple[Any, Any]] = []
-
-    seen: set[int] = set()
-
-    def save(value: Any) -> None:
-        if not isinstance(value, (list, tuple, dict)) or id(value) in seen:
-            return
-        seen.add(id(value))
-        if not isinstance(value, tuple):
-            items.append((value, value.copy()))
-        for item in value.values() if isinstance(value, dict) else value:
-            save(item)
-
-    for thing in things:
-        saved.append((vars(thing), dict(vars(thing))))
-        for value in vars(thing).values():
-            save(value)
-    try:
-        yield
-    except BaseException:
-        for attributes, before in saved:
-            attributes.clear()
-            attributes.update(before)
-        for value, copy in items:
-            value.clear()
-            if isinstance(value, dict):
-                value.update(copy)
-            else:
-                value.extend(copy)
-        raise
-
-
-class _UndoneError(Exception):
-    """Ends a block that is to be undone."""
-
-
-@contextlib.contextmanager
-def undone(*things: Any) -> Iterator[None]:
-    """After the block, ``things`` are as before it, and so are names and seeds to come."""
-    names = dict(_counts)
-    try:
-        with contextlib.suppress(_UndoneError), seeds_as_before(), undone_on_error(*things):
-            yield
-            raise _UndoneError
-    finally:
-        _counts.clear()
-        _counts.update(names)
 
 
 def _building(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -234,7 +157,7 @@ class Layer(Configured):
     ) -> None:
         if unknown:
             raise unexpected_argument(type(self).__name__, next(iter(unknown)), parameters(type(self)))
-        if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
+        if name is not None and (not is_name(name)):
             raise ValueError(
                 f"{type(self).__name__}: name must be 1 to 128 letters, digits, '_', '.' or '-', got {name!r}"
             )
@@ -261,7 +184,7 @@ class Layer(Configured):
     # --- what belongs to the layer -------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("__") and _tracked(value):
+        if not name.startswith("__") and (isinstance(value, Layer) or tracked(value)):
             self._attributes[name] = value
             object.__setattr__(self, "_kept", None)
         elif self._attributes.pop(name, None) is not None:
@@ -274,14 +197,14 @@ class Layer(Configured):
         object.__delattr__(self, name)
 
     _attributes: dict[str, Any]
-    _kept: _Contents | None = None
+    _kept: Contents | None = None
     _being_built: bool = False
 
-    def _contents(self) -> _Contents:
+    def _contents(self) -> Contents:
         """What the attributes hold; looked through again only after something has changed."""
         kept = self._kept
         if kept is None or not kept.valid:
-            kept = _Contents(self._weights, self._attributes)
+            kept = Contents(Layer, self._weights, self._attributes)
             object.__setattr__(self, "_kept", kept)
         return kept
 
@@ -442,25 +365,10 @@ class Layer(Configured):
             if not self.built:
                 if build is Layer.build:
                     self.built = True  # layers inside are built as they are called
-                elif _shapes_asked(build):
+                elif shapes_asked(build):
                     self.build(**shapes)
                 else:
                     self.build(shapes)
-
-    def _shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What ``build`` is given: the shape of the first argument or, where it asks for several, each by its name."""
-        asked = _shapes_asked(type(self).build)
-        if asked:
-            accepted = _accepted(type(self).call)
-            strange = [name for name in asked if name.removesuffix("_shape") not in {*accepted, *kwargs}]
-            if strange:
-                raise ValueError(
-                    f"{type(self).__name__}.build: the shape of which argument of call is {strange[0]!r}? There are "
-                    f"{', '.join(accepted)}"
-                )
-            given = {**dict(zip(_accepted(type(self).call), args)), **kwargs}
-            return {name: _shapes(given.get(name.removesuffix("_shape"))) for name in asked}
-        return _shapes(args[0] if args else next(iter(kwargs.values()), None))
 
     # --- calling -------------------------------------------------------------------------------------------------
 
@@ -477,18 +385,19 @@ class Layer(Configured):
 
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The outputs for symbolic tensors, tensors of a graph, or arrays."""
-        if has_symbolic(args) or (kwargs and has_symbolic(kwargs)):
-            self._build_once(self._shapes(args, kwargs))
-            outputs = record(self, args, kwargs)
-            if self._first_call is None:
-                first = next((leaf.call for leaf in flatten(outputs) if leaf is not None), None)
-                object.__setattr__(self, "_first_call", first)
-            return outputs
+        symbolic = has_symbolic(args) or (bool(kwargs) and has_symbolic(kwargs))
         graph = current_graph()
-        if graph is None:
+        if not symbolic and graph is None:
             return self._on_arrays(args, kwargs)
-        self._build_once(self._shapes(args, kwargs))
-        return self._run(graph, args, kwargs)
+        if not self.built:
+            self._build_once(shapes_for_build(type(self), args, kwargs))
+        if graph is not None and not symbolic:
+            return self._run(graph, args, kwargs)
+        outputs = record(self, args, kwargs)
+        if self._first_call is None:
+            first = next((leaf.call for leaf in flatten(outputs) if leaf is not None), None)
+            object.__setattr__(self, "_first_call", first)
+        return outputs
 
     def _expect_started(self) -> None:
         if "built" not in self.__dict__:
@@ -536,92 +445,67 @@ class Layer(Configured):
         return arrays
 
     def _run(self, graph: Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What ``call`` gives for tensors of the graph, with masks, and its losses added."""
+        outermost = not _context.names
         if not graph.eager:
-            graph.guard_on(self, *(self._inside() if not _context.names else ()))
-        accepted = _accepted(type(self).call)
-        if not args and accepted and accepted[0] in kwargs:
-            args = (kwargs.pop(accepted[0]),)
-        named = accepted[len(args) :]
-        given = {**dict(zip(accepted, args)), **kwargs}
-        training = given.get("training")
-        if training is None:
-            training = _context.training
-        if training is None:
-            training = _default_training(type(self).call)
-        if "training" in named:
-            kwargs["training"] = training
-        elif "training" not in accepted:
-            kwargs.pop("training", None)
-        mask = given.get("mask")
-        if mask is None and args:
-            mask = args[0].mask if isinstance(args[0], Tensor) else map_nested(_mask_of, args[0])
-        if "mask" in named:
-            kwargs["mask"] = mask
-        # An argument query_mask is the mask of the argument query, as in Keras.
-        for name in named:
-            if name.endswith("_mask") and given.get(name) is None:
-                carried = _mask_of(given.get(name.removesuffix("_mask")))
-                if carried is not None:
-                    kwargs[name] = carried
-        if not _context.names:
+            graph.guard_on(self, *(self._inside() if outermost else ()))
+        if outermost:
             self._forget_losses(graph)
-        training = None if training is None else bool(training)
-        scope = graph.core.scope(self.name)
-        # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
-        names, before, calling = _context.names, _context.training, _context.calling
-        _context.names, _context.training, _context.calling = (*names, self.name), training, self
-        try:
-            through = graph.through
-            outputs = self.call(*args, **kwargs) if through is None else through(self, *args, **kwargs)
-        except AttributeError as error:
-            where = f"{type(self).__name__} {self.name!r}"
-            if args and isinstance(args[0], (list, tuple, dict)) and error.obj is args[0]:
-                raise ShapeError(f"{where}: expected one input, got {_shapes(args[0])}") from error
-            raise misused(error, where, *args, *kwargs.values()) from error
-        finally:
-            _context.names, _context.training, _context.calling = names, before, calling
-            graph.core.scope(scope)
-        if outputs is None:
-            raise TypeError(f"{type(self).__name__}.call of {self.name!r} gave None; is there a return?")
-        if mask is not None or self.supports_masking:
-            self._set_masks(graph, args[0] if args else None, mask, outputs)
+        arguments = call_signature(type(self).call).bind(args, kwargs, _context.training)
+        outputs = self._call_within(graph, arguments)
+        if arguments.mask is not None or self.supports_masking:
+            self._mask_outputs(graph, arguments.inputs, arguments.mask, outputs)
         if self.activity_regularizer is not None:
             for output in flatten(outputs):
                 # Per sample, as Keras: the sum over the batch divided by its size.
                 self.add_loss(self.activity_regularizer(output) * (1.0 / max(1, (output.shape or (1,))[0])))
         return outputs
 
-    def _set_masks(self, graph: Graph, inputs: Any, mask: Any, outputs: Any) -> None:
-        """Gives the outputs that have no mask yet theirs; says so if masks of the inputs end here."""
+    def _call_within(self, graph: Graph, arguments: Arguments) -> Any:
+        """Runs ``call`` where the calls inside it see this layer's name and mode."""
+        scope = graph.core.scope(self.name)
+        # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
+        outer = _context.names, _context.training, _context.calling
+        _context.names, _context.training, _context.calling = (*outer[0], self.name), arguments.training, self
+        try:
+            hook = graph.call_hook
+            if hook is None:
+                outputs = self.call(*arguments.args, **arguments.kwargs)
+            else:
+                outputs = hook(self, *arguments.args, **arguments.kwargs)
+        except AttributeError as error:
+            where, inputs = f"{type(self).__name__} {self.name!r}", arguments.inputs
+            if isinstance(inputs, (list, tuple, dict)) and error.obj is inputs:
+                raise ShapeError(f"{where}: expected one input, got {shapes_of(inputs)}") from error
+            raise misused(error, where, *arguments.args, *arguments.kwargs.values()) from error
+        finally:
+            _context.names, _context.training, _context.calling = outer
+            graph.core.scope(scope)
+        if outputs is None:
+            raise TypeError(f"{type(self).__name__}.call of {self.name!r} returned None; missing `return`?")
+        return outputs
+
+    def _mask_outputs(self, graph: Graph, inputs: Any, mask: Any, outputs: Any) -> None:
+        """Gives the outputs that have no mask yet theirs; warns where masks of the inputs end here."""
         own = type(self).compute_mask is not Layer.compute_mask
-        masked = _any(mask)
-        if not masked and not own:
+        masked = masks.present(mask)
+        if not (masked or own) or masks.all_masked(outputs):
             return
-        tensors = [leaf for leaf in flatten(outputs) if isinstance(leaf, Tensor)]
-        if all(tensor.mask is not None for tensor in tensors):
-            return
-        if not self.supports_masking:
-            if masked and not self._looks_at_masks():
-                self._warn_of_lost_mask()
-            return
-        found = _leaves(self.compute_mask(inputs, mask))
-        for tensor, leaf in zip(tensors, found):
-            if leaf is None or tensor.mask is not None:
-                continue
-            one = graph.tensor(leaf)
-            if len(one.shape) <= len(tensor.shape) and one.shape == tensor.shape[: len(one.shape)]:
-                tensor.mask = one
-            elif own:
+        lost = masked and not self._looks_at_masks()
+        if self.supports_masking:
+            misfit = masks.put(graph, outputs, self.compute_mask(inputs, mask))
+            if misfit is not None and own:
                 raise ShapeError(
-                    f"{type(self).__name__} {self.name!r}: compute_mask gave a mask of shape {one.shape} for an output "
-                    f"of shape {tensor.shape}; expected the first axes of the output"
+                    f"{type(self).__name__} {self.name!r}: compute_mask gave a mask of shape {misfit[0]} for an output "
+                    f"of shape {misfit[1]}; expected the first axes of the output"
                 )
-            elif not self._looks_at_masks():
-                self._warn_of_lost_mask()
+            lost = lost and misfit is not None
+        if lost:
+            self._warn_of_lost_mask()
 
     def _looks_at_masks(self) -> bool:
         """Whether masks reach ``call``, so that they have served where the outputs have none."""
-        return "mask" in _accepted(type(self).call)
+        return call_signature(type(self).call).takes_mask
 
     def _warn_of_lost_mask(self) -> None:
         if not self._warned_of_lost_mask:
@@ -733,6 +617,10 @@ class Layer(Configured):
 _IMPLIED = {"input_shape", "batch_input_shape", "input_dim", "batch_size", "dtype", "activity_regularizer", "autocast"}
 
 
+def _one(found: list[Any]) -> Any:
+    return found[0] if len(found) == 1 else found
+
+
 def _promised(kind: str, shape: Sequence[int | None]) -> tuple[int | None, ...]:
     """A shape given to a constructor, its sizes checked."""
     if not isinstance(shape, (list, tuple)):
@@ -741,128 +629,6 @@ def _promised(kind: str, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 0):
             raise ValueError(f"{kind}: sizes must be ints >= 0 or None, got {size!r} in {tuple(shape)}")
     return tuple(None if size is None else int(size) for size in shape)
-
-
-def _one(found: list[Any]) -> Any:
-    return found[0] if len(found) == 1 else found
-
-
-class _Contents:
-    """The variables, layers and other holders of variables (metrics, optimizers) among the attributes of a layer.
-
-    Lists and dicts may change unseen by the layer: those that held something are compared item by item, others by
-    their length.
-    """
-
-    __slots__ = ("_changeable", "layers", "others", "variables")
-
-    def __init__(self, weights: Sequence[Variable], attributes: dict[str, Any]) -> None:
-        variables = {id(v): v for v in weights}
-        layers: dict[int, Layer] = {}
-        others: dict[int, Any] = {}
-        self._changeable: list[tuple[Any, list[int] | int]] = []
-        seen: set[int] = set()
-
-        def look(value: Any) -> bool:
-            """Whether there was something in it."""
-            if isinstance(value, (list, tuple, dict)):
-                if id(value) in seen:  # It may hold itself.
-                    return False
-                seen.add(id(value))
-                items = value.values() if isinstance(value, dict) else value
-                held = sum(map(look, items)) > 0  # every one is looked at
-                if not isinstance(value, tuple):
-                    self._changeable.append((value, [id(item) for item in items] if held else len(value)))
-                return held
-            if isinstance(value, SeedGenerator):
-                value = value.state
-            if isinstance(value, Variable):
-                variables[id(value)] = value
-            elif isinstance(value, Layer):
-                layers[id(value)] = value
-            elif hasattr(value, "variables"):
-                others[id(value)] = value
-            else:
-                return False
-            return True
-
-        for name, value in attributes.items():
-            if name != "_weights":
-                look(value)
-        self.variables, self.layers, self.others = (
-            list(variables.values()),
-            list(layers.values()),
-            list(others.values()),
-        )
-
-    @property
-    def valid(self) -> bool:
-        """Whether lists and dicts are as they were."""
-        for value, was in self._changeable:
-            if isinstance(was, int):
-                if len(value) != was:
-                    return False
-            elif [id(item) for item in (value.values() if isinstance(value, dict) else value)] != was:
-                return False
-        return True
-
-
-def _tracked(value: Any) -> bool:
-    return isinstance(value, (Layer, Variable, list, tuple, dict)) or hasattr(value, "variables")
-
-
-@functools.cache
-def _accepted(call: Callable[..., Any]) -> tuple[str, ...]:
-    """The parameters of a ``call``, in order, without the layer itself."""
-    return tuple(inspect.signature(call).parameters)[1:]
-
-
-@functools.cache
-def _default_training(call: Callable[..., Any]) -> Any:
-    """What ``training`` is in a ``call`` where neither caller nor an outer call says."""
-    parameter = inspect.signature(call).parameters.get("training")
-    return None if parameter is None or parameter.default is inspect.Parameter.empty else parameter.default
-
-
-@functools.cache
-def _shapes_asked(build: Callable[..., Any]) -> tuple[str, ...]:
-    """The parameters of a ``build`` that wants the shapes of several arguments: ``query_shape``, ``value_shape``."""
-    parameters = list(inspect.signature(build).parameters.values())[1:]
-    names = tuple(parameter.name for parameter in parameters)
-    if len(names) > 1 and all(name.endswith("_shape") for name in names):
-        return names
-    needed = [
-        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
-    if len(needed) > 1:
-        strange = next(name for name in needed if not name.endswith("_shape"))
-        raise ValueError(
-            f"{build.__qualname__}: expected one parameter, the input's shape, or several whose names end in '_shape', "
-            f"got {strange!r}"
-        )
-    return ()
-
-
-def _mask_of(leaf: Any) -> Any:
-    return getattr(leaf, "mask", None)
-
-
-def _leaves(value: Any) -> list[Any]:
-    """The leaves of nested lists, tuples and dicts; ``None`` is one."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [leaf for item in value for leaf in _leaves(item)] if isinstance(value, (list, tuple)) else [value]
-
-
-def _any(masks: Any) -> bool:
-    """Whether there is a mask in nested lists, tuples and dicts."""
-    if isinstance(masks, (list, tuple)):
-        return any(map(_any, masks))
-    return any(map(_any, masks.values())) if isinstance(masks, dict) else masks is not None
-
-
-def _tensors(graph: Graph, kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {key: graph.tensor(v) if isinstance(v, np.ndarray) else v for key, v in kwargs.items()}
 
 
 def _map_shapes(function: Callable[[Any], Any], shape: Any) -> Any:
@@ -876,11 +642,5 @@ def _map_shapes(function: Callable[[Any], Any], shape: Any) -> Any:
     return function(tuple(shape))
 
 
-def _shapes(argument: Any) -> Any:
-    """The shapes in an argument, unknown batch as None."""
-
-    def shape(leaf: Any) -> Any:
-        sizes = getattr(leaf, "shape", None)
-        return None if sizes is None else ((None, *sizes[1:]) if len(sizes) else ())
-
-    return map_nested(shape, argument)
+def _tensors(graph: Graph, kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {key: graph.tensor(v) if isinstance(v, np.ndarray) else v for key, v in kwargs.items()}

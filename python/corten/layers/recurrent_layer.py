@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from corten.layers.arguments import expect_rank, outdated
-from corten.layers.layer import snake_case
+from corten.layers.naming import snake_case
 from corten.layers.recurrent_cell import RecurrentCell
 from corten.layers.rnn import RNN
 

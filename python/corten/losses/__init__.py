@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from corten.configured import serialized
 from corten.lookup import find
@@ -118,7 +118,11 @@ _KNOWN: dict[str, Callable[..., Any]] = {
 }
 
 
-def get(identifier: Any) -> Loss | None:
+#: What stands for a loss: a name, a ``Loss`` or its class, a function of (y_true, y_pred), a configuration, or None.
+LossLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+
+
+def get(identifier: LossLike) -> Loss | None:
     """The loss that ``identifier`` stands for.
 
     Args:

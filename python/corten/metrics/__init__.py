@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from corten.configured import serialized
 from corten.lookup import find
@@ -162,7 +162,11 @@ _BY_SHAPE["acc"] = _BY_SHAPE["accuracy"]
 _BY_SHAPE["ce"] = _BY_SHAPE["crossentropy"]
 
 
-def get(identifier: Any) -> Metric | None:
+#: What stands for a metric: a name, a ``Metric`` or its class, a function of (y_true, y_pred), a configuration.
+MetricLike: TypeAlias = "str | Metric | Callable[..., Any] | dict[str, Any] | None"
+
+
+def get(identifier: MetricLike) -> Metric | None:
     """The metric that ``identifier`` stands for, named as it was called.
 
     Args:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from corten.errors import ShapeError
 from corten.graph import SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested, values
 from corten.keywords import expect_known
-from corten.layers.layer import Layer, snake_case
+from corten.layers.layer import Layer
+from corten.layers.naming import snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
 

@@ -17,7 +17,7 @@ from corten.callbacks import CallbackList, History
 from corten.errors import warn
 from corten.graph import Graph, StandIn, SymbolicTensor, Variable, flatten, tracing
 from corten.keywords import suggesting
-from corten.layers.layer import undone_on_error
+from corten.layers.undo import undone_on_error
 from corten.random import draw_seed
 from corten.training.compiled import CompiledLoss, CompiledMetrics
 from corten.training.feed import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from corten.configured import serialized
 from corten.lookup import find
@@ -37,7 +37,11 @@ _KNOWN: dict[str, Callable[..., Any]] = {
 }
 
 
-def get(identifier: Any) -> Any:
+#: What stands for an optimizer: a name, an ``Optimizer`` or its class, a configuration, or None.
+OptimizerLike: TypeAlias = "str | Optimizer | type[Optimizer] | dict[str, Any] | None"
+
+
+def get(identifier: OptimizerLike) -> Any:
     """The optimizer that ``identifier`` stands for; None for None.
 
     Args:

@@ -1,0 +1,25 @@
+"""Types for annotations: what arguments of Corten's functions may be.
+
+>>> from corten.typing import ActivationLike
+>>> def block(units: int, activation: ActivationLike = "relu") -> list[object]: ...
+"""
+
+from corten.activations import ActivationLike
+from corten.constraints import ConstraintLike
+from corten.graph import TensorLike
+from corten.initializers import InitializerLike
+from corten.losses import LossLike
+from corten.metrics import MetricLike
+from corten.optimizers import OptimizerLike
+from corten.regularizers import RegularizerLike
+
+__all__ = [
+    "ActivationLike",
+    "ConstraintLike",
+    "InitializerLike",
+    "LossLike",
+    "MetricLike",
+    "OptimizerLike",
+    "RegularizerLike",
+    "TensorLike",
+]
