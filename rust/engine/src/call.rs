@@ -3,8 +3,8 @@
 use crate::attributes::Attributes;
 use crate::data::{Data, Slice, SliceMut};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Source, Value};
-use crate::op::{Input, Op, Output};
+use crate::graph::{Graph, Source};
+use crate::op::{Input, Op, Output, Value};
 use crate::registry;
 use crate::spec::Spec;
 use corten_kernels::threads;

@@ -3,16 +3,12 @@
 use crate::attributes::Attributes;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::op::{Input, Op, Output};
-use crate::registry;
-use crate::spec::{DType, Spec};
+use crate::op::{Input, Op, Output, Value};
+use crate::ops::identity::Identity;
+use crate::spec::Spec;
 use crate::variable::Variable;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLockReadGuard};
-
-/// A value of a graph: an input, a constant, a variable or an output of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Value(pub usize);
 
 /// Where a value comes from.
 #[derive(Clone, Debug)]
@@ -114,15 +110,6 @@ impl Graph {
         let data = Arc::new(data);
         self.add(spec, Source::Constant(data.clone()), Some(data))
     }
-    /// A float32 constant of one repeated number.
-    pub fn fill(&mut self, shape: &[usize], number: f32) -> Result<Value> {
-        let spec = Spec::f32(shape)?;
-        let mut data = Data::zeros(&spec)?;
-        if let Data::F32(data) = &mut data {
-            data.fill(number);
-        }
-        Ok(self.constant(spec, data))
-    }
     /// The value that a variable holds when the run begins.
     pub fn variable(&mut self, variable: &Arc<Variable>) -> Value {
         if let Some(&value) = self.variables.get(&variable.id()) {
@@ -133,25 +120,13 @@ impl Graph {
         value
     }
 
-    /// Appends the op that the registry knows as `name`.
-    pub fn push(&mut self, name: &str, inputs: &[Value], attributes: Attributes) -> Result<Vec<Value>> {
-        let op = registry::make(name, &attributes).map_err(|e| e.at(&self.place(name)))?;
-        self.append(op, inputs, attributes)
-    }
-    /// Appends an op and returns its outputs.
-    pub fn apply(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Result<Vec<Value>> {
-        self.append(Arc::new(op), inputs, Attributes::default())
-    }
-    /// Appends an op and returns its first output.
-    pub fn apply1(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Result<Value> {
-        Ok(self.apply(op, inputs)?[0])
-    }
-
-    fn place(&self, name: &str) -> String {
+    /// An op of this name where it would be pushed next, for error messages.
+    pub(crate) fn place(&self, name: &str) -> String {
         if self.scope.is_empty() { name.to_string() } else { format!("{name} in layer \"{}\"", self.scope) }
     }
 
-    fn append(&mut self, op: Arc<dyn Op>, inputs: &[Value], attributes: Attributes) -> Result<Vec<Value>> {
+    /// Appends an op and returns its outputs; an eager graph runs it.
+    pub(crate) fn append(&mut self, op: Arc<dyn Op>, inputs: &[Value], attributes: Attributes) -> Result<Vec<Value>> {
         if let Some(bad) = inputs.iter().find(|v| v.0 >= self.values.len()) {
             return Err(Error::Internal(format!("value {} is not of this graph", bad.0)));
         }
@@ -246,7 +221,7 @@ impl Graph {
         }
         // The old value of another variable must be saved before that one changes.
         let value = match self.source(self.root(value)) {
-            Source::Variable(_) => self.apply1(crate::ops::identity::Identity, &[value])?,
+            Source::Variable(_) => self.append(Arc::new(Identity), &[value], Attributes::default())?[0],
             _ => value,
         };
         self.updates.push((variable.clone(), value));
@@ -270,10 +245,5 @@ impl Graph {
             variable.write().slice_mut().copy_from(new.slice())?;
         }
         Ok(())
-    }
-
-    /// Whether gradients can flow into a value.
-    pub(crate) fn differentiable(&self, value: Value) -> bool {
-        self.spec(value).dtype == DType::F32
     }
 }

@@ -1,11 +1,15 @@
 //! The op: one differentiable operation.
 
-use crate::data::{Slice, SliceMut};
+use crate::data::{Data, Slice, SliceMut};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
 use crate::spec::Spec;
 use std::any::Any;
 use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A value of a graph: an input, a constant, a variable or an output of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(pub usize);
 
 /// One operation: its shape rule, its run, its gradient rule. An op holds its attributes and nothing that changes;
 /// what the backward needs from the forward (an argmax, a mean) is a further output.
@@ -20,7 +24,7 @@ pub trait Op: Any + Debug + Send + Sync {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()>;
 
     /// Pushes the nodes that compute d loss / d input for each wanted input, given [`Gradient::dy`].
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let _ = (graph, at);
         Err(Error::Value("has no gradient".into()))
     }
@@ -39,6 +43,36 @@ pub trait Op: Any + Debug + Send + Sync {
     /// Multiply-adds, or as much other work; elements read and written unless the op says otherwise.
     fn work(&self, inputs: &[&Spec], outputs: &[Spec]) -> usize {
         inputs.iter().map(|s| s.len()).sum::<usize>() + outputs.iter().map(Spec::len).sum::<usize>()
+    }
+}
+
+/// The graph as a gradient rule sees it: values whose shapes are known, and a place to append ops.
+pub trait Builder {
+    fn spec(&self, value: Value) -> &Spec;
+    fn constant(&mut self, spec: Spec, data: Data) -> Value;
+    /// A float32 constant of one repeated number.
+    fn fill(&mut self, shape: &[usize], number: f32) -> Result<Value> {
+        let spec = Spec::f32(shape)?;
+        let mut data = Data::zeros(&spec)?;
+        if let Data::F32(data) = &mut data {
+            data.fill(number);
+        }
+        Ok(self.constant(spec, data))
+    }
+    /// Appends an op and returns its outputs.
+    fn append(&mut self, op: Arc<dyn Op>, inputs: &[Value]) -> Result<Vec<Value>>;
+    /// Appends the nodes of d loss / d w for each `w` of `wrt`; `None` where the loss does not depend on it.
+    fn gradients(&mut self, loss: Value, wrt: &[Value]) -> Result<Vec<Option<Value>>>;
+}
+
+impl dyn Builder + '_ {
+    /// Appends an op and returns its outputs.
+    pub fn apply(&mut self, op: impl Op, inputs: &[Value]) -> Result<Vec<Value>> {
+        self.append(Arc::new(op), inputs)
+    }
+    /// Appends an op and returns its first output.
+    pub fn apply1(&mut self, op: impl Op, inputs: &[Value]) -> Result<Value> {
+        Ok(self.apply(op, inputs)?[0])
     }
 }
 

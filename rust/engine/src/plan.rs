@@ -3,8 +3,8 @@
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::fuse::fuse;
-use crate::graph::{Graph, Node, Source, Value};
-use crate::op::Op;
+use crate::graph::{Graph, Node, Source};
+use crate::op::{Op, Value};
 use crate::spec::{DType, Spec};
 use crate::variable::Variable;
 use std::collections::HashMap;

@@ -3,8 +3,8 @@
 use crate::data::{Data, Slice, SliceMut};
 use crate::dataset::{Dataset, Rows};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Input, Output};
+use crate::graph::Graph;
+use crate::op::{Input, Output, Value};
 use crate::plan::{Place, Plan, Region, Step, arena_of};
 use crate::spec::{DType, Spec};
 use corten_kernels::threads;

@@ -2,7 +2,8 @@
 
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::op::Op;
+use crate::graph::Graph;
+use crate::op::{Op, Value};
 use crate::ops;
 use std::sync::Arc;
 
@@ -133,6 +134,14 @@ pub(crate) fn make(name: &str, attributes: &Attributes) -> Result<Arc<dyn Op>> {
     match OPS.iter().find(|(known, _)| *known == name) {
         Some((_, make)) => make(attributes),
         None => Err(Error::Value(format!("there is no op `{name}`"))),
+    }
+}
+
+impl Graph {
+    /// Appends the op of this name and returns its outputs.
+    pub fn push(&mut self, name: &str, inputs: &[Value], attributes: Attributes) -> Result<Vec<Value>> {
+        let op = make(name, &attributes).map_err(|error| error.at(&self.place(name)))?;
+        self.append(op, inputs, attributes)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Softmax and the losses through the graph: gradients of first and second order against central differences.
 
-use corten_engine::{Attribute, Attributes, DType, Data, Error, Graph, Spec, Value};
+use corten_engine::{Attribute, Attributes, Builder, DType, Data, Error, Graph, Spec, Value};
 
 fn with(pairs: &[(&str, Attribute)]) -> Attributes {
     Attributes(pairs.iter().map(|(name, value)| (name.to_string(), value.clone())).collect())

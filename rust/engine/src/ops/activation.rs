@@ -1,22 +1,13 @@
 //! Functions of one number, element by element: activations, exponentials, roots. Each has a node for its gradient.
 
+use super::algebra::{Unary, UnaryGradient, Where, chain, cos, divide, exp, multiply, negative, sin, subtract};
 use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::elementwise::{Where, binary};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::activation::{self as kernel, From, Unary as Kind};
-use corten_kernels::elementwise::Binary;
 use std::sync::Arc;
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Unary(&'static str, Kind);
-
-/// Inputs: what [`Kind::gradient_from`] says (the function's input or its output), then dy.
-#[derive(Clone, Copy, Debug)]
-struct UnaryGradient(&'static str, Kind);
 
 macro_rules! makers {
     ($($make:ident, $name:literal, $gradient:literal, $kind:expr;)*) => {
@@ -69,15 +60,6 @@ makers! {
     make_erf, "erf", "erf_gradient", |_| Ok(Kind::Erf);
 }
 
-pub(crate) fn negative(graph: &mut Graph, x: Value) -> Result<Value> {
-    graph.apply1(Unary("negative", Kind::Negative), &[x])
-}
-
-/// dz for `y = relu(z)`, from y.
-pub(crate) fn relu_gradient(graph: &mut Graph, y: Value, dy: Value) -> Result<Value> {
-    graph.apply1(UnaryGradient("relu_gradient", Kind::Relu), &[y, dy])
-}
-
 impl Op for Unary {
     fn name(&self) -> &'static str {
         self.0
@@ -90,7 +72,7 @@ impl Op for Unary {
         kernel::forward(isa(), self.1, inputs[0].f32()?, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let from = match self.1.gradient_from() {
             From::Input => at.inputs[0],
             From::Output => at.outputs[0],
@@ -117,16 +99,16 @@ impl Op for UnaryGradient {
         Ok(())
     }
     /// By dy the node is linear; by x (or y) the usual smooth ones are differentiated once more.
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (v, dy, g) = (at.inputs[0], at.inputs[1], at.dy()?);
         let mut found = vec![None, None];
         if at.want[1] {
             found[1] = Some(graph.apply1(*self, &[v, g])?);
         }
         if at.want[0] {
-            let scaled = |graph: &mut Graph, factor: f32, value: Value| {
+            let scaled = |graph: &mut dyn Builder, factor: f32, value: Value| {
                 let factor = graph.fill(&[], factor)?;
-                binary(graph, Binary::Multiply, value, factor)
+                multiply(graph, value, factor)
             };
             // d (f'(v) dy) / dv, where f' is written in v
             let slope = match self.1 {
@@ -140,13 +122,13 @@ impl Op for UnaryGradient {
                 Kind::Sigmoid => {
                     let one = graph.fill(&[], 1.0)?;
                     let double = scaled(graph, 2.0, v)?;
-                    binary(graph, Binary::Subtract, one, double)?
+                    subtract(graph, one, double)?
                 }
                 // f' = 2 v
                 Kind::Square => graph.fill(&[], 2.0)?,
                 // f' = 1 / (v ln b)
                 Kind::Log | Kind::Log2 | Kind::Log10 => {
-                    let square = binary(graph, Binary::Multiply, v, v)?;
+                    let square = multiply(graph, v, v)?;
                     let minus = graph.fill(
                         &[],
                         match self.1 {
@@ -155,26 +137,26 @@ impl Op for UnaryGradient {
                             _ => -1.0,
                         },
                     )?;
-                    binary(graph, Binary::Divide, minus, square)?
+                    divide(graph, minus, square)?
                 }
                 // f' = 1 / (2 v), and 0 where v is 0
                 Kind::Sqrt => {
-                    let square = binary(graph, Binary::Multiply, v, v)?;
+                    let square = multiply(graph, v, v)?;
                     let (zero, minus) = (graph.fill(&[], 0.0)?, graph.fill(&[], -0.5)?);
-                    let slope = binary(graph, Binary::Divide, minus, square)?;
+                    let slope = divide(graph, minus, square)?;
                     graph.apply1(Where, &[v, slope, zero])?
                 }
                 // f' = -v²
                 Kind::Reciprocal => scaled(graph, -2.0, v)?,
                 // f' = -v³ / 2
                 Kind::Rsqrt => {
-                    let square = binary(graph, Binary::Multiply, v, v)?;
+                    let square = multiply(graph, v, v)?;
                     scaled(graph, -1.5, square)?
                 }
                 // f' = 1 - e^-v
                 Kind::Softplus => {
                     let minus = negative(graph, v)?;
-                    graph.apply1(Unary("exp", Kind::Exp), &[minus])?
+                    exp(graph, minus)?
                 }
                 Kind::Identity | Kind::Relu | Kind::Relu6 | Kind::LeakyRelu(_) | Kind::HardSigmoid => {
                     graph.fill(&[], 0.0)?
@@ -183,17 +165,17 @@ impl Op for UnaryGradient {
                     graph.fill(&[], 0.0)?
                 }
                 Kind::Sin => {
-                    let sin = graph.apply1(Unary("sin", Kind::Sin), &[v])?;
+                    let sin = sin(graph, v)?;
                     negative(graph, sin)?
                 }
                 Kind::Cos => {
-                    let cos = graph.apply1(Unary("cos", Kind::Cos), &[v])?;
+                    let cos = cos(graph, v)?;
                     negative(graph, cos)?
                 }
                 _ => return Err(Error::Value("has no second derivative".into())),
             };
-            let part = binary(graph, Binary::Chain, dy, slope)?;
-            found[0] = Some(binary(graph, Binary::Chain, part, g)?);
+            let part = chain(graph, dy, slope)?;
+            found[0] = Some(chain(graph, part, g)?);
         }
         Ok(found)
     }

@@ -1,21 +1,17 @@
 //! `attention` of several heads, and its weights.
 
-use super::dropout::{expect_state, stream};
-use super::elementwise::binary;
+use super::algebra::{View, Where, gradient_of_formula, multiply, weighted_sum};
+use super::dropout::{Dropout, expect_state, stream};
 use super::matmul::Matmul;
 use super::reshape::Reshape;
 use super::softmax::Softmax;
-use super::view::View;
-use super::{add, expect_f32, isa, sum_axes};
-use crate::attributes::{Attribute, Attributes};
+use super::{expect_f32, isa};
+use crate::attributes::Attributes;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::gradients::through;
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::attention as kernel;
-use corten_kernels::elementwise::Binary;
 use std::sync::Arc;
 
 /// Inputs q (batch, T, heads, depth), k (batch, S, key heads, depth), v (batch, S, key heads, value depth), perhaps a mask
@@ -82,10 +78,10 @@ impl Attention {
     }
 
     /// The same in ops that have gradients: y and the weights.
-    fn formula(&self, graph: &mut Graph, [q, k, v]: [Value; 3], rest: &[Value]) -> Result<[Value; 2]> {
+    fn formula(&self, graph: &mut dyn Builder, [q, k, v]: [Value; 3], rest: &[Value]) -> Result<[Value; 2]> {
         let sizes = self.sizes(graph.spec(q), graph.spec(k), graph.spec(v))?;
-        let turned = |graph: &mut Graph, x: Value| graph.apply1(View::Transpose { axes: vec![0, 2, 1, 3] }, &[x]);
-        let shared = |graph: &mut Graph, x: Value| {
+        let turned = |graph: &mut dyn Builder, x: Value| graph.apply1(View::Transpose { axes: vec![0, 2, 1, 3] }, &[x]);
+        let shared = |graph: &mut dyn Builder, x: Value| {
             let &[batch, keys, heads, depth] = graph.spec(x).shape.as_slice() else { return Ok(x) };
             let x = graph.apply1(Reshape::to(&[batch, keys, heads, 1, depth]), &[x])?;
             let group = sizes.heads / heads.max(1);
@@ -96,7 +92,7 @@ impl Attention {
         let (q, k, v) = (turned(graph, q)?, turned(graph, k)?, turned(graph, v)?);
         let scores = graph.apply1(Matmul { transpose_a: false, transpose_b: true }, &[q, k])?;
         let scale = graph.fill(&[], self.scale)?;
-        let mut scores = binary(graph, Binary::Multiply, scores, scale)?;
+        let mut scores = multiply(graph, scores, scale)?;
         let (mask, state) = self.extras(rest)?;
         let mut masks: Vec<Value> = mask.copied().into_iter().collect();
         if self.causal {
@@ -105,13 +101,12 @@ impl Attention {
         }
         for mask in masks {
             let nothing = graph.fill(&[], kernel::MASKED)?;
-            scores = graph.push("where", &[mask, scores, nothing], Attributes::default())?[0];
+            scores = graph.apply1(Where, &[mask, scores, nothing])?;
         }
         let weights = graph.apply1(Softmax { log: false }, &[scores])?;
         let mut kept = weights;
         if let Some(&state) = state {
-            let rate = [("rate".to_string(), Attribute::Float(f64::from(self.rate)))];
-            kept = graph.push("dropout", &[weights, state], Attributes(rate.into()))?[0];
+            kept = graph.apply1(Dropout { rate: self.rate }, &[weights, state])?;
         }
         let y = graph.apply1(Matmul { transpose_a: false, transpose_b: false }, &[kept, v])?;
         Ok([turned(graph, y)?, weights])
@@ -174,7 +169,7 @@ impl Op for Attention {
         kernel::forward(isa(), &p, mask, [q.f32()?, k.f32()?, v.f32()?], y.f32()?, weights.f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let shape = graph.spec(at.outputs[0]).shape.clone();
         let dy = match at.dys[0] {
             Some(dy) => dy,
@@ -234,30 +229,23 @@ impl Op for AttentionGradient {
         Ok(())
     }
     /// By the formula, whose weights are a function of q and k.
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (extras, dweights) = self.extras(at.inputs);
         let mut places = vec![0, 1, 2, 4];
         places.extend(dweights.map(|_| at.inputs.len() - 1));
         let inputs: Vec<Value> = places.iter().map(|&i| at.inputs[i]).collect();
         let want: Vec<bool> = places.iter().map(|&i| at.want[i]).collect();
-        let formula = |graph: &mut Graph, values: &[Value]| {
+        let formula = |graph: &mut dyn Builder, values: &[Value]| {
             let &[q, k, v, dy, ref dweights @ ..] = values else { return Err(Error::Internal("four values".into())) };
             let outputs = self.of.formula(graph, [q, k, v], extras)?;
-            let mut total = None;
-            for (output, &d) in outputs.into_iter().zip([&[dy], dweights].concat().iter()) {
-                let product = binary(graph, Binary::Multiply, output, d)?;
-                let sum = sum_axes(graph, product, &[0, 1, 2, 3], false)?;
-                total = Some(match total {
-                    Some(other) => add(graph, other, sum)?,
-                    None => sum,
-                });
-            }
+            let weights = [&[dy], dweights].concat();
+            let total = weighted_sum(graph, outputs.into_iter().zip(weights))?;
             let total = total.ok_or_else(|| Error::Internal("attention has outputs".into()))?;
             let found = graph.gradients(total, &[q, k, v])?;
             let shapes = [q, k, v].map(|value| graph.spec(value).shape.clone());
             found.into_iter().zip(shapes).map(|(d, shape)| d.map_or_else(|| graph.fill(&shape, 0.0), Ok)).collect()
         };
-        let found = through(graph, &inputs, at.dys, &want, formula)?;
+        let found = gradient_of_formula(graph, &inputs, at.dys, &want, formula)?;
         let mut all = vec![None; at.inputs.len()];
         places.into_iter().zip(found).for_each(|(place, d)| all[place] = d);
         Ok(all)

@@ -1,16 +1,13 @@
 //! `batch_norm`: rows of channels made mean 0 and variance 1 by their own statistics; and `affine`, which does the same
 //! by given ones.
 
-use super::{elementwise::binary, expect_f32, isa, sum_axes};
-use crate::attributes::{Attribute, Attributes};
+use super::algebra::{add, chain, gradient_of_formula, mean, multiply, negative, rsqrt, subtract, sum};
+use super::{expect_f32, isa};
+use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::gradients::through;
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::activation::negative;
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::batch_norm as kernel;
-use corten_kernels::elementwise::Binary;
 use std::sync::Arc;
 
 /// Refuses vectors that do not have a number for each channel, the last axis of `x`; gives the number of channels.
@@ -28,23 +25,17 @@ fn channels(x: &Spec, vectors: &[&Spec]) -> Result<usize> {
 }
 
 /// All axes but the last.
-fn leading(graph: &Graph, x: Value) -> Vec<usize> {
+fn leading(graph: &dyn Builder, x: Value) -> Vec<usize> {
     (0..graph.spec(x).rank() - 1).collect()
 }
 
-/// The mean over all axes but the last.
-fn mean(graph: &mut Graph, x: Value) -> Result<Value> {
-    let axes = Attribute::Ints(leading(graph, x).into_iter().map(|axis| axis as i64).collect());
-    let attributes = [("axes".to_string(), axes), ("keepdims".to_string(), Attribute::Bool(false))];
-    Ok(graph.push("mean", &[x], Attributes(attributes.into()))?[0])
-}
-
 /// The mean, and the deviations and variance from it.
-fn moments(graph: &mut Graph, x: Value) -> Result<[Value; 3]> {
-    let centre = mean(graph, x)?;
-    let deviation = binary(graph, Binary::Subtract, x, centre)?;
-    let square = binary(graph, Binary::Multiply, deviation, deviation)?;
-    Ok([centre, deviation, mean(graph, square)?])
+fn moments(graph: &mut dyn Builder, x: Value) -> Result<[Value; 3]> {
+    let axes = leading(graph, x);
+    let centre = mean(graph, x, &axes, false)?;
+    let deviation = subtract(graph, x, centre)?;
+    let square = multiply(graph, deviation, deviation)?;
+    Ok([centre, deviation, mean(graph, square, &axes, false)?])
 }
 
 /// Inputs x (..., channels), gamma and beta (channels,); outputs y, and the mean and (biased) variance of each channel.
@@ -75,7 +66,7 @@ impl Op for BatchNorm {
         kernel::forward(isa(), x, weights, self.epsilon, y.f32()?, [mean.f32()?, variance.f32()?]);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, gamma) = (at.inputs[0], at.inputs[1]);
         let mut found = vec![None; 3];
         if let Some(dy) = at.dys[0] {
@@ -84,13 +75,13 @@ impl Op for BatchNorm {
             found = all.into_iter().map(Some).collect();
         }
         if at.want[0] && at.dys[1..].iter().any(Option::is_some) {
-            let of_moments = |graph: &mut Graph, x: &[Value]| {
+            let of_moments = |graph: &mut dyn Builder, x: &[Value]| {
                 let [mean, _, variance] = moments(graph, x[0])?;
                 Ok(vec![mean, variance])
             };
-            let further = through(graph, &[x], &at.dys[1..], &[true], of_moments)?[0];
+            let further = gradient_of_formula(graph, &[x], &at.dys[1..], &[true], of_moments)?[0];
             found[0] = match (found[0], further) {
-                (Some(a), Some(b)) => Some(super::add(graph, a, b)?),
+                (Some(a), Some(b)) => Some(add(graph, a, b)?),
                 (a, b) => a.or(b),
             };
         }
@@ -124,26 +115,26 @@ impl Op for BatchNormGradient {
         Ok(())
     }
     /// dx = gamma / sqrt(variance + epsilon) (dy - mean(dy) - z mean(dy z)), the statistics functions of x.
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        let formula = |graph: &mut Graph, inputs: &[Value]| {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+        let formula = |graph: &mut dyn Builder, inputs: &[Value]| {
             let &[x, dy, gamma] = inputs else { return Err(Error::Internal("three values".into())) };
             let [_, deviation, variance] = moments(graph, x)?;
             let epsilon = graph.fill(&[], self.epsilon)?;
-            let variance = super::add(graph, variance, epsilon)?;
-            let inverse = graph.push("rsqrt", &[variance], Attributes::default())?[0];
-            let z = binary(graph, Binary::Multiply, deviation, inverse)?;
-            let pulled = binary(graph, Binary::Multiply, dy, z)?;
-            let (lift, tilt) = (mean(graph, dy)?, mean(graph, pulled)?);
-            let lifted = binary(graph, Binary::Subtract, dy, lift)?;
-            let tilted = binary(graph, Binary::Multiply, z, tilt)?;
-            let inner = binary(graph, Binary::Subtract, lifted, tilted)?;
-            let scale = binary(graph, Binary::Multiply, gamma, inverse)?;
+            let variance = add(graph, variance, epsilon)?;
+            let inverse = rsqrt(graph, variance)?;
+            let z = multiply(graph, deviation, inverse)?;
+            let pulled = multiply(graph, dy, z)?;
             let axes = leading(graph, x);
-            let dgamma = sum_axes(graph, pulled, &axes, false)?;
-            let dbeta = sum_axes(graph, dy, &axes, false)?;
-            Ok(vec![binary(graph, Binary::Multiply, scale, inner)?, dgamma, dbeta])
+            let (lift, tilt) = (mean(graph, dy, &axes, false)?, mean(graph, pulled, &axes, false)?);
+            let lifted = subtract(graph, dy, lift)?;
+            let tilted = multiply(graph, z, tilt)?;
+            let inner = subtract(graph, lifted, tilted)?;
+            let scale = multiply(graph, gamma, inverse)?;
+            let dgamma = sum(graph, pulled, &axes, false)?;
+            let dbeta = sum(graph, dy, &axes, false)?;
+            Ok(vec![multiply(graph, scale, inner)?, dgamma, dbeta])
         };
-        let mut found = through(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
+        let mut found = gradient_of_formula(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
         found.resize(5, None);
         Ok(found)
     }
@@ -174,27 +165,27 @@ impl Op for Affine {
         kernel::affine(isa(), inputs[0].f32()?, vectors, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (&[x, centre, scale, _], dy) = (at.inputs, at.dy()?) else {
             return Err(Error::Internal("affine has four inputs".into()));
         };
         let axes = leading(graph, x);
         let mut found = vec![None; 4];
         if at.want[0] {
-            found[0] = Some(binary(graph, Binary::Chain, dy, scale)?);
+            found[0] = Some(chain(graph, dy, scale)?);
         }
         if at.want[1] || at.want[3] {
-            let total = sum_axes(graph, dy, &axes, false)?;
+            let total = sum(graph, dy, &axes, false)?;
             found[3] = Some(total);
             if at.want[1] {
-                let scaled = binary(graph, Binary::Multiply, total, scale)?;
+                let scaled = multiply(graph, total, scale)?;
                 found[1] = Some(negative(graph, scaled)?);
             }
         }
         if at.want[2] {
-            let deviation = binary(graph, Binary::Subtract, x, centre)?;
-            let pulled = binary(graph, Binary::Chain, dy, deviation)?;
-            found[2] = Some(sum_axes(graph, pulled, &axes, false)?);
+            let deviation = subtract(graph, x, centre)?;
+            let pulled = chain(graph, dy, deviation)?;
+            found[2] = Some(sum(graph, pulled, &axes, false)?);
         }
         Ok(found)
     }

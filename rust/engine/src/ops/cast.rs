@@ -4,8 +4,7 @@ use super::isa;
 use crate::attributes::Attributes;
 use crate::data::{Slice, SliceMut};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{DType, Spec};
 use corten_kernels::layout::cast as kernel;
 use std::sync::Arc;
@@ -64,8 +63,8 @@ impl Op for Cast {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         // Gradients flow through float32 alone, and from float32 to itself nothing changes.
-        Ok(vec![if graph.differentiable(at.inputs[0]) { Some(at.dy()?) } else { None }])
+        Ok(vec![if graph.spec(at.inputs[0]).dtype == DType::F32 { Some(at.dy()?) } else { None }])
     }
 }

@@ -1,11 +1,10 @@
 //! `concatenate`: values one after the other along an axis.
 
-use super::view::View;
+use super::algebra::View;
 use crate::attributes::Attributes;
 use crate::data::SliceMut;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::layout::concatenate as kernel;
 use std::sync::Arc;
@@ -61,7 +60,7 @@ impl Op for Concatenate {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let dy = at.dy()?;
         let mut begin = vec![0; graph.spec(dy).rank()];
         let mut found = Vec::new();

@@ -1,15 +1,12 @@
 //! `conv2d` and its two gradients, which are ops too: `conv2d_input_gradient` is the transposed convolution.
 
+use super::algebra::relu_gradient;
 use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::conv2d_max_pool2d::PooledKernelGradient;
-use crate::ops::pool2d::MaxPool2dGradient;
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::conv2d as kernel;
-use std::any::Any;
 use std::sync::Arc;
 
 /// What all three share: how the window moves.
@@ -101,35 +98,9 @@ impl Op for Conv2d {
         kernel::forward(isa(), &p, inputs[0].f32()?, inputs[1].f32()?, bias, self.relu, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        let (x, kernel) = (at.inputs[0], at.inputs[1]);
-        let mut found = vec![None; at.inputs.len()];
-        let dy = match self.pooled(graph, at)? {
-            Some((pooling, dy, places)) if !at.want[0] => {
-                let size = [graph.spec(kernel).shape[0], graph.spec(kernel).shape[1]];
-                let op = PooledKernelGradient { conv: self.clone(), pool: pooling, size };
-                let both = graph.apply(op, &[x, dy, places])?;
-                found.iter_mut().zip(at.want).skip(1).zip(both).for_each(|((d, &want), v)| *d = want.then_some(v));
-                return Ok(found);
-            }
-            Some((pooling, dy, places)) => Some(graph.apply1(pooling, &[dy, places])?),
-            None => None,
-        };
-        let dz = dy.map_or_else(|| super::relu_gradient(graph, self.relu, at.outputs[0], at.dy()?), Ok)?;
-        if at.want[0] {
-            let size = [graph.spec(x).shape[1], graph.spec(x).shape[2]];
-            found[0] = Some(graph.apply1(InputGradient { window: self.window, size }, &[dz, kernel])?);
-        }
-        let bias = at.want.get(2) == Some(&true);
-        if at.want[1] || bias {
-            let size = [graph.spec(kernel).shape[0], graph.spec(kernel).shape[1]];
-            let both = graph.apply(KernelGradient { window: self.window, size, bias }, &[x, dz])?;
-            found[1] = at.want[1].then_some(both[0]);
-            if bias {
-                found[2] = Some(both[1]);
-            }
-        }
-        Ok(found)
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+        let dz = relu_gradient(graph, self.relu, at.outputs[0], at.dy()?)?;
+        self.linear_gradient(graph, at, dz)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         self.window.of(&inputs[0].shape, &inputs[1].shape).map_or(0, |p| multiply_adds(&p))
@@ -137,17 +108,24 @@ impl Op for Conv2d {
 }
 
 impl Conv2d {
-    /// Where the gradient came through a max pooling of this very output: that pooling's gradient op, what it scatters and
-    /// where to. ReLU's part is done before, on a quarter of the size: a maximum is positive where its place is.
-    fn pooled(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Option<(MaxPool2dGradient, Value, Value)>> {
-        let Some(node) = graph.producer(at.dy()?).cloned() else { return Ok(None) };
-        match (&*node.op as &dyn Any).downcast_ref::<MaxPool2dGradient>() {
-            Some(pooling) if pooling.input == at.outputs[0] => {
-                let dy = super::relu_gradient(graph, self.relu, pooling.maxima, node.inputs[0])?;
-                Ok(Some((pooling.clone(), dy, node.inputs[1])))
-            }
-            _ => Ok(None),
+    /// The gradients of the wanted inputs, given that of the output before any ReLU.
+    pub fn linear_gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>, dz: Value) -> Result<Vec<Option<Value>>> {
+        let (x, kernel) = (at.inputs[0], at.inputs[1]);
+        let mut gradients = vec![None; at.inputs.len()];
+        if at.want[0] {
+            let size = [graph.spec(x).shape[1], graph.spec(x).shape[2]];
+            gradients[0] = Some(graph.apply1(InputGradient { window: self.window, size }, &[dz, kernel])?);
         }
+        let bias = at.want.get(2) == Some(&true);
+        if at.want[1] || bias {
+            let size = [graph.spec(kernel).shape[0], graph.spec(kernel).shape[1]];
+            let both = graph.apply(KernelGradient { window: self.window, size, bias }, &[x, dz])?;
+            gradients[1] = at.want[1].then_some(both[0]);
+            if bias {
+                gradients[2] = Some(both[1]);
+            }
+        }
+        Ok(gradients)
     }
 }
 
@@ -191,7 +169,7 @@ impl Op for InputGradient {
         kernel::input_gradient(isa(), &p, inputs[0].f32()?, inputs[1].f32()?, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (dx, dy, kernel) = (at.dy()?, at.inputs[0], at.inputs[1]);
         let mut found = vec![None, None];
         if at.want[0] {
@@ -246,7 +224,7 @@ impl Op for KernelGradient {
         kernel::kernel_gradient(isa(), &p, inputs[0].f32()?, inputs[1].f32()?, dkernel[0].f32()?, dbias);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, dy) = (at.inputs[0], at.inputs[1]);
         let dkernel = at.dys[0].ok_or_else(|| Error::Value("has no gradient by the bias alone".into()))?;
         let mut found = vec![None, None];

@@ -1,7 +1,6 @@
 //! `conv2d_max_pool2d`: a convolution and the max pooling of its output in one pass, and the gradient by the kernel.
 //!
-//! Nobody pushes it by name: [`crate::fuse`] puts it in the place of the two ops where nothing else reads what is between
-//! them, and a convolution's gradient rule where only its kernel's gradient is wanted. Forward, the bits are the same.
+//! Nobody pushes them by name: [`crate::fuse`] puts them in the place of the two ops. Forward, the bits are the same.
 
 use super::isa;
 use crate::error::{Error, Result};

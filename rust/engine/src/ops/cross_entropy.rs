@@ -1,17 +1,14 @@
 //! `softmax_cross_entropy` (from logits) and `cross_entropy` (from probabilities), one loss for each row of classes.
 
-use super::{isa, sum_axes};
+use super::algebra::{Where, chain, divide, log, maximum, minimum, multiply, negative, sum};
+use super::isa;
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::activation::negative;
-use crate::ops::elementwise::{Where, binary};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::ops::reshape::Reshape;
 use crate::ops::softmax::{Softmax, SoftmaxGradient};
 use crate::spec::{DType, Dims, Spec};
 use corten_kernels::cross_entropy::{self as kernel, BadLabel, Labels, Scores, Targets};
-use corten_kernels::elementwise::Binary;
 use std::sync::Arc;
 
 /// Inputs: targets, either int32 labels (...) or float32 distributions (..., classes), and scores (..., classes).
@@ -86,14 +83,14 @@ fn named(result: std::result::Result<(), BadLabel>, classes: usize) -> Result<()
 }
 
 /// A value of each row, to be spread over the classes.
-fn column(graph: &mut Graph, rows: Value) -> Result<Value> {
+fn column(graph: &mut dyn Builder, rows: Value) -> Result<Value> {
     let shape = [graph.spec(rows).shape.as_slice(), &[1]].concat();
     graph.apply1(Reshape::to(&shape), &[rows])
 }
 
-fn sum_last(graph: &mut Graph, value: Value, keepdims: bool) -> Result<Value> {
+fn sum_last(graph: &mut dyn Builder, value: Value, keepdims: bool) -> Result<Value> {
     let axis = graph.spec(value).rank() - 1;
-    sum_axes(graph, value, &[axis], keepdims)
+    sum(graph, value, &[axis], keepdims)
 }
 
 impl Op for CrossEntropy {
@@ -108,7 +105,7 @@ impl Op for CrossEntropy {
         let n = x.shape()[x.shape().len() - 1];
         named(kernel::cross_entropy(isa(), self.scores, x.f32()?, n, targets, outputs[0].f32()?), n)
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (targets, x, dy) = (at.inputs[0], at.inputs[1], at.dy()?);
         let mut found = vec![None, None];
         if at.want[0] {
@@ -118,15 +115,15 @@ impl Op for CrossEntropy {
                     let total = sum_last(graph, x, true)?;
                     let one = graph.fill(&[], 1.0)?;
                     let total = graph.apply1(Where, &[total, total, one])?;
-                    let p = binary(graph, Binary::Divide, x, total)?;
+                    let p = divide(graph, x, total)?;
                     let (low, high) = (graph.fill(&[], 1e-7)?, graph.fill(&[], 1.0 - 1e-7)?);
-                    let p = binary(graph, Binary::Maximum, p, low)?;
-                    let p = binary(graph, Binary::Minimum, p, high)?;
-                    graph.push("log", &[p], Attributes::default())?[0]
+                    let p = maximum(graph, p, low)?;
+                    let p = minimum(graph, p, high)?;
+                    log(graph, p)?
                 }
             };
             let dy = column(graph, dy)?;
-            let part = binary(graph, Binary::Chain, dy, log)?;
+            let part = chain(graph, dy, log)?;
             found[0] = Some(negative(graph, part)?);
         }
         if at.want[1] {
@@ -156,13 +153,13 @@ impl Op for CrossEntropyGradient {
         let dx = outputs[0].f32()?;
         named(kernel::cross_entropy_gradient(isa(), self.0.scores, x.f32()?, n, targets, dloss, dx), n)
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (targets, x, dloss, g) = (at.inputs[0], at.inputs[1], at.inputs[2], at.dy()?);
         let mut found = vec![None, None, None];
         if at.want[2] {
             let ones = graph.fill(&graph.spec(dloss).shape.clone(), 1.0)?;
             let slope = graph.apply1(*self, &[targets, x, ones])?;
-            let part = binary(graph, Binary::Multiply, slope, g)?;
+            let part = multiply(graph, slope, g)?;
             found[2] = Some(sum_last(graph, part, false)?);
         }
         if at.want[1] {
@@ -174,10 +171,10 @@ impl Op for CrossEntropyGradient {
             let p = graph.apply1(Softmax { log: false }, &[x])?;
             let part = graph.apply1(SoftmaxGradient { log: false }, &[p, g])?;
             let weight = column(graph, dloss)?;
-            let mut part = binary(graph, Binary::Multiply, part, weight)?;
+            let mut part = multiply(graph, part, weight)?;
             if !sparse {
                 let total = sum_last(graph, targets, true)?;
-                part = binary(graph, Binary::Multiply, part, total)?;
+                part = multiply(graph, part, total)?;
             }
             found[1] = Some(part);
         }

@@ -1,10 +1,10 @@
 //! `dense`: `activation(x · kernel + bias)`, the fully connected layer.
 
-use super::{expect_f32, isa, sum_axes};
+use super::algebra::{relu_gradient, sum};
+use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::ops::matmul::Matmul;
 use crate::ops::reshape::Reshape;
 use crate::spec::{Dims, Spec};
@@ -47,9 +47,9 @@ impl Op for Dense {
         gemm::matmul(isa(), &p, inputs[0].f32()?, inputs[1].f32()?, bias, self.relu, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, kernel) = (at.inputs[0], at.inputs[1]);
-        let dz = super::relu_gradient(graph, self.relu, at.outputs[0], at.dy()?)?;
+        let dz = relu_gradient(graph, self.relu, at.outputs[0], at.dy()?)?;
         let shape = graph.spec(x).shape.clone();
         let [inner, units] = [graph.spec(kernel).shape[0], graph.spec(kernel).shape[1]];
         let rows = graph.spec(x).len() / inner.max(1);
@@ -65,7 +65,7 @@ impl Op for Dense {
             found[1] = Some(graph.apply1(Matmul { transpose_a: true, transpose_b: false }, &[x, dz])?);
         }
         if at.want.get(2) == Some(&true) {
-            found[2] = Some(sum_axes(graph, dz, &[0], false)?);
+            found[2] = Some(sum(graph, dz, &[0], false)?);
         }
         Ok(found)
     }

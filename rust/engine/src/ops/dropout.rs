@@ -3,16 +3,15 @@
 use super::isa;
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{DType, Spec};
 use corten_kernels::rng::{self, Stream};
 use std::sync::Arc;
 
 /// Inputs x and a random state, int32 (seed, step); output x / (1 - rate) with probability 1 - rate, else 0.
 #[derive(Clone, Copy, Debug)]
-struct Dropout {
-    rate: f32,
+pub(crate) struct Dropout {
+    pub rate: f32,
 }
 
 pub(crate) fn make(attributes: &Attributes) -> Result<Arc<dyn Op>> {
@@ -53,7 +52,7 @@ impl Op for Dropout {
         rng::dropout(isa(), stream(&inputs[1])?, self.rate, inputs[0].f32()?, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![Some(graph.apply1(*self, &[at.dy()?, at.inputs[1]])?), None])
     }
 }

@@ -1,12 +1,13 @@
 //! Arithmetic, comparisons and choice with NumPy's broadcasting: `add`, `subtract`, ... `where`.
 
-use super::{expect_f32, isa, sum_axes};
+use super::algebra::{
+    Binary, Where, add, chain, chain_divide, divide, equal, floor_divide, greater, less, log, multiply, negative,
+    power, power_log, power_slope, subtract, unbroadcast,
+};
+use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::activation;
-use crate::ops::reshape::Reshape;
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::elementwise::{self as kernel, Binary as Kind};
 use std::sync::Arc;
@@ -24,22 +25,6 @@ fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
         })
         .collect()
 }
-
-/// A gradient of the broadcast shape, summed back to the shape of the operand.
-pub(crate) fn unbroadcast(graph: &mut Graph, gradient: Value, operand: Value) -> Result<Value> {
-    let (from, to) = (graph.spec(gradient).shape.clone(), graph.spec(operand).shape.clone());
-    if from == to {
-        return Ok(gradient);
-    }
-    let extra = from.len() - to.len();
-    let axes: Vec<usize> =
-        (0..from.len()).filter(|&axis| axis < extra || (to[axis - extra] == 1 && from[axis] != 1)).collect();
-    let summed = sum_axes(graph, gradient, &axes, true)?;
-    graph.apply1(Reshape::to(&to), &[summed])
-}
-
-#[derive(Debug)]
-pub(crate) struct Binary(&'static str, Kind);
 
 macro_rules! makers {
     ($($make:ident, $name:literal, $kind:ident;)*) => {
@@ -67,31 +52,6 @@ makers! {
     make_greater_equal, "greater_equal", GreaterEqual;
 }
 
-/// Arithmetic for gradient rules.
-pub(crate) fn binary(graph: &mut Graph, kind: Kind, a: Value, b: Value) -> Result<Value> {
-    let name = match kind {
-        Kind::Add => "add",
-        Kind::Subtract => "subtract",
-        Kind::Multiply => "multiply",
-        Kind::Divide => "divide",
-        Kind::Power => "power",
-        Kind::FloorDivide => "floor_divide",
-        Kind::Remainder => "remainder",
-        Kind::Equal => "equal",
-        Kind::Less => "less",
-        Kind::LessEqual => "less_equal",
-        Kind::Greater => "greater",
-        Kind::GreaterEqual => "greater_equal",
-        Kind::Maximum => "maximum",
-        Kind::Minimum => "minimum",
-        Kind::NotEqual => "not_equal",
-        Kind::Chain => "multiply_gradient",
-        Kind::ChainDivide => "divide_gradient",
-        Kind::PowerSlope | Kind::PowerLog => "power_gradient",
-    };
-    graph.apply1(Binary(name, kind), &[a, b])
-}
-
 impl Op for Binary {
     fn name(&self) -> &'static str {
         self.0
@@ -106,76 +66,78 @@ impl Op for Binary {
         kernel::binary(isa(), self.1, (a.f32()?, a.shape()), (b.f32()?, b.shape()), (outputs[0].f32()?, shape));
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (a, b, y, dy) = (at.inputs[0], at.inputs[1], at.outputs[0], at.dy()?);
         let mut found = vec![None, None];
         for side in (0..2).filter(|&side| at.want[side]) {
             let d = match (self.1, side) {
                 (Kind::Add, _) | (Kind::Subtract, 0) => dy,
-                (Kind::Subtract, _) => activation::negative(graph, dy)?,
-                (Kind::Multiply | Kind::Chain, 0) => binary(graph, Kind::Chain, dy, b)?,
-                (Kind::Multiply | Kind::Chain, _) => binary(graph, Kind::Chain, dy, a)?,
-                (Kind::Divide | Kind::ChainDivide, 0) => binary(graph, Kind::ChainDivide, dy, b)?,
+                (Kind::Subtract, _) => negative(graph, dy)?,
+                (Kind::Multiply | Kind::Chain, 0) => chain(graph, dy, b)?,
+                (Kind::Multiply | Kind::Chain, _) => chain(graph, dy, a)?,
+                (Kind::Divide | Kind::ChainDivide, 0) => chain_divide(graph, dy, b)?,
                 // dy may be large where y / b is small: the other order would overflow.
                 (Kind::Divide | Kind::ChainDivide, _) => {
-                    let slope = binary(graph, Kind::Divide, y, b)?;
-                    let part = binary(graph, Kind::Chain, dy, slope)?;
-                    activation::negative(graph, part)?
+                    let slope = divide(graph, y, b)?;
+                    let part = chain(graph, dy, slope)?;
+                    negative(graph, part)?
                 }
                 // Where both are equal each gets half.
                 (Kind::Maximum | Kind::Minimum, side) => {
                     let (own, other) = if side == 0 { (a, b) } else { (b, a) };
-                    let test = if self.1 == Kind::Maximum { Kind::Greater } else { Kind::Less };
-                    let wins = binary(graph, test, own, other)?;
-                    let ties = binary(graph, Kind::Equal, own, other)?;
+                    let wins = match self.1 {
+                        Kind::Maximum => greater(graph, own, other)?,
+                        _ => less(graph, own, other)?,
+                    };
+                    let ties = equal(graph, own, other)?;
                     let half = graph.fill(&[], 0.5)?;
-                    let ties = binary(graph, Kind::Multiply, ties, half)?;
-                    let share = binary(graph, Kind::Add, wins, ties)?;
-                    binary(graph, Kind::Chain, share, dy)?
+                    let ties = multiply(graph, ties, half)?;
+                    let share = add(graph, wins, ties)?;
+                    chain(graph, share, dy)?
                 }
                 (Kind::Power, 0) => {
-                    let slope = binary(graph, Kind::PowerSlope, a, b)?;
-                    binary(graph, Kind::Chain, dy, slope)?
+                    let slope = power_slope(graph, a, b)?;
+                    chain(graph, dy, slope)?
                 }
                 (Kind::Power, _) => {
-                    let slope = binary(graph, Kind::PowerLog, y, a)?;
-                    binary(graph, Kind::Chain, dy, slope)?
+                    let slope = power_log(graph, y, a)?;
+                    chain(graph, dy, slope)?
                 }
                 // b times the slope of a^(b - 1)
                 (Kind::PowerSlope, 0) => {
                     let one = graph.fill(&[], 1.0)?;
-                    let less = binary(graph, Kind::Subtract, b, one)?;
-                    let slope = binary(graph, Kind::PowerSlope, a, less)?;
-                    let slope = binary(graph, Kind::Multiply, b, slope)?;
-                    binary(graph, Kind::Chain, dy, slope)?
+                    let less = subtract(graph, b, one)?;
+                    let slope = power_slope(graph, a, less)?;
+                    let slope = multiply(graph, b, slope)?;
+                    chain(graph, dy, slope)?
                 }
                 // a^(b - 1) + y ln a
                 (Kind::PowerSlope, _) => {
                     let one = graph.fill(&[], 1.0)?;
-                    let less = binary(graph, Kind::Subtract, b, one)?;
-                    let power = binary(graph, Kind::Power, a, less)?;
-                    let log = binary(graph, Kind::PowerLog, y, a)?;
-                    let slope = binary(graph, Kind::Add, power, log)?;
-                    binary(graph, Kind::Chain, dy, slope)?
+                    let less = subtract(graph, b, one)?;
+                    let power = power(graph, a, less)?;
+                    let log = power_log(graph, y, a)?;
+                    let slope = add(graph, power, log)?;
+                    chain(graph, dy, slope)?
                 }
                 // ln b and a / b, and 0 where b is not above 0
                 (Kind::PowerLog, side) => {
                     let (zero, one) = (graph.fill(&[], 0.0)?, graph.fill(&[], 1.0)?);
-                    let positive = binary(graph, Kind::Greater, b, zero)?;
+                    let positive = greater(graph, b, zero)?;
                     let safe = graph.apply1(Where, &[positive, b, one])?;
                     let slope = match side {
-                        0 => graph.push("log", &[safe], Attributes::default())?[0],
-                        _ => binary(graph, Kind::Divide, a, safe)?,
+                        0 => log(graph, safe)?,
+                        _ => divide(graph, a, safe)?,
                     };
                     let slope = graph.apply1(Where, &[positive, slope, zero])?;
-                    binary(graph, Kind::Chain, dy, slope)?
+                    chain(graph, dy, slope)?
                 }
                 // a - b floor(a / b), whose last factor is flat.
                 (Kind::Remainder, 0) => dy,
                 (Kind::Remainder, _) => {
-                    let quotient = binary(graph, Kind::FloorDivide, a, b)?;
-                    let part = binary(graph, Kind::Multiply, dy, quotient)?;
-                    activation::negative(graph, part)?
+                    let quotient = floor_divide(graph, a, b)?;
+                    let part = multiply(graph, dy, quotient)?;
+                    negative(graph, part)?
                 }
                 // Comparisons and whole quotients are flat.
                 _ => continue,
@@ -185,10 +147,6 @@ impl Op for Binary {
         Ok(found)
     }
 }
-
-/// `condition ? a : b`; a condition holds where it is not zero.
-#[derive(Debug)]
-pub(crate) struct Where;
 
 pub(crate) fn make_where(_: &Attributes) -> Result<Arc<dyn Op>> {
     Ok(Arc::new(Where))
@@ -209,7 +167,7 @@ impl Op for Where {
         kernel::choose(isa(), part(0)?, part(1)?, part(2)?, (outputs[0].f32()?, shape));
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let dy = at.dy()?;
         let zero = graph.fill(&[], 0.0)?;
         let mut found = vec![None, None, None];

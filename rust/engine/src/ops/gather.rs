@@ -4,8 +4,7 @@ use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::data::{Slice, SliceMut};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{DType, Dims, Spec};
 use corten_kernels::layout::{BadIndex, gather as kernel};
 use std::sync::Arc;
@@ -56,7 +55,7 @@ impl Op for Gather {
         };
         done.map_err(|bad| outside(bad, sizes[1]))
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let shape = graph.spec(at.inputs[0]).shape.clone();
         Ok(vec![Some(graph.apply1(GatherGradient { shape }, &[at.inputs[1], at.dy()?])?), None])
     }
@@ -92,7 +91,7 @@ impl Op for GatherGradient {
         let (sizes, indices, dx) = (rows(&self.shape), inputs[0].i32()?, outputs[0].f32()?);
         kernel::gather_gradient(isa(), sizes, indices, inputs[1].f32()?, dx).map_err(|bad| outside(bad, sizes[1]))
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![None, Some(graph.apply1(Gather, &[at.dy()?, at.inputs[0]])?)])
     }
 }

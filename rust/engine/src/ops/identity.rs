@@ -2,8 +2,7 @@
 
 use crate::attributes::Attributes;
 use crate::error::Result;
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::Spec;
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ impl Op for Identity {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         outputs[0].data.copy_from(inputs[0].data)
     }
-    fn gradient(&self, _: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, _: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![Some(at.dy()?)])
     }
 }
@@ -46,7 +45,7 @@ impl Op for StopGradient {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         outputs[0].data.copy_from(inputs[0].data)
     }
-    fn gradient(&self, _: &mut Graph, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, _: &mut dyn Builder, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![None])
     }
     fn alias(&self) -> bool {

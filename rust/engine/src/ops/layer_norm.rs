@@ -1,13 +1,11 @@
 //! `layer_norm` along the last axis, also without its centring, which is RMS normalisation.
 
-use super::{elementwise::binary, expect_f32, isa, sum_axes};
-use crate::attributes::{Attribute, Attributes};
+use super::algebra::{add, gradient_of_formula, mean, multiply, rsqrt, subtract, sum};
+use super::{expect_f32, isa};
+use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::gradients::through;
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
-use corten_kernels::elementwise::Binary;
 use corten_kernels::layer_norm as kernel;
 use std::sync::Arc;
 
@@ -51,7 +49,7 @@ impl Op for LayerNorm {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let inputs = [at.inputs[0], at.dy()?, at.inputs[1], at.outputs[1]];
         Ok(graph.apply(LayerNormGradient(self.0), &inputs)?.into_iter().map(Some).collect())
     }
@@ -85,39 +83,37 @@ impl Op for LayerNormGradient {
         Ok(())
     }
     /// dx = inverse (g - mean(g) - z mean(g z)) for g = dy gamma, the moments functions of x.
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let kernel::LayerNorm { epsilon, centered } = self.0;
-        let formula = |graph: &mut Graph, inputs: &[Value]| {
+        let formula = |graph: &mut dyn Builder, inputs: &[Value]| {
             let &[x, dy, gamma] = inputs else { return Err(Error::Internal("three values".into())) };
             let last = graph.spec(x).rank() - 1;
-            let mean = |graph: &mut Graph, value: Value| {
-                let axes = Attribute::Ints(vec![last as i64]);
-                let attributes = [("axes".to_string(), axes), ("keepdims".to_string(), Attribute::Bool(true))];
-                Ok::<Value, Error>(graph.push("mean", &[value], Attributes(attributes.into()))?[0])
-            };
-            let centred = |graph: &mut Graph, value: Value| {
-                let mean = if centered { mean(graph, value)? } else { return Ok(value) };
-                binary(graph, Binary::Subtract, value, mean)
+            let centred = |graph: &mut dyn Builder, value: Value| {
+                if !centered {
+                    return Ok(value);
+                }
+                let mean = mean(graph, value, &[last], true)?;
+                subtract(graph, value, mean)
             };
             let deviation = centred(graph, x)?;
-            let square = binary(graph, Binary::Multiply, deviation, deviation)?;
-            let (variance, epsilon) = (mean(graph, square)?, graph.fill(&[], epsilon)?);
-            let variance = super::add(graph, variance, epsilon)?;
-            let inverse = graph.push("rsqrt", &[variance], Attributes::default())?[0];
-            let z = binary(graph, Binary::Multiply, deviation, inverse)?;
-            let g = binary(graph, Binary::Multiply, dy, gamma)?;
-            let pulled = binary(graph, Binary::Multiply, g, z)?;
-            let tilt = mean(graph, pulled)?;
-            let tilted = binary(graph, Binary::Multiply, z, tilt)?;
+            let square = multiply(graph, deviation, deviation)?;
+            let (variance, epsilon) = (mean(graph, square, &[last], true)?, graph.fill(&[], epsilon)?);
+            let variance = add(graph, variance, epsilon)?;
+            let inverse = rsqrt(graph, variance)?;
+            let z = multiply(graph, deviation, inverse)?;
+            let g = multiply(graph, dy, gamma)?;
+            let pulled = multiply(graph, g, z)?;
+            let tilt = mean(graph, pulled, &[last], true)?;
+            let tilted = multiply(graph, z, tilt)?;
             let lifted = centred(graph, g)?;
-            let inner = binary(graph, Binary::Subtract, lifted, tilted)?;
+            let inner = subtract(graph, lifted, tilted)?;
             let rows: Vec<usize> = (0..last).collect();
-            let weighted = binary(graph, Binary::Multiply, dy, z)?;
-            let dgamma = sum_axes(graph, weighted, &rows, false)?;
-            let dbeta = sum_axes(graph, dy, &rows, false)?;
-            Ok(vec![binary(graph, Binary::Multiply, inverse, inner)?, dgamma, dbeta])
+            let weighted = multiply(graph, dy, z)?;
+            let dgamma = sum(graph, weighted, &rows, false)?;
+            let dbeta = sum(graph, dy, &rows, false)?;
+            Ok(vec![multiply(graph, inverse, inner)?, dgamma, dbeta])
         };
-        let mut found = through(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
+        let mut found = gradient_of_formula(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
         found.resize(4, None);
         Ok(found)
     }

@@ -1,16 +1,13 @@
 //! Losses of predictions against targets of the same shape: `mean_squared_error`, `mean_absolute_error` and `huber` are
 //! means over the last axis; `binary_cross_entropy` and `sigmoid_cross_entropy` go element by element.
 
-use super::{expect_f32, isa, sum_axes};
+use super::algebra::{chain, log, maximum, minimum, multiply, negative, sigmoid, subtract, sum};
+use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::activation::negative;
-use crate::ops::elementwise::binary;
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::ops::reshape::Reshape;
 use crate::spec::{Dims, Spec};
-use corten_kernels::elementwise::Binary;
 use corten_kernels::loss::{self as kernel, Loss as Kind};
 use std::sync::Arc;
 
@@ -73,7 +70,7 @@ fn losses(kind: Kind, inputs: &[&Spec]) -> Result<Spec> {
 }
 
 /// One number for each loss, shaped so that it spreads over the elements of that loss.
-fn spread(graph: &mut Graph, kind: Kind, rows: Value, like: Value) -> Result<Value> {
+fn spread(graph: &mut dyn Builder, kind: Kind, rows: Value, like: Value) -> Result<Value> {
     let mut shape = graph.spec(like).shape.clone();
     match (kind, shape.last_mut()) {
         (Kind::SquaredError | Kind::AbsoluteError | Kind::Huber(_), Some(last)) => *last = 1,
@@ -100,7 +97,7 @@ impl Op for Loss {
         kernel::mean_loss(isa(), self.0, inputs[1].f32()?, inputs[0].f32()?, n, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (targets, x, dy) = (at.inputs[0], at.inputs[1], at.dy()?);
         let mut found = vec![None, None];
         let symmetric = matches!(self.0, Kind::SquaredError | Kind::AbsoluteError | Kind::Huber(_));
@@ -111,20 +108,20 @@ impl Op for Loss {
             found[0] = Some(match (self.0, found[1]) {
                 (_, Some(dx)) if symmetric => negative(graph, dx)?,
                 (Kind::SigmoidCrossEntropy, _) => {
-                    let part = binary(graph, Binary::Chain, dy, x)?;
+                    let part = chain(graph, dy, x)?;
                     negative(graph, part)?
                 }
                 // ln(1 - p) - ln p
                 _ => {
                     let (low, high) = (graph.fill(&[], 1e-7)?, graph.fill(&[], 1.0 - 1e-7)?);
-                    let p = binary(graph, Binary::Maximum, x, low)?;
-                    let p = binary(graph, Binary::Minimum, p, high)?;
+                    let p = maximum(graph, x, low)?;
+                    let p = minimum(graph, p, high)?;
                     let one = graph.fill(&[], 1.0)?;
-                    let other = binary(graph, Binary::Subtract, one, p)?;
-                    let p = graph.push("log", &[p], Attributes::default())?[0];
-                    let other = graph.push("log", &[other], Attributes::default())?[0];
-                    let slope = binary(graph, Binary::Subtract, other, p)?;
-                    binary(graph, Binary::Chain, dy, slope)?
+                    let other = subtract(graph, one, p)?;
+                    let p = log(graph, p)?;
+                    let other = log(graph, other)?;
+                    let slope = subtract(graph, other, p)?;
+                    chain(graph, dy, slope)?
                 }
             });
         }
@@ -154,16 +151,16 @@ impl Op for LossGradient {
         kernel::mean_loss_gradient(isa(), self.0, p, t, group(self.0, inputs[1].shape()), dloss, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (targets, x, dloss, g) = (at.inputs[0], at.inputs[1], at.inputs[2], at.dy()?);
         let mut found = vec![None, None, None];
         if at.want[2] {
             let ones = graph.fill(&graph.spec(dloss).shape.clone(), 1.0)?;
             let slope = graph.apply1(*self, &[targets, x, ones])?;
-            let part = binary(graph, Binary::Multiply, slope, g)?;
+            let part = multiply(graph, slope, g)?;
             let rank = graph.spec(part).rank();
             let one_each = graph.spec(dloss).rank() == rank;
-            found[2] = Some(if one_each { part } else { sum_axes(graph, part, &[rank - 1], false)? });
+            found[2] = Some(if one_each { part } else { sum(graph, part, &[rank - 1], false)? });
         }
         if at.want[0] || at.want[1] {
             let weight = spread(graph, self.0, dloss, x)?;
@@ -171,23 +168,23 @@ impl Op for LossGradient {
             let curve = match self.0 {
                 Kind::SquaredError => {
                     let two = graph.fill(&[], 2.0 / n as f32)?;
-                    binary(graph, Binary::Multiply, g, two)?
+                    multiply(graph, g, two)?
                 }
                 Kind::AbsoluteError => {
                     let zero = graph.fill(&[], 0.0)?;
-                    binary(graph, Binary::Multiply, g, zero)?
+                    multiply(graph, g, zero)?
                 }
                 Kind::SigmoidCrossEntropy if !at.want[0] => {
                     // sigmoid' = p (1 - p)
-                    let p = graph.push("sigmoid", &[x], Attributes::default())?[0];
+                    let p = sigmoid(graph, x)?;
                     let one = graph.fill(&[], 1.0)?;
-                    let other = binary(graph, Binary::Subtract, one, p)?;
-                    let slope = binary(graph, Binary::Multiply, p, other)?;
-                    binary(graph, Binary::Multiply, g, slope)?
+                    let other = subtract(graph, one, p)?;
+                    let slope = multiply(graph, p, other)?;
+                    multiply(graph, g, slope)?
                 }
                 _ => return Err(Error::Value("has no second derivative".into())),
             };
-            let curve = binary(graph, Binary::Multiply, curve, weight)?;
+            let curve = multiply(graph, curve, weight)?;
             found[1] = Some(curve);
             found[0] = if at.want[0] { Some(negative(graph, curve)?) } else { None };
         }

@@ -3,8 +3,7 @@
 use super::expect_f32;
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use std::sync::Arc;
 
@@ -39,7 +38,7 @@ impl Op for MaskSteps {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![Some(graph.apply1(*self, &[at.dy()?, at.inputs[1]])?), None])
     }
     fn in_place(&self) -> &[(usize, usize)] {

@@ -1,10 +1,10 @@
 //! `matmul`: products of matrices, or of stacks of them.
 
-use super::{isa, sum_axes};
+use super::algebra::sum;
+use super::isa;
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::ops::reshape::Reshape;
 use crate::spec::{Dims, Spec};
 use corten_kernels::gemm;
@@ -72,10 +72,10 @@ impl Op for Matmul {
         gemm::matmul(isa(), &p, inputs[0].f32()?, inputs[1].f32()?, None, false, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (dc, a, b) = (at.dy()?, at.inputs[0], at.inputs[1]);
         let (ta, tb) = (self.transpose_a, self.transpose_b);
-        let product = |graph: &mut Graph, a, b, transpose_a, transpose_b| {
+        let product = |graph: &mut dyn Builder, a, b, transpose_a, transpose_b| {
             graph.apply1(Matmul { transpose_a, transpose_b }, &[a, b])
         };
         let mut found = vec![None, None];
@@ -104,14 +104,14 @@ impl Op for Matmul {
 }
 
 /// All leading axes as one.
-fn flat(graph: &mut Graph, value: Value) -> Result<Value> {
+fn flat(graph: &mut dyn Builder, value: Value) -> Result<Value> {
     let last = graph.spec(value).shape.last().copied().unwrap_or(1);
     let rows = graph.spec(value).len() / last.max(1);
     graph.apply1(Reshape::to(&[rows, last]), &[value])
 }
 
 /// The gradient of a shared operand: the sum over the stack.
-fn collapse(graph: &mut Graph, gradient: Value, operand: Value) -> Result<Value> {
+fn collapse(graph: &mut dyn Builder, gradient: Value, operand: Value) -> Result<Value> {
     let extra = graph.spec(gradient).rank() - graph.spec(operand).rank();
-    if extra == 0 { Ok(gradient) } else { sum_axes(graph, gradient, &(0..extra).collect::<Vec<_>>(), false) }
+    if extra == 0 { Ok(gradient) } else { sum(graph, gradient, &(0..extra).collect::<Vec<_>>(), false) }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod accumulate;
 pub(crate) mod activation;
+pub(crate) mod algebra;
 pub(crate) mod attention;
 pub(crate) mod batch_norm;
 pub(crate) mod cast;
@@ -30,12 +31,10 @@ pub(crate) mod split;
 pub(crate) mod spread;
 pub(crate) mod view;
 
-use crate::attributes::{Attribute, Attributes};
+use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
 use crate::spec::{DType, Spec};
 use corten_kernels::Isa;
-use corten_kernels::elementwise::Binary;
 
 /// The instruction set that every op runs on.
 pub(crate) fn isa() -> Isa {
@@ -50,18 +49,6 @@ pub(crate) fn expect_f32(inputs: &[&Spec]) -> Result<()> {
     }
 }
 
-/// The sum of two values of one shape: where paths of a gradient meet.
-pub(crate) fn add(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
-    elementwise::binary(graph, Binary::Add, a, b)
-}
-
-/// The sum over some axes.
-pub(crate) fn sum_axes(graph: &mut Graph, value: Value, axes: &[usize], keepdims: bool) -> Result<Value> {
-    let axes = Attribute::Ints(axes.iter().map(|&axis| axis as i64).collect());
-    let attributes = [("axes".to_string(), axes), ("keepdims".to_string(), Attribute::Bool(keepdims))];
-    Ok(graph.push("sum", &[value], Attributes(attributes.into()))?[0])
-}
-
 /// Whether the attribute `activation` of a fused layer asks for ReLU: "linear" or "relu".
 pub(crate) fn fused_relu(attributes: &Attributes) -> Result<bool> {
     match attributes.text("activation")? {
@@ -69,11 +56,6 @@ pub(crate) fn fused_relu(attributes: &Attributes) -> Result<bool> {
         "relu" => Ok(true),
         other => Err(Error::Value(format!("`activation`: expected \"linear\" or \"relu\", got {other:?}"))),
     }
-}
-
-/// dz for `y = relu(z)` where the layer fused a ReLU, else dy itself.
-pub(crate) fn relu_gradient(graph: &mut Graph, relu: bool, y: Value, dy: Value) -> Result<Value> {
-    if relu { activation::relu_gradient(graph, y, dy) } else { Ok(dy) }
 }
 
 /// Whether the attribute `padding` is "same" (else "valid").

@@ -3,8 +3,7 @@
 use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{DType, Dims, Spec};
 use corten_kernels::pool2d as kernel;
 use std::sync::Arc;
@@ -76,9 +75,9 @@ impl Op for MaxPool2d {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let x = graph.spec(at.inputs[0]).shape.clone();
-        let op = MaxPool2dGradient { window: self.window, x, input: at.inputs[0], maxima: at.outputs[0] };
+        let op = MaxPool2dGradient { window: self.window, x };
         Ok(vec![Some(graph.apply1(op, &[at.dy()?, at.outputs[1]])?)])
     }
 }
@@ -89,9 +88,6 @@ pub(crate) struct MaxPool2dGradient {
     pub window: Window,
     /// The shape of x.
     pub x: Vec<usize>,
-    /// The values x and max(x) of the forward.
-    pub input: Value,
-    pub maxima: Value,
 }
 
 impl Op for MaxPool2dGradient {
@@ -115,7 +111,7 @@ impl Op for MaxPool2dGradient {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let along = AtMaxima(self.clone());
         Ok(vec![Some(graph.apply1(along, &[at.dy()?, at.inputs[1]])?), None])
     }
@@ -141,7 +137,7 @@ impl Op for AtMaxima {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![Some(graph.apply1(self.0.clone(), &[at.dy()?, at.inputs[1]])?), None])
     }
 }
@@ -168,7 +164,7 @@ impl Op for AveragePool2d {
         kernel::average(isa(), &p, inputs[0].f32()?, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let x = graph.spec(at.inputs[0]).shape.clone();
         let op = AveragePool2dGradient { window: self.window, x };
         Ok(vec![Some(graph.apply1(op, &[at.dy()?])?)])
@@ -194,7 +190,7 @@ impl Op for AveragePool2dGradient {
         kernel::average_gradient(isa(), &p, inputs[0].f32()?, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![Some(graph.apply1(AveragePool2d { window: self.window }, &[at.dy()?])?)])
     }
 }

@@ -4,8 +4,7 @@ use super::dropout::{expect_state, stream};
 use super::isa;
 use crate::attributes::Attributes;
 use crate::error::Result;
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::Spec;
 use corten_kernels::rng;
 use std::sync::Arc;
@@ -52,7 +51,7 @@ impl Op for Random {
         }
         Ok(())
     }
-    fn gradient(&self, _: &mut Graph, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, _: &mut dyn Builder, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![None])
     }
     fn work(&self, _: &[&Spec], outputs: &[Spec]) -> usize {

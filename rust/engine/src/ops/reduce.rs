@@ -1,26 +1,16 @@
 //! Reductions over axes: `sum`, `mean`, `max`, `min`, `prod`, `norm`; and `argmax`, `argmin` along the last axis.
 
-use super::{expect_f32, isa, sum_axes};
+use super::algebra::{
+    Reduce, View, Where, add, chain, chain_divide, divide, equal, gradient_of_formula, multiply, sum,
+};
+use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::gradients::through;
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::elementwise::{Where, binary};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::ops::reshape::Reshape;
-use crate::ops::view::View;
 use crate::spec::{Dims, Spec};
-use corten_kernels::elementwise::Binary;
 use corten_kernels::reduce::{self as kernel, Reduce as Kind};
 use std::sync::Arc;
-
-#[derive(Clone, Debug)]
-struct Reduce {
-    name: &'static str,
-    kind: Kind,
-    axes: Vec<usize>,
-    keepdims: bool,
-}
 
 macro_rules! makers {
     ($($make:ident, $name:literal, $kind:ident;)*) => {
@@ -72,7 +62,7 @@ impl Op for Reduce {
         kernel::reduce(isa(), self.kind, inputs[0].f32()?, inputs[0].shape(), &self.axes, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, y, dy) = (at.inputs[0], at.outputs[0], at.dy()?);
         let shape = graph.spec(x).shape.clone();
         let kept = self.kept(&shape);
@@ -81,29 +71,29 @@ impl Op for Reduce {
         let dx = match self.kind {
             Kind::Sum => {
                 let zeros = graph.fill(&shape, 0.0)?;
-                binary(graph, Binary::Add, zeros, dy)?
+                add(graph, zeros, dy)?
             }
             Kind::Mean => {
                 let count: usize = self.axes.iter().map(|&axis| shape[axis]).product();
                 let shares = graph.fill(&shape, (1.0 / count.max(1) as f64) as f32)?;
-                binary(graph, Binary::Multiply, shares, dy)?
+                multiply(graph, shares, dy)?
             }
             // Equal extremes share.
             Kind::Max | Kind::Min => {
                 let y = graph.apply1(Reshape::to(&kept), &[y])?;
-                let wins = binary(graph, Binary::Equal, x, y)?;
-                let count = sum_axes(graph, wins, &self.axes, true)?;
-                let share = binary(graph, Binary::Divide, dy, count)?;
-                binary(graph, Binary::Chain, wins, share)?
+                let wins = equal(graph, x, y)?;
+                let count = sum(graph, wins, &self.axes, true)?;
+                let share = divide(graph, dy, count)?;
+                chain(graph, wins, share)?
             }
             // x / |x|; where the norm is 0 so is x, and so is the gradient.
             Kind::Norm => {
                 let y = graph.apply1(Reshape::to(&kept), &[y])?;
                 let (zero, one) = (graph.fill(&[], 0.0)?, graph.fill(&[], 1.0)?);
-                let corner = binary(graph, Binary::Equal, y, zero)?;
+                let corner = equal(graph, y, zero)?;
                 let length = graph.apply1(Where, &[corner, one, y])?;
-                let share = binary(graph, Binary::ChainDivide, dy, length)?;
-                binary(graph, Binary::Chain, share, x)?
+                let share = chain_divide(graph, dy, length)?;
+                chain(graph, share, x)?
             }
             Kind::Prod => prod_gradient(graph, x, y, dy, &self.axes)?,
         };
@@ -112,7 +102,7 @@ impl Op for Reduce {
 }
 
 /// dy times the product of the other factors; the factors of one product are brought side by side.
-fn prod_gradient(graph: &mut Graph, x: Value, y: Value, dy: Value, axes: &[usize]) -> Result<Value> {
+fn prod_gradient(graph: &mut dyn Builder, x: Value, y: Value, dy: Value, axes: &[usize]) -> Result<Value> {
     let shape = graph.spec(x).shape.clone();
     let left = (0..shape.len()).filter(|axis| !axes.contains(axis));
     let mut reduced = axes.to_vec();
@@ -152,11 +142,11 @@ impl Op for ProdGradient {
         Ok(())
     }
     /// By the product as a tree of products of two, whose derivatives of any order are right where factors are 0.
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        through(graph, at.inputs, at.dys, at.want, |graph, inputs| {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+        gradient_of_formula(graph, at.inputs, at.dys, at.want, |graph, inputs| {
             let &[x, _, dy] = inputs else { return Err(Error::Internal("prod's inputs".into())) };
             let product = tree(graph, x)?;
-            let weighted = binary(graph, Binary::Multiply, product, dy)?;
+            let weighted = multiply(graph, product, dy)?;
             let dx = graph.gradients(weighted, &[x])?[0];
             Ok(vec![dx.ok_or_else(|| Error::Internal("a product depends on its factors".into()))?])
         })
@@ -164,11 +154,11 @@ impl Op for ProdGradient {
 }
 
 /// The products of the rows (rows, factors), multiplied by halves.
-fn tree(graph: &mut Graph, x: Value) -> Result<Value> {
+fn tree(graph: &mut dyn Builder, x: Value) -> Result<Value> {
     let &[rows, factors] = graph.spec(x).shape.as_slice() else {
         return Err(Error::Internal("rows of factors have two axes".into()));
     };
-    let part = |graph: &mut Graph, from: usize, value, size| {
+    let part = |graph: &mut dyn Builder, from: usize, value, size| {
         graph.apply1(View::part(vec![0, from], vec![rows, size]), &[value])
     };
     let (mut rest, mut size, mut odd) = (x, factors, Vec::new());
@@ -178,10 +168,10 @@ fn tree(graph: &mut Graph, x: Value) -> Result<Value> {
         }
         size /= 2;
         let (a, b) = (part(graph, 0, rest, size)?, part(graph, size, rest, size)?);
-        rest = binary(graph, Binary::Multiply, a, b)?;
+        rest = multiply(graph, a, b)?;
     }
     for factor in odd {
-        rest = binary(graph, Binary::Multiply, rest, factor)?;
+        rest = multiply(graph, rest, factor)?;
     }
     graph.apply1(Reshape::to(&[rows]), &[rest])
 }
@@ -227,7 +217,7 @@ impl Op for Arg {
         }
         Ok(())
     }
-    fn gradient(&self, _: &mut Graph, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, _: &mut dyn Builder, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![None])
     }
 }

@@ -2,8 +2,7 @@
 
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use std::sync::Arc;
 
@@ -51,7 +50,7 @@ impl Op for Reshape {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         outputs[0].data.copy_from(inputs[0].data)
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let back = Reshape::to(&graph.spec(at.inputs[0]).shape.clone());
         Ok(vec![Some(graph.apply1(back, &[at.dy()?])?)])
     }

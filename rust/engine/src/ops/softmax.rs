@@ -1,14 +1,11 @@
 //! `softmax` and `log_softmax` along the last axis.
 
-use super::{expect_f32, isa, sum_axes};
+use super::algebra::{exp, multiply, negative, subtract, sum};
+use super::{expect_f32, isa};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
-use crate::ops::activation::negative;
-use crate::ops::elementwise::binary;
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
-use corten_kernels::elementwise::Binary;
 use corten_kernels::softmax as kernel;
 use std::sync::Arc;
 
@@ -37,9 +34,9 @@ fn last(spec: &Spec) -> Result<usize> {
 }
 
 /// The sum over the last axis, which stays as 1.
-fn sum_last(graph: &mut Graph, value: Value) -> Result<Value> {
+fn sum_last(graph: &mut dyn Builder, value: Value) -> Result<Value> {
     let axis = graph.spec(value).rank() - 1;
-    sum_axes(graph, value, &[axis], true)
+    sum(graph, value, &[axis], true)
 }
 
 impl Op for Softmax {
@@ -56,7 +53,7 @@ impl Op for Softmax {
         forward(isa(), inputs[0].f32()?, last(inputs[0].spec)?, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let op = SoftmaxGradient { log: self.log };
         Ok(vec![Some(graph.apply1(op, &[at.outputs[0], at.dy()?])?)])
     }
@@ -80,34 +77,34 @@ impl Op for SoftmaxGradient {
         backward(isa(), inputs[0].f32()?, inputs[1].f32()?, last(inputs[0].spec)?, outputs[0].f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (y, dy, g) = (at.inputs[0], at.inputs[1], at.dy()?);
         let mut found = vec![None, None];
         if self.log {
             // dx = dy - e^y sum(dy)
-            let p = graph.push("exp", &[y], Attributes::default())?[0];
-            let weighted = binary(graph, Binary::Multiply, g, p)?;
+            let p = exp(graph, y)?;
+            let weighted = multiply(graph, g, p)?;
             if at.want[0] {
                 let total = sum_last(graph, dy)?;
-                let part = binary(graph, Binary::Multiply, weighted, total)?;
+                let part = multiply(graph, weighted, total)?;
                 found[0] = Some(negative(graph, part)?);
             }
             if at.want[1] {
                 let total = sum_last(graph, weighted)?;
-                found[1] = Some(binary(graph, Binary::Subtract, g, total)?);
+                found[1] = Some(subtract(graph, g, total)?);
             }
             return Ok(found);
         }
         // dx = y (dy - sum(y dy)), which is symmetric in dy and g
         if at.want[0] {
-            let weighted = binary(graph, Binary::Multiply, y, dy)?;
+            let weighted = multiply(graph, y, dy)?;
             let total = sum_last(graph, weighted)?;
-            let centred = binary(graph, Binary::Subtract, dy, total)?;
-            let own = binary(graph, Binary::Multiply, g, centred)?;
-            let weighted = binary(graph, Binary::Multiply, y, g)?;
+            let centred = subtract(graph, dy, total)?;
+            let own = multiply(graph, g, centred)?;
+            let weighted = multiply(graph, y, g)?;
             let total = sum_last(graph, weighted)?;
-            let others = binary(graph, Binary::Multiply, dy, total)?;
-            found[0] = Some(binary(graph, Binary::Subtract, own, others)?);
+            let others = multiply(graph, dy, total)?;
+            found[0] = Some(subtract(graph, own, others)?);
         }
         if at.want[1] {
             found[1] = Some(graph.apply1(*self, &[y, g])?);

@@ -5,8 +5,7 @@ use super::concatenate::Concatenate;
 use crate::attributes::Attributes;
 use crate::data::Slice;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::layout::concatenate as kernel;
 use std::sync::Arc;
@@ -49,7 +48,7 @@ impl Op for Split {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let mut parts = Vec::with_capacity(at.outputs.len());
         for (&output, dy) in at.outputs.iter().zip(at.dys) {
             let shape = graph.spec(output).shape.clone();

@@ -1,11 +1,10 @@
 //! `pad`, and `slice_gradient`: the input's elements at places of a larger array, a constant elsewhere.
 
-use super::view::View;
+use super::algebra::View;
 use crate::attributes::Attributes;
 use crate::data::{Slice, SliceMut};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::layout::spread as kernel;
 use std::sync::Arc;
@@ -75,7 +74,7 @@ impl Op for Spread {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let size = graph.spec(at.inputs[0]).shape.clone();
         let slice = View::Slice { begin: self.begin.clone(), size, step: self.step.clone() };
         Ok(vec![Some(graph.apply1(slice, &[at.dy()?])?)])

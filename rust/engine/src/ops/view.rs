@@ -1,26 +1,15 @@
 //! `transpose`, `slice` and `broadcast_to`: the input's elements in another order, some left out, some repeated.
 
-use super::elementwise::unbroadcast;
+use super::algebra::{View, unbroadcast};
 use super::isa;
 use super::spread::Spread;
 use crate::attributes::Attributes;
 use crate::data::{Slice, SliceMut};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
 use corten_kernels::layout::view as kernel;
 use std::sync::Arc;
-
-#[derive(Debug)]
-pub(crate) enum View {
-    /// Axis k of the result is axis `axes[k]` of the input.
-    Transpose { axes: Vec<usize> },
-    /// `size` elements of each axis from `begin` on, every `step`-th, backwards where the step is negative.
-    Slice { begin: Vec<usize>, size: Vec<usize>, step: Vec<isize> },
-    /// Axes of size 1, and missing leading ones, repeat to fill `shape`.
-    BroadcastTo { shape: Vec<usize> },
-}
 
 pub(crate) fn make_transpose(attributes: &Attributes) -> Result<Arc<dyn Op>> {
     Ok(Arc::new(View::Transpose { axes: attributes.sizes("axes")? }))
@@ -36,10 +25,6 @@ pub(crate) fn make_broadcast_to(attributes: &Attributes) -> Result<Arc<dyn Op>> 
 }
 
 impl View {
-    /// The part of size `size` that begins at `begin`.
-    pub(crate) fn part(begin: Vec<usize>, size: Vec<usize>) -> View {
-        View::Slice { step: vec![1; size.len()], begin, size }
-    }
     fn shape(&self, x: &[usize]) -> Result<Vec<usize>> {
         match self {
             View::Transpose { axes } => {
@@ -97,7 +82,7 @@ impl Op for View {
         }
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let dy = at.dy()?;
         let dx = match self {
             View::Transpose { axes } => {

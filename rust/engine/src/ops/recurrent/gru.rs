@@ -3,11 +3,10 @@
 use super::{Recurrence, above, kernel_gradient, optional, rows, take, work};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
+use crate::ops::algebra::{View, sum};
 use crate::ops::concatenate::Concatenate;
-use crate::ops::view::View;
-use crate::ops::{isa, sum_axes};
+use crate::ops::isa;
 use crate::spec::{Dims, Spec};
 use corten_kernels::recurrent::gru as kernel;
 use std::sync::Arc;
@@ -54,7 +53,7 @@ impl Op for Gru {
         kernel::forward(isa(), &p, given, kernel::Computed { gates: gates.f32()?, h, inner, last_h });
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (above, dys) = above::<2>(&self.recurrence, at)?;
         let &[h, _, inner, gates] = at.outputs else { return Err(Error::Internal("gru's outputs".into())) };
         let mut inputs = vec![gates, at.inputs[1], at.inputs[2]];
@@ -73,7 +72,7 @@ impl Op for Gru {
         }
         if self.bias && at.want[3] {
             let products = rows(graph, found[3])?;
-            gradients[3] = Some(sum_axes(graph, products, &[0], false)?);
+            gradients[3] = Some(sum(graph, products, &[0], false)?);
         }
         Ok(gradients)
     }
@@ -87,7 +86,13 @@ impl Op for Gru {
 
 impl Gru {
     /// Where the reset comes before, the candidate's part of the kernel meets another left operand than the gates'.
-    fn kernel_gradient_before(&self, graph: &mut Graph, left: Value, reset: Value, dgates: Value) -> Result<Value> {
+    fn kernel_gradient_before(
+        &self,
+        graph: &mut dyn Builder,
+        left: Value,
+        reset: Value,
+        dgates: Value,
+    ) -> Result<Value> {
         let &[batch, steps, units] = graph.spec(left).shape.as_slice() else {
             return Err(Error::Internal("a sequence has three axes".into()));
         };
@@ -138,7 +143,7 @@ impl Op for GruGradient {
     fn in_place(&self) -> &[(usize, usize)] {
         &[(0, 0)]
     }
-    fn gradient(&self, _: &mut Graph, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, _: &mut dyn Builder, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Err(Error::Value("has no second derivative".into()))
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {

@@ -3,8 +3,7 @@
 use super::{Recurrence, above, kernel_gradient, optional, take, work};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::ops::isa;
 use crate::spec::Spec;
 use corten_kernels::recurrent::lstm as kernel;
@@ -37,7 +36,7 @@ impl Op for Lstm {
         kernel::forward(isa(), &p, given, kernel::Computed { gates: gates.f32()?, h, c, last_h, last_c });
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (above, dys) = above::<3>(&self.0, at)?;
         let &[h, _, _, c, gates] = at.outputs else { return Err(Error::Internal("lstm's outputs".into())) };
         let mut inputs = vec![gates, at.inputs[1], at.inputs[2], at.inputs[3]];
@@ -93,7 +92,7 @@ impl Op for LstmGradient {
     fn in_place(&self) -> &[(usize, usize)] {
         &[(0, 0)]
     }
-    fn gradient(&self, _: &mut Graph, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, _: &mut dyn Builder, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Err(Error::Value("has no second derivative".into()))
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {

@@ -7,8 +7,7 @@ pub(crate) mod simple_rnn;
 
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input};
+use crate::op::{Builder, Gradient, Input, Value};
 use crate::ops::matmul::Matmul;
 use crate::ops::reshape::Reshape;
 use crate::spec::{Dims, Spec};
@@ -101,13 +100,13 @@ fn above<const N: usize>(recurrence: &Recurrence, at: &Gradient<'_>) -> Result<(
 }
 
 /// The gradient of a kernel that all steps share: (batch, steps, k) and (batch, steps, n) give (k, n).
-fn kernel_gradient(graph: &mut Graph, left: Value, right: Value) -> Result<Value> {
+fn kernel_gradient(graph: &mut dyn Builder, left: Value, right: Value) -> Result<Value> {
     let (left, right) = (rows(graph, left)?, rows(graph, right)?);
     graph.apply1(Matmul { transpose_a: true, transpose_b: false }, &[left, right])
 }
 
 /// Batch and time as one axis.
-fn rows(graph: &mut Graph, value: Value) -> Result<Value> {
+fn rows(graph: &mut dyn Builder, value: Value) -> Result<Value> {
     let &[batch, steps, width] = graph.spec(value).shape.as_slice() else {
         return Err(Error::Internal("a sequence has three axes".into()));
     };

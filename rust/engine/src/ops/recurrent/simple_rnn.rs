@@ -3,8 +3,7 @@
 use super::{Recurrence, above, kernel_gradient, optional, take, work};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
-use crate::op::{Gradient, Input, Op, Output};
+use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::ops::isa;
 use crate::spec::Spec;
 use corten_kernels::recurrent::simple_rnn::{self as kernel, Activation};
@@ -45,7 +44,7 @@ impl Op for SimpleRnn {
         kernel::forward(isa(), &p, given, x.f32()?, h.f32()?, last_h.f32()?);
         Ok(())
     }
-    fn gradient(&self, graph: &mut Graph, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (above, dys) = above::<2>(&self.recurrence, at)?;
         let mut inputs = vec![at.outputs[0], at.inputs[1], at.inputs[2]];
         inputs.extend(self.recurrence.optionals(at.inputs));
@@ -91,7 +90,7 @@ impl Op for SimpleRnnGradient {
         kernel::backward(isa(), &p, given, h.f32()?, above, found);
         Ok(())
     }
-    fn gradient(&self, _: &mut Graph, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
+    fn gradient(&self, _: &mut dyn Builder, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         Err(Error::Value("has no second derivative".into()))
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
