@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::spec::{DType, Spec};
 use corten_kernels::pages;
+use std::ops::Range;
 
 /// Owned elements of one type.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,14 +41,37 @@ fn copied<T: Copy>(data: &[T]) -> Result<Vec<T>> {
     Ok(copy)
 }
 
+fn split<'a, T>(
+    data: &'a mut [T],
+    count: usize,
+    typed: fn(&'a mut [T]) -> SliceMut<'a>,
+) -> (SliceMut<'a>, SliceMut<'a>) {
+    let (first, others) = data.split_at_mut(count);
+    (typed(first), typed(others))
+}
+
+/// The same for each type: a value, or what the variant of the same type of `$to` holds.
+macro_rules! each {
+    ($value:expr, $from:ident($data:ident) => $to:ident: $body:expr) => {
+        match $value {
+            $from::F32($data) => $to::F32($body),
+            $from::I32($data) => $to::I32($body),
+            $from::U8($data) => $to::U8($body),
+        }
+    };
+    ($value:expr, $from:ident($data:ident) => $body:expr) => {
+        match $value {
+            $from::F32($data) => $body,
+            $from::I32($data) => $body,
+            $from::U8($data) => $body,
+        }
+    };
+}
+
 impl Data {
     /// A copy, or an error where the memory cannot be had.
     pub fn copy(&self) -> Result<Data> {
-        Ok(match self {
-            Data::F32(data) => Data::F32(copied(data)?),
-            Data::I32(data) => Data::I32(copied(data)?),
-            Data::U8(data) => Data::U8(copied(data)?),
-        })
+        Ok(each!(self, Data(data) => Data: copied(data)?))
     }
     /// Zeros, or an error where the memory cannot be had.
     pub fn zeros(spec: &Spec) -> Result<Data> {
@@ -58,28 +82,23 @@ impl Data {
         })
     }
     pub fn slice(&self) -> Slice<'_> {
-        match self {
-            Data::F32(data) => Slice::F32(data),
-            Data::I32(data) => Slice::I32(data),
-            Data::U8(data) => Slice::U8(data),
-        }
+        each!(self, Data(data) => Slice: data)
     }
     pub fn slice_mut(&mut self) -> SliceMut<'_> {
-        match self {
-            Data::F32(data) => SliceMut::F32(data),
-            Data::I32(data) => SliceMut::I32(data),
-            Data::U8(data) => SliceMut::U8(data),
-        }
+        each!(self, Data(data) => SliceMut: data)
     }
 }
 
-impl Slice<'_> {
-    pub fn len(&self) -> usize {
-        match self {
-            Slice::F32(data) => data.len(),
-            Slice::I32(data) => data.len(),
-            Slice::U8(data) => data.len(),
+impl<'a> Slice<'a> {
+    pub(crate) fn empty(dtype: DType) -> Slice<'a> {
+        match dtype {
+            DType::F32 => Slice::F32(&[]),
+            DType::I32 => Slice::I32(&[]),
+            DType::U8 => Slice::U8(&[]),
         }
+    }
+    pub fn len(&self) -> usize {
+        each!(self, Slice(data) => data.len())
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -91,15 +110,33 @@ impl Slice<'_> {
             Slice::U8(_) => DType::U8,
         }
     }
+    /// The elements in a range that is there.
+    pub(crate) fn part(self, range: Range<usize>) -> Slice<'a> {
+        each!(self, Slice(data) => Slice: &data[range])
+    }
 }
 
-impl SliceMut<'_> {
+impl<'a> SliceMut<'a> {
     /// The same elements, for a shorter while.
     pub fn reborrow(&mut self) -> SliceMut<'_> {
+        each!(self, SliceMut(data) => SliceMut: data)
+    }
+    /// The same elements, no longer to be written.
+    pub(crate) fn into_slice(self) -> Slice<'a> {
+        each!(self, SliceMut(data) => Slice: data)
+    }
+    pub fn len(&self) -> usize {
+        each!(self, SliceMut(data) => data.len())
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The first `count` elements, which are there, and the others.
+    pub(crate) fn split_at(self, count: usize) -> (SliceMut<'a>, SliceMut<'a>) {
         match self {
-            SliceMut::F32(data) => SliceMut::F32(data),
-            SliceMut::I32(data) => SliceMut::I32(data),
-            SliceMut::U8(data) => SliceMut::U8(data),
+            SliceMut::F32(data) => split(data, count, SliceMut::F32),
+            SliceMut::I32(data) => split(data, count, SliceMut::I32),
+            SliceMut::U8(data) => split(data, count, SliceMut::U8),
         }
     }
     pub fn dtype(&self) -> DType {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::fuse::fuse;
 use crate::graph::{Graph, Node, Source};
 use crate::op::{Op, Value};
-use crate::spec::{DType, Spec};
+use crate::spec::Spec;
 use crate::variable::Variable;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) struct Step {
     pub outputs: Vec<(Spec, Place)>,
     /// In-place pairs (input, output) whose elements must first be copied.
     pub copies: Vec<(usize, usize)>,
-    /// The arena parts this step touches, by type, in order of their start.
+    /// The arena parts this step touches: by type, as [`crate::spec::DType::ALL`] has them, and in order of their start.
     pub regions: [Vec<Region>; 3],
     /// The op and its layer, for error messages.
     pub place: String,
@@ -63,14 +63,6 @@ pub(crate) struct Plan {
     /// Elements of the arenas, by type.
     pub arena: [usize; 3],
     pub work: usize,
-}
-
-pub(crate) fn arena_of(dtype: DType) -> usize {
-    match dtype {
-        DType::F32 => 0,
-        DType::I32 => 1,
-        DType::U8 => 2,
-    }
 }
 
 /// Lifetimes packed into one growing range: first the smallest hole that fits, else the end.
@@ -214,7 +206,7 @@ impl Planner<'_> {
     }
     fn take(&mut self, spec: &Spec) -> Place {
         let len = spec.len();
-        Place::Arena { start: self.arenas[arena_of(spec.dtype)].take(len), len }
+        Place::Arena { start: self.arenas[spec.dtype as usize].take(len), len }
     }
 
     fn step(&mut self, index: usize, node: &Node, position: usize, writers: &Writers) -> Result<Step> {
@@ -253,7 +245,7 @@ impl Planner<'_> {
         over.dedup();
         for value in over {
             if let Some(Place::Arena { start, len }) = self.places.get(&value).copied() {
-                self.arenas[arena_of(self.graph.spec(value).dtype)].give(start, len);
+                self.arenas[self.graph.spec(value).dtype as usize].give(start, len);
             }
         }
         let place = match node.scope.is_empty() {
@@ -270,12 +262,12 @@ fn regions(inputs: &[(Spec, Place)], outputs: &[(Spec, Place)]) -> [Vec<Region>;
     let mut all: [Vec<Region>; 3] = Default::default();
     for (output, (spec, place)) in outputs.iter().enumerate() {
         if let Place::Arena { start, len } = *place {
-            all[arena_of(spec.dtype)].push(Region { start, len, output: Some(output), inputs: Vec::new() });
+            all[spec.dtype as usize].push(Region { start, len, output: Some(output), inputs: Vec::new() });
         }
     }
     for (input, (spec, place)) in inputs.iter().enumerate() {
         if let Place::Arena { start, len } = *place {
-            let list = &mut all[arena_of(spec.dtype)];
+            let list = &mut all[spec.dtype as usize];
             match list.iter_mut().find(|region| region.start == start && region.output.is_none()) {
                 Some(region) => region.inputs.push(input),
                 None => list.push(Region { start, len, output: None, inputs: vec![input] }),

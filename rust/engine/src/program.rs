@@ -5,7 +5,7 @@ use crate::dataset::{Dataset, Rows};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::op::{Input, Output, Value};
-use crate::plan::{Place, Plan, Region, Step, arena_of};
+use crate::plan::{Place, Plan, Region, Step};
 use crate::spec::{DType, Spec};
 use corten_kernels::threads;
 use smallvec::SmallVec;
@@ -33,30 +33,51 @@ pub struct Order<'a> {
     pub steps: usize,
 }
 
+/// The elements of the values that live during a run only.
 #[derive(Debug)]
 struct Arena {
-    f32: Vec<f32>,
-    i32: Vec<i32>,
-    u8: Vec<u8>,
+    /// One range for each type, in the order of [`DType::ALL`].
+    elements: [Data; 3],
     /// One batch of each column that has to be gathered or cast.
     batch: Vec<Option<Data>>,
 }
 
-/// Elements that a float arena is longer than planned, so that it can begin on a cache line.
+/// Elements that an arena is longer than planned, so that floats can begin on a cache line.
 const SLACK: usize = 16;
 
 impl Arena {
     fn new(plan: &Plan) -> Result<Arena> {
-        let make = |dtype, len| Spec::new(dtype, &[len]).and_then(|spec| Data::zeros(&spec));
-        match (
-            make(DType::F32, plan.arena[0] + SLACK)?,
-            make(DType::I32, plan.arena[1])?,
-            make(DType::U8, plan.arena[2])?,
-        ) {
-            (Data::F32(f32), Data::I32(i32), Data::U8(u8)) => {
-                Ok(Arena { f32, i32, u8, batch: vec![None; plan.feeds.len()] })
+        let zeros = |dtype: DType| Data::zeros(&Spec::new(dtype, &[plan.arena[dtype as usize] + SLACK])?);
+        let [f32, i32, u8] = DType::ALL.map(zeros);
+        Ok(Arena { elements: [f32?, i32?, u8?], batch: vec![None; plan.feeds.len()] })
+    }
+
+    /// Where the first planned element is.
+    fn start(data: &Data) -> usize {
+        match data {
+            Data::F32(data) => data.as_ptr().align_offset(64).min(SLACK),
+            Data::I32(_) | Data::U8(_) => 0,
+        }
+    }
+
+    fn read(&self, dtype: DType, start: usize, len: usize) -> Slice<'_> {
+        let data = &self.elements[dtype as usize];
+        let start = Arena::start(data) + start;
+        data.slice().part(start..start + len)
+    }
+
+    /// Hands out the parts in `regions`, which are ascending and disjoint.
+    fn split<'a>(&'a mut self, regions: &'a [Vec<Region>; 3], mut put: impl FnMut(&'a Region, SliceMut<'a>)) {
+        for (data, regions) in self.elements.iter_mut().zip(regions) {
+            let start = Arena::start(data);
+            let (_, mut after) = data.slice_mut().split_at(start);
+            let mut end = 0;
+            for region in regions {
+                let (_, from_region) = after.split_at(region.start - end);
+                let (part, tail) = from_region.split_at(region.len);
+                put(region, part);
+                (after, end) = (tail, region.start + region.len);
             }
-            _ => Err(Error::Internal("zeros of another type".into())),
         }
     }
 }
@@ -75,18 +96,6 @@ impl Slot<'_> {
             Slot::Write(data) => Ok(data.slice()),
             Slot::Taken => Err(Error::Internal("a variable is read while it is changed".into())),
         }
-    }
-}
-
-/// Cuts the parts in `regions` (ascending, disjoint) out of an arena.
-fn split<'a, T>(mut rest: &'a mut [T], regions: &'a [Region], mut put: impl FnMut(&'a Region, &'a mut [T])) {
-    let mut at = 0;
-    for region in regions {
-        let (_, tail) = rest.split_at_mut(region.start - at);
-        let (part, tail) = tail.split_at_mut(region.len);
-        put(region, part);
-        rest = tail;
-        at = region.start + region.len;
     }
 }
 
@@ -127,36 +136,17 @@ impl Step {
                 Place::Constant(constant) => Some(plan.constants[constant].slice()),
                 Place::Variable(entry) => Some(slots[entry].slice()?),
                 Place::Arena { .. } => None,
-                Place::Output => Some(match spec.dtype {
-                    DType::F32 => Slice::F32(&[]),
-                    DType::I32 => Slice::I32(&[]),
-                    DType::U8 => Slice::U8(&[]),
-                }),
+                Place::Output => Some(Slice::empty(spec.dtype)),
             };
         }
         for (output, _, data) in taken.iter_mut() {
             outputs[*output] = Some(data.slice_mut());
         }
-        let skip = arena.f32.as_ptr().align_offset(64).min(SLACK);
-        split(&mut arena.f32[skip..], &self.regions[arena_of(DType::F32)], |region, part| match region.output {
-            Some(output) => outputs[output] = Some(SliceMut::F32(part)),
+        arena.split(&self.regions, |region, part| match region.output {
+            Some(output) => outputs[output] = Some(part),
             None => {
-                let part: &[f32] = part;
-                region.inputs.iter().for_each(|&input| inputs[input] = Some(Slice::F32(part)));
-            }
-        });
-        split(&mut arena.i32, &self.regions[arena_of(DType::I32)], |region, part| match region.output {
-            Some(output) => outputs[output] = Some(SliceMut::I32(part)),
-            None => {
-                let part: &[i32] = part;
-                region.inputs.iter().for_each(|&input| inputs[input] = Some(Slice::I32(part)));
-            }
-        });
-        split(&mut arena.u8, &self.regions[arena_of(DType::U8)], |region, part| match region.output {
-            Some(output) => outputs[output] = Some(SliceMut::U8(part)),
-            None => {
-                let part: &[u8] = part;
-                region.inputs.iter().for_each(|&input| inputs[input] = Some(Slice::U8(part)));
+                let part = part.into_slice();
+                region.inputs.iter().for_each(|&input| inputs[input] = Some(part));
             }
         });
         let lost = || Error::Internal(format!("{}: an operand has no place", self.place));
@@ -364,20 +354,12 @@ impl Program {
         // From here on variables change.
         threads::whole(|| run(self.plan.commit..self.plan.steps.len(), || Ok(())))?;
         for (output, (spec, place)) in outputs.iter_mut().zip(&self.plan.outputs) {
-            let (len, from) = (spec.len(), self.read(arena, slots, feeds, spec, *place)?);
-            let whole = Error::Internal("an output array is too short".into());
-            match (output, from) {
-                (SliceMut::F32(to), Slice::F32(from)) => {
-                    to.get_mut(index * len..(index + 1) * len).ok_or(whole)?.copy_from_slice(from)
-                }
-                (SliceMut::I32(to), Slice::I32(from)) => {
-                    to.get_mut(index * len..(index + 1) * len).ok_or(whole)?.copy_from_slice(from)
-                }
-                (SliceMut::U8(to), Slice::U8(from)) => {
-                    to.get_mut(index * len..(index + 1) * len).ok_or(whole)?.copy_from_slice(from)
-                }
-                _ => return Err(Error::Internal("an output array has another type".into())),
+            let (begin, len) = (index * spec.len(), spec.len());
+            if output.len() < begin + len {
+                return Err(Error::Internal("an output array is too short".into()));
             }
+            let (_, after) = output.reborrow().split_at(begin);
+            after.split_at(len).0.copy_from(self.read(arena, slots, feeds, spec, *place)?)?;
         }
         for (entry, spec, place) in &self.plan.updates {
             let Slot::Write(data) = std::mem::replace(&mut slots[*entry], Slot::Taken) else {
@@ -402,14 +384,7 @@ impl Program {
             Place::Feed(feed) => Ok(feeds[feed]),
             Place::Constant(constant) => Ok(self.plan.constants[constant].slice()),
             Place::Variable(entry) => slots[entry].slice(),
-            Place::Arena { start, len } => Ok(match spec.dtype {
-                DType::F32 => {
-                    let skip = arena.f32.as_ptr().align_offset(64).min(SLACK);
-                    Slice::F32(&arena.f32[skip + start..skip + start + len])
-                }
-                DType::I32 => Slice::I32(&arena.i32[start..start + len]),
-                DType::U8 => Slice::U8(&arena.u8[start..start + len]),
-            }),
+            Place::Arena { start, len } => Ok(arena.read(spec.dtype, start, len)),
             Place::Output => Err(Error::Internal("an in-place input has no place of its own".into())),
         }
     }

@@ -12,6 +12,9 @@ pub enum DType {
 }
 
 impl DType {
+    /// In the order of their numbers, `dtype as usize`.
+    pub const ALL: [DType; 3] = [DType::F32, DType::I32, DType::U8];
+
     pub fn name(self) -> &'static str {
         match self {
             DType::F32 => "float32",
