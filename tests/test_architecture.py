@@ -17,8 +17,8 @@ SPEC = importlib.util.find_spec("corten")
 assert SPEC is not None and SPEC.origin is not None, "corten is not installed"
 PACKAGE = Path(SPEC.origin).parent
 
-# A module may import from rooms below its own, and from its own. A new room is put here, by decision.
-FLOORS = [
+# A module may import from modules below its own, and from its own. A new module is put here, by decision.
+LEVELS = [
     {"_core", "errors"},
     {"keywords"},
     {"configured", "lookup"},
@@ -36,7 +36,7 @@ FLOORS = [
     {"typing", "utils"},
     {"backend"},
 ]
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
 # Imported where they are used, never with Corten.
 HEAVY = {"keras", "matplotlib", "multiprocessing", "onnx", "pandas", "PIL", "safetensors", "scipy", "sklearn", "torch"}
@@ -46,7 +46,7 @@ SLOW = {"csv", "hashlib", "json", "pathlib", "random", "secrets", "shutil", "str
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
 
 
-def room(path: Path) -> str:
+def module_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -74,8 +74,8 @@ def imported_by(path: Path, types: bool = False) -> list[tuple[str, bool]]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_imports_go_down_and_never_sideways(path: Path) -> None:
-    own = room(path)
-    assert own in FLOOR, f"say in FLOORS on which floor the room {own!r} is"
+    own = module_of(path)
+    assert own in LEVEL, f"say in LEVELS on which level the module {own!r} is"
     for name, _ in imported_by(path):
         parts = name.split(".")
         if parts[0] != "corten" or parts[1:2] == ["__version__"]:
@@ -83,8 +83,8 @@ def test_imports_go_down_and_never_sideways(path: Path) -> None:
         other = parts[1] if len(parts) > 1 else ""
         if other == own:
             continue
-        assert other in FLOOR, f"{path.name} imports {name}: import from the room that defines it"
-        assert FLOOR[other] < FLOOR[own], f"{path.name} imports {name}: {own} stands on floor {FLOOR[own]}"
+        assert other in LEVEL, f"{path.name} imports {name}: import from the module that defines it"
+        assert LEVEL[other] < LEVEL[own], f"{path.name} imports {name}: {own} stands on level {LEVEL[own]}"
 
 
 def test_no_files_import_one_another_in_a_circle() -> None:
@@ -93,7 +93,7 @@ def test_no_files_import_one_another_in_a_circle() -> None:
     names = {name.removesuffix(".__init__"): path for name, path in names.items()}
     used = {name: {other for other, _ in imported_by(path, types=True)} for name, path in names.items()}
     # What a package hands on is its module's that defines it.
-    handed = {f"{room}.{name.rpartition('.')[2]}": name for room in names for name in used[room]}
+    handed = {f"{package}.{name.rpartition('.')[2]}": name for package in names for name in used[package]}
     edges = {}
     for module in names:
         others = {handed.get(name, name) for name in used[module]}
@@ -117,7 +117,7 @@ def test_layers_never_touch_numpy_to_compute() -> None:
     found = [
         f"{path.name}:{node.lineno}: np.{node.attr}"
         for path in MODULES
-        if room(path) == "layers"
+        if module_of(path) == "layers"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "np" and node.attr in banned
     ]
