@@ -141,13 +141,16 @@ class Rows:
         specs, steps = step.specs, chunk.steps
         self._expect_rows(len(shape) for shape, _ in specs)
         begins = self._ends()
-        if self._step is None or not all(
+        if len(self._arrays) != len(specs) or not all(
             array.shape[1:] == tuple(shape[1:]) and len(array) >= begin + steps * shape[0]
             for array, begin, (shape, _) in zip(self._arrays, begins, specs, strict=True)
         ):
             self._close()
-            batches = steps if self._left is None else self._left / max(1, chunk.batch)
-            self._arrays = [np.zeros((max(steps * n, int(batches * n)), *rest), dtype) for (n, *rest), dtype in specs]
+            left = steps * chunk.batch if self._left is None else self._left
+            self._arrays = [
+                np.zeros((max(steps * each, left * each // max(1, chunk.batch)), *sizes), dtype)
+                for (each, *sizes), dtype in specs
+            ]
             begins = [0] * len(specs)
         self._step, self._begins, self.done = step, begins, 0
         if self._left is not None:
