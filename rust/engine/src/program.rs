@@ -352,7 +352,7 @@ impl Program {
         let wanted = || if threads::cancelled() { Err(Error::Interrupted) } else { Ok(()) };
         run(0..self.plan.commit, wanted)?;
         // From here on variables change.
-        threads::whole(|| run(self.plan.commit..self.plan.steps.len(), || Ok(())))?;
+        threads::uninterruptible(|| run(self.plan.commit..self.plan.steps.len(), || Ok(())))?;
         for (output, (spec, place)) in outputs.iter_mut().zip(&self.plan.outputs) {
             let (begin, len) = (index * spec.len(), spec.len());
             if output.len() < begin + len {

@@ -121,7 +121,7 @@ const OPS: &[(&str, Make)] = &[
     ("transpose", ops::view::make_transpose),
     ("slice", ops::view::make_slice),
     ("broadcast_to", ops::view::make_broadcast_to),
-    ("pad", ops::spread::make_pad),
+    ("pad", ops::pad::make),
     ("split", ops::split::make),
     ("concatenate", ops::concatenate::make),
     ("gather", ops::gather::make),

@@ -65,7 +65,7 @@ pub enum Unary {
 
 /// What a gradient is computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum GradientSource {
     Input,
     Output,
 }
@@ -94,19 +94,19 @@ const GELU_CUBIC: f32 = 0.044_715;
 
 impl Unary {
     /// Whether [`gradient`] wants the function's input or its output.
-    pub const fn gradient_from(self) -> From {
+    pub const fn gradient_from(self) -> GradientSource {
         match self {
             // With a negative slope the output no longer tells the input's sign.
-            Unary::LeakyRelu(slope) if slope < 0.0 => From::Input,
-            Unary::Elu(alpha) if alpha < 0.0 => From::Input,
+            Unary::LeakyRelu(slope) if slope < 0.0 => GradientSource::Input,
+            Unary::Elu(alpha) if alpha < 0.0 => GradientSource::Input,
             Unary::Identity | Unary::Relu | Unary::Relu6 | Unary::LeakyRelu(_) | Unary::Elu(_) | Unary::Selu => {
-                From::Output
+                GradientSource::Output
             }
-            Unary::Sigmoid | Unary::HardSigmoid | Unary::Tanh | Unary::Softplus => From::Output,
+            Unary::Sigmoid | Unary::HardSigmoid | Unary::Tanh | Unary::Softplus => GradientSource::Output,
             Unary::Exp | Unary::Expm1 | Unary::Sqrt | Unary::Rsqrt | Unary::Reciprocal | Unary::Negative => {
-                From::Output
+                GradientSource::Output
             }
-            _ => From::Input,
+            _ => GradientSource::Input,
         }
     }
 
@@ -503,7 +503,7 @@ pub(crate) mod tests {
                 let dy: Vec<f32> = (0..x.len()).map(|i| (i % 7) as f32 - 2.5).collect();
                 let (mut y, mut dx) = (vec![0.0; x.len()], vec![9.0; x.len()]);
                 forward(isa, kind, &x, &mut y);
-                let from = if kind.gradient_from() == From::Input { &x } else { &y };
+                let from = if kind.gradient_from() == GradientSource::Input { &x } else { &y };
                 gradient(isa, kind, from, &dy, &mut dx);
                 for i in 0..x.len() {
                     let (at, h) = (f64::from(x[i]), 1e-6);
@@ -523,7 +523,7 @@ pub(crate) mod tests {
             for kind in ALL {
                 let (mut y, mut dx) = ([0.0; 11], [9.0; 11]);
                 forward(isa, kind, &x, &mut y);
-                let from = if kind.gradient_from() == From::Input { &x } else { &y };
+                let from = if kind.gradient_from() == GradientSource::Input { &x } else { &y };
                 gradient(isa, kind, from, &[0.0; 11], &mut dx);
                 assert_eq!(dx, [0.0; 11], "{kind:?} {}", isa.name());
             }

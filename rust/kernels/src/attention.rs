@@ -147,7 +147,7 @@ pub fn forward(
     let area = queries * keys;
     let work = tile::work(area * (depth + value_depth)) + area * COST;
     threads::for_each_chunk(weights, area, work, |head, weights| {
-        threads::alone(|| {
+        threads::single_threaded(|| {
             let (b, n) = (head / heads, head % heads);
             let other = b * keys * key_heads + n / p.group();
             let (row, other_row) = (heads * depth, key_heads * depth);
@@ -282,7 +282,7 @@ pub fn gradient(isa: Isa, p: &Attention, mask: Option<Mask>, f: Forward, [dq, dk
             Target { data: dk, base: key * depth, row: key_row },
             Target { data: dv, base: key * value_depth, row: value_row },
         );
-        threads::alone(|| {
+        threads::single_threaded(|| {
             Panels::with(isa, of_keys, keys, depth, |of_keys| {
                 Panels::with(isa, turned, value_depth, keys, |turned| {
                     for n in other * p.group()..(other + 1) * p.group() {

@@ -56,7 +56,7 @@ pub fn forward<I: Argmax>(
             // SAFETY: tasks own disjoint images.
             let (y, argmax) =
                 unsafe { (y.part(first * pooled, batch * pooled), argmax.part(first * pooled, batch * pooled)) };
-            threads::alone(|| {
+            threads::single_threaded(|| {
                 conv2d::forward(isa, &conv, x, kernel, bias, relu, z);
                 pool2d::max(isa, &pool, z, y, argmax);
             });
@@ -97,7 +97,7 @@ pub fn kernel_gradient<I: Argmax>(
             scratch::with(batch * between, |dz| {
                 let (dkernel, dbias) = partial.split_at_mut(size);
                 let x = &x[first * image..(first + batch) * image];
-                threads::alone(|| {
+                threads::single_threaded(|| {
                     pool2d::max_gradient(isa, &pool, &dy[images.clone()], &argmax[images], dz);
                     conv2d::kernel_gradient(isa, &conv, x, dz, dkernel, Some(dbias));
                 });

@@ -12,7 +12,7 @@ mod cores;
 mod watch;
 
 use crate::environment;
-pub use watch::{asking, cancelled, interruptible, whole};
+pub use watch::{asking, cancelled, interruptible, uninterruptible};
 
 /// Multiply-adds (or an equal amount of other work) below which a piece is not worth handing to another thread.
 pub const GRAIN: usize = 100_000;
@@ -120,7 +120,7 @@ thread_local! {
 
 /// Runs `f` with every loop inside it on this thread: for a task whose data lie in this core's own cache, where another
 /// thread that took a part would have to fetch them.
-pub fn alone<R>(f: impl FnOnce() -> R) -> R {
+pub fn single_threaded<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -519,7 +519,7 @@ mod tests {
             assert!(done.load(Ordering::Relaxed) < 1000);
             assert!(!cancelled());
             done.store(0, Ordering::Relaxed);
-            assert_eq!(interruptible(&mut || true, || whole(|| for_each(30, GRAIN, task))), Some(()));
+            assert_eq!(interruptible(&mut || true, || uninterruptible(|| for_each(30, GRAIN, task))), Some(()));
             assert_eq!(interruptible(&mut || false, || for_each(30, GRAIN, task)), Some(()));
             assert_eq!(done.load(Ordering::Relaxed), 60);
         }

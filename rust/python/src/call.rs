@@ -1,8 +1,8 @@
 //! One op on NumPy arrays, without a graph.
 
 use crate::arrays::{Fresh, Source, elements};
-use crate::errors::{caught, until_signal};
-use crate::graph::attributes;
+use crate::attributes::attributes;
+use crate::errors::{until_signal, with_gil};
 use crate::sequence::Items;
 use corten_engine as engine;
 use engine::{Slice, SliceMut, Spec};
@@ -24,7 +24,7 @@ pub fn run<'py>(
     let sources = arrays.iter().map(Source::new).collect::<PyResult<Vec<_>>>()?;
     let inputs = sources.iter().map(Source::slice).collect::<PyResult<Vec<Slice<'_>>>>()?;
     let specs = sources.iter().zip(&inputs).map(|(source, data)| Spec::new(data.dtype(), source.shape()));
-    let call = caught(py, || engine::Call::new(name, &given, specs.collect::<engine::Result<Vec<_>>>()?))?;
+    let call = with_gil(py, || engine::Call::new(name, &given, specs.collect::<engine::Result<Vec<_>>>()?))?;
     Ok(run_call(py, &call, &inputs)?.into_vec())
 }
 
@@ -44,7 +44,7 @@ pub fn run_call<'py>(
     }
     let mut results: SmallVec<[SliceMut<'_>; 4]> = fresh.iter_mut().map(Fresh::slice_mut).collect();
     match call.work() < LITTLE {
-        true => caught(py, || call.run(arguments, &mut results))?,
+        true => with_gil(py, || call.run(arguments, &mut results))?,
         false => until_signal(py, |cancelled| call.run_until(cancelled, arguments, &mut results))?,
     }
     drop(results);

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `f` without the GIL.
-pub fn guarded<R: Send>(py: Python<'_>, f: impl FnOnce() -> Result<R> + Send) -> PyResult<R> {
+pub fn without_gil<R: Send>(py: Python<'_>, f: impl FnOnce() -> Result<R> + Send) -> PyResult<R> {
     settings::check()?;
     let outcome = py.detach(|| {
         let _call = Call::new();
@@ -24,7 +24,7 @@ pub fn until_signal<R: Send>(
     f: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<R> + Send,
 ) -> PyResult<R> {
     let mut signal = None;
-    let done = guarded(py, || {
+    let done = without_gil(py, || {
         f(&mut || match Python::attach(|py| py.check_signals()) {
             Ok(()) => false,
             Err(error) => {
@@ -37,13 +37,13 @@ pub fn until_signal<R: Send>(
 }
 
 /// Runs `f`, which takes no time worth releasing the GIL for.
-pub fn caught<R>(py: Python<'_>, f: impl FnOnce() -> Result<R>) -> PyResult<R> {
+pub fn with_gil<R>(py: Python<'_>, f: impl FnOnce() -> Result<R>) -> PyResult<R> {
     settings::check()?;
-    trapped(py, || f().map_err(|error| raise(py, error)))
+    catch_panic(py, || f().map_err(|error| raise(py, error)))
 }
 
 /// Runs `f`, a panic of which becomes an exception.
-pub fn trapped<R>(py: Python<'_>, f: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+pub fn catch_panic<R>(py: Python<'_>, f: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(raise(py, of_panic(&*panic))))
 }
 

@@ -2,8 +2,8 @@
 //! it knows the op that it comes to, and runs it without going through Python.
 
 use crate::call::Call;
-use crate::vectorcall::{self, Arguments, Slot};
-use crate::way::{Mix, Way};
+use crate::call_key::{CallKey, Mix};
+use crate::vectorcall::{self, Arguments, Slot, Vectorcall};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -21,17 +21,17 @@ thread_local! {
 
 /// A graph that this thread pushes ops to within `with`. Native, for Python looks at signals before and after each of
 /// its own functions: a `__enter__` or `__exit__` of Python's could be ended by Ctrl-C half way, and the graph left here.
-#[pyclass(frozen, subclass, module = "corten._core")]
-pub struct Entered;
+#[pyclass(frozen, subclass, name = "Entered", module = "corten._core")]
+pub struct GraphScope;
 
 #[pymethods]
-impl Entered {
+impl GraphScope {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Entered {
-        Entered
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> GraphScope {
+        GraphScope
     }
-    fn __enter__(slf: Bound<'_, Entered>) -> Bound<'_, Entered> {
+    fn __enter__(slf: Bound<'_, GraphScope>) -> Bound<'_, GraphScope> {
         GRAPHS.with_borrow_mut(|graphs| graphs.push(slf.clone().into_any().unbind()));
         slf
     }
@@ -84,25 +84,24 @@ fn any_of<'py>(
     items.try_fold(false, |found, item| Ok(found || any_instance(&item, class, depth)?))
 }
 
-/// The most ways that a function remembers.
-const WAYS: usize = 1024;
+/// The most keys that a function remembers.
+const MAX_KEYS: usize = 1024;
 
-type Ways = HashMap<Box<[u64]>, Seen, BuildHasherDefault<Mix>>;
+type Calls = HashMap<Box<[u64]>, Seen, BuildHasherDefault<Mix>>;
 
-/// A way of calling that was seen.
+/// A call that was seen.
 struct Seen {
     known: Known,
     /// The names of arguments: held, for the key has their addresses.
     _names: Option<Py<PyTuple>>,
 }
 
-/// What is known of a way of calling.
+/// What is known of calls with a key.
 enum Known {
     Nothing,
     /// It comes to one op.
     Call(Py<Call>),
-    /// It comes to something else.
-    Other,
+    NotSingleOp,
 }
 
 /// A function of tensors. On symbolic tensors `record` is called; on plain arrays, outside any graph, the op that
@@ -113,77 +112,56 @@ pub struct Function {
     function: Py<PyAny>,
     record: Py<PyAny>,
     trace: Py<PyAny>,
-    ways: Mutex<Ways>,
+    calls: Mutex<Calls>,
 }
 
 impl Function {
     /// The type as Python sees it.
     pub fn class(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
         let one = Bound::new(py, Function::new(py.None(), py.None(), py.None()))?;
-        vectorcall::class(&one, &one.get().slot)
+        vectorcall::class(&one, &one.get().slot, c"corten._core.Function")
     }
 
-    fn ways(&self) -> MutexGuard<'_, Ways> {
-        self.ways.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The op that a call in this way comes to, if that is known.
-    fn known<'py>(&self, py: Python<'py>, way: &Way) -> Option<Bound<'py, Call>> {
-        match &self.ways().get(&way.words[..])?.known {
+    /// The op that a call with this key comes to, if that is known.
+    fn known<'py>(&self, py: Python<'py>, key: &CallKey) -> Option<Bound<'py, Call>> {
+        match &self.calls().get(&key.words[..])?.known {
             Known::Call(call) => Some(call.bind(py).clone()),
-            Known::Nothing | Known::Other => None,
+            Known::Nothing | Known::NotSingleOp => None,
         }
     }
 
-    /// One step towards knowing what a call in this way comes to.
+    /// One step towards knowing what a call with this key comes to.
     fn learn<'py>(
         &self,
-        way: &Way<'py>,
+        key: &CallKey<'py>,
         names: Option<Bound<'py, PyTuple>>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<()> {
         {
-            let mut ways = self.ways();
-            match ways.get(&way.words[..]).map(|seen| &seen.known) {
-                Some(Known::Call(_) | Known::Other) => return Ok(()),
+            let mut calls = self.calls();
+            match calls.get(&key.words[..]).map(|seen| &seen.known) {
+                Some(Known::Call(_) | Known::NotSingleOp) => return Ok(()),
                 Some(Known::Nothing) => {}
                 None => {
-                    if ways.len() >= WAYS {
-                        ways.clear();
+                    if calls.len() >= MAX_KEYS {
+                        calls.clear();
                     }
                     let seen = Seen { known: Known::Nothing, _names: names.map(Bound::unbind) };
-                    ways.insert(way.words[..].into(), seen);
+                    calls.insert(key.words[..].into(), seen);
                     return Ok(());
                 }
             }
         }
         let traced: Option<Py<Call>> = self.trace.bind(args.py()).call1((&self.function, args, kwargs))?.extract()?;
-        if let Some(seen) = self.ways().get_mut(&way.words[..]) {
-            seen.known = traced.map_or(Known::Other, Known::Call);
+        if let Some(seen) = self.calls().get_mut(&key.words[..]) {
+            seen.known = traced.map_or(Known::NotSingleOp, Known::Call);
         }
         Ok(())
-    }
-
-    /// The result where arguments are plain arrays and the op is known; else through Python.
-    pub fn called<'py>(slf: &Bound<'py, Function>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        let (py, this) = (slf.py(), slf.get());
-        let mut way = Way::default();
-        let plain = GRAPHS.with_borrow(Vec::is_empty) && way.fill(arguments).is_some();
-        if plain && let Some(call) = this.known(py, &way) {
-            return call.get().results(py, &way.arrays);
-        }
-        // What drops objects without knowing of Python's lock asks PyO3, which has not seen this call begin.
-        Python::attach(|_| {
-            let (args, kwargs) = arguments.tuple_and_dict()?;
-            if plain {
-                this.learn(&way, arguments.names(), &args, kwargs.as_ref())?;
-                if let Some(call) = this.known(py, &way) {
-                    return call.get().results(py, &way.arrays);
-                }
-            }
-            Function::through_python(slf, &args, kwargs.as_ref())
-        })
     }
 
     fn through_python<'py>(
@@ -202,13 +180,36 @@ impl Function {
     }
 }
 
+impl Vectorcall for Function {
+    /// The result where arguments are plain arrays and the op is known; else through Python.
+    fn call<'py>(slf: &Bound<'py, Function>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut key = CallKey::default();
+        let plain = GRAPHS.with_borrow(Vec::is_empty) && key.fill(arguments).is_some();
+        if plain && let Some(call) = this.known(py, &key) {
+            return call.get().results(py, &key.arrays);
+        }
+        // What drops objects without knowing of Python's lock asks PyO3, which has not seen this call begin.
+        Python::attach(|_| {
+            let (args, kwargs) = arguments.tuple_and_dict()?;
+            if plain {
+                this.learn(&key, arguments.names(), &args, kwargs.as_ref())?;
+                if let Some(call) = this.known(py, &key) {
+                    return call.get().results(py, &key.arrays);
+                }
+            }
+            Function::through_python(slf, &args, kwargs.as_ref())
+        })
+    }
+}
+
 #[pymethods]
 impl Function {
     #[new]
     fn new(function: Py<PyAny>, record: Py<PyAny>, trace: Py<PyAny>) -> Function {
-        Function { slot: Slot::FULL, function, record, trace, ways: Mutex::default() }
+        Function { slot: Slot::of::<Function>(), function, record, trace, calls: Mutex::default() }
     }
-    /// For whoever asks for it by name; a call itself comes to `called`.
+    /// For whoever asks for it by name; a call itself comes to [`Vectorcall::call`].
     #[pyo3(signature = (*args, **kwargs))]
     fn __call__<'py>(
         slf: &Bound<'py, Function>,

@@ -1,16 +1,17 @@
 //! `Graph`: generic pushes; it does not grow with ops. Values are plain ints.
 
 use crate::arrays::{Source, dtype, to_numpy};
+use crate::attributes::{attributes, to_python};
 use crate::call::{Call, Form};
-use crate::errors::guarded;
+use crate::errors::without_gil;
 use crate::program::Program;
 use crate::sequence::Items;
 use crate::variable::Variable;
 use corten_engine as engine;
-use engine::{Attribute, Attributes, Value};
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use engine::Value;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[pyclass(frozen, module = "corten._core")]
@@ -27,54 +28,6 @@ impl Graph {
         } else {
             Err(PyValueError::new_err(format!("value {value} is not of this graph")))
         }
-    }
-}
-
-fn attribute(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
-    let wide = |_| PyValueError::new_err(format!("`{name}`: the int does not fit into 64 bits"));
-    if value.is_instance_of::<PyBool>() {
-        return Ok(Attribute::Bool(value.extract()?));
-    }
-    if value.is_instance_of::<PyInt>() {
-        return Ok(Attribute::Int(value.extract().map_err(wide)?));
-    }
-    if value.is_instance_of::<PyFloat>() {
-        return Ok(Attribute::Float(value.extract()?));
-    }
-    if value.is_instance_of::<PyString>() {
-        return Ok(Attribute::Text(value.extract()?));
-    }
-    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        let ints = value.extract::<Items<i64>>().map_err(|error| {
-            let text = format!("`{name}`: expected ints of 64 bits, got {value}");
-            let wide = error.is_instance_of::<PyOverflowError>(value.py());
-            if wide { PyValueError::new_err(text) } else { PyTypeError::new_err(text) }
-        })?;
-        return Ok(Attribute::Ints(ints.0));
-    }
-    Err(PyTypeError::new_err(format!(
-        "`{name}`: expected bool, int, float, str, or a list or tuple of ints, got {}",
-        value.get_type().name()?
-    )))
-}
-
-pub fn attributes(given: &Bound<'_, PyDict>) -> PyResult<Attributes> {
-    let mut found = Attributes::default();
-    for (name, value) in given {
-        let name: String = name.extract()?;
-        let value = attribute(&name, &value)?;
-        found.0.insert(name, value);
-    }
-    Ok(found)
-}
-
-fn to_python<'py>(py: Python<'py>, attribute: &Attribute) -> PyResult<Bound<'py, PyAny>> {
-    match attribute {
-        Attribute::Bool(value) => value.into_pyobject(py).map(|v| v.to_owned().into_any()).map_err(Into::into),
-        Attribute::Int(value) => value.into_pyobject(py).map(Bound::into_any).map_err(Into::into),
-        Attribute::Float(value) => value.into_pyobject(py).map(Bound::into_any).map_err(Into::into),
-        Attribute::Text(value) => value.into_pyobject(py).map(Bound::into_any).map_err(Into::into),
-        Attribute::Ints(value) => value.into_pyobject(py),
     }
 }
 
@@ -102,7 +55,7 @@ impl Graph {
     /// A value to be fed at every run.
     fn input(&self, py: Python<'_>, shape: Items<usize>, kind: &str) -> PyResult<usize> {
         let kind = dtype(kind)?;
-        guarded(py, || self.lock().input(engine::Spec::new(kind, &shape)?, None)).map(|value| value.0)
+        without_gil(py, || self.lock().input(engine::Spec::new(kind, &shape)?, None)).map(|value| value.0)
     }
     /// An array as a value: what an eager graph is fed, and in any graph a constant.
     fn constant(&self, py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -122,7 +75,7 @@ impl Graph {
     ) -> PyResult<Vec<usize>> {
         let given = attributes(given)?;
         let inputs: Vec<Value> = inputs.iter().copied().map(Value).collect();
-        let outputs = guarded(py, || self.lock().push(name, &inputs, given))?;
+        let outputs = without_gil(py, || self.lock().push(name, &inputs, given))?;
         Ok(outputs.into_iter().map(|value| value.0).collect())
     }
     /// (shape, dtype) of a value.
@@ -135,18 +88,18 @@ impl Graph {
     fn gradients(&self, py: Python<'_>, loss: usize, wrt: Items<usize>) -> PyResult<Vec<Option<usize>>> {
         drop(self.known(wrt.iter().copied().fold(loss, usize::max))?);
         let wrt: Vec<Value> = wrt.iter().copied().map(Value).collect();
-        let found = guarded(py, || self.lock().gradients(Value(loss), &wrt))?;
+        let found = without_gil(py, || self.lock().gradients(Value(loss), &wrt))?;
         Ok(found.into_iter().map(|value| value.map(|v| v.0)).collect())
     }
     /// Asks that a variable hold a value when the run ends.
     fn update(&self, py: Python<'_>, variable: &Variable, value: usize) -> PyResult<()> {
         drop(self.known(value)?);
         let variable: Arc<engine::Variable> = variable.0.clone();
-        guarded(py, || self.lock().update(&variable, Value(value)))
+        without_gil(py, || self.lock().update(&variable, Value(value)))
     }
     /// Ends an eager step: gives the updated variables their new values.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        guarded(py, || self.lock().finish())
+        without_gil(py, || self.lock().finish())
     }
     /// Names the layer whose ops are pushed next; returns the name before.
     fn scope(&self, name: &str) -> String {
@@ -155,7 +108,7 @@ impl Graph {
     /// What a value of an eager graph holds.
     fn data<'py>(&self, py: Python<'py>, value: usize) -> PyResult<Bound<'py, PyAny>> {
         drop(self.known(value)?);
-        let (spec, data) = guarded(py, || {
+        let (spec, data) = without_gil(py, || {
             let graph = self.lock();
             Ok((graph.spec(Value(value)).clone(), graph.data(Value(value))?))
         })?;
@@ -189,6 +142,6 @@ impl Graph {
         drop(self.known(inputs.iter().chain(outputs.iter()).copied().max().unwrap_or(0))?);
         let values = |ids: Items<usize>| ids.iter().copied().map(Value).collect::<Vec<_>>();
         let (inputs, outputs) = (values(inputs), values(outputs));
-        guarded(py, || engine::Program::compile(&self.lock(), &inputs, &outputs)).map(Program)
+        without_gil(py, || engine::Program::compile(&self.lock(), &inputs, &outputs)).map(Program)
     }
 }

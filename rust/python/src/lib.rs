@@ -1,7 +1,9 @@
 //! `corten._core`: converts, maps errors, releases the GIL. No arithmetic, no defaults.
 
 mod arrays;
+mod attributes;
 mod call;
+mod call_key;
 mod errors;
 mod fork;
 mod function;
@@ -11,7 +13,6 @@ mod sequence;
 mod settings;
 mod variable;
 mod vectorcall;
-mod way;
 
 use corten_kernels::{Isa, rng};
 use numpy::{PyArray1, PyArrayMethods};
@@ -59,7 +60,7 @@ fn permutation(py: Python<'_>, rows: u32, seed: u64, epoch: u64) -> PyResult<Bou
     let order = order.cast_into::<PyArray1<u32>>()?;
     let mut writer = order.try_readwrite()?;
     let places = writer.as_slice_mut()?;
-    errors::guarded(py, || {
+    errors::without_gil(py, || {
         rng::permutation(Isa::active(), rng::Stream { seed, stream: epoch }, places);
         Ok(())
     })?;
@@ -83,7 +84,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     expect_one_interpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<call::Call>()?;
-    module.add_class::<function::Entered>()?;
+    module.add_class::<function::GraphScope>()?;
     module.add("Function", function::Function::class(module.py())?)?;
     module.add_class::<graph::Graph>()?;
     module.add_class::<program::Program>()?;

@@ -1,7 +1,7 @@
 //! `Variable`: an array that outlives a run.
 
 use crate::arrays::{Fresh, Source};
-use crate::errors::{guarded, raise};
+use crate::errors::{raise, without_gil};
 use crate::sequence::Items;
 use corten_engine as engine;
 use pyo3::exceptions::PyValueError;
@@ -37,7 +37,7 @@ impl Variable {
         let mut copy = Fresh::new(py, self.0.spec())?;
         let mut place = copy.slice_mut();
         // Without the GIL, for a run that holds the variable may be waiting for it.
-        guarded(py, || place.copy_from(self.0.read().slice()))?;
+        without_gil(py, || place.copy_from(self.0.read().slice()))?;
         Ok(copy.into_array())
     }
 }
@@ -59,7 +59,7 @@ pub fn assign(py: Python<'_>, variables: Items<Bound<'_, Variable>>, values: Ite
         }
         pairs.push((variable, data));
     }
-    guarded(py, || {
+    without_gil(py, || {
         engine::assign_all(pairs);
         Ok(())
     })
@@ -69,7 +69,7 @@ pub fn assign(py: Python<'_>, variables: Items<Bound<'_, Variable>>, values: Ite
 #[pyfunction]
 pub fn clear(py: Python<'_>, variables: Items<Bound<'_, Variable>>) -> PyResult<()> {
     let variables: Vec<_> = variables.iter().map(|variable| variable.get().0.clone()).collect();
-    guarded(py, || {
+    without_gil(py, || {
         engine::clear_all(&variables);
         Ok(())
     })
@@ -82,7 +82,7 @@ pub fn values<'py>(py: Python<'py>, variables: Items<Bound<'py, Variable>>) -> P
     let mut copies = variables.iter().map(|variable| Fresh::new(py, variable.spec())).collect::<PyResult<Vec<_>>>()?;
     let mut places: Vec<_> = copies.iter_mut().map(Fresh::slice_mut).collect();
     let missing = || engine::Error::Internal("values: a copy has no place".into());
-    guarded(py, || {
+    without_gil(py, || {
         engine::read_all(&variables, |index, value| places.get_mut(index).ok_or_else(missing)?.copy_from(value))
     })?;
     drop(places);

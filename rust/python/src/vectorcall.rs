@@ -1,12 +1,11 @@
-//! How Python calls a `Function`: with the arguments where they lie, in neither tuple nor dict, which take longer to make
+//! How Python calls a function: with the arguments where they lie, in neither tuple nor dict, which take longer to make
 //! than a small op to run. PyO3 does not offer this, so here is what C extensions do.
 
-use crate::errors::trapped;
-use crate::function::Function;
+use crate::errors::catch_panic;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
-use pyo3::{Borrowed, ffi};
-use std::ffi::c_ulong;
+use pyo3::{Borrowed, PyClass, ffi};
+use std::ffi::{CStr, c_ulong};
 use std::ptr::{from_ref, null, null_mut};
 
 /// The arguments of a call, lent until it returns.
@@ -46,25 +45,32 @@ impl<'a, 'py> Arguments<'a, 'py> {
     }
 }
 
-/// The pointer that a `Function` has for Python to find.
+/// A class whose objects Python calls.
+pub trait Vectorcall: PyClass {
+    fn call<'py>(slf: &Bound<'py, Self>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>>;
+}
+
+/// The pointer that such an object has for Python to find.
 pub struct Slot {
     _pointer: ffi::vectorcallfunc,
 }
 
 impl Slot {
-    pub const FULL: Slot = Slot { _pointer: vectorcall };
+    pub fn of<T: Vectorcall>() -> Slot {
+        Slot { _pointer: vectorcall::<T> }
+    }
 }
 
-unsafe extern "C" fn vectorcall(
+unsafe extern "C" fn vectorcall<T: Vectorcall>(
     slf: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: Python calls this for a `Function`, with its lock held.
+    // SAFETY: Python calls this for a `T`, with its lock held.
     let (py, slf) = unsafe {
         let py = Python::assume_attached();
-        (py, Borrowed::from_ptr(py, slf).cast_unchecked::<Function>())
+        (py, Borrowed::from_ptr(py, slf).cast_unchecked::<T>())
     };
     // SAFETY: null or a tuple, kept until this returns.
     let names = unsafe { Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyTuple>()) };
@@ -72,7 +78,7 @@ unsafe extern "C" fn vectorcall(
     let count = (count & (usize::MAX >> 1)) + names.map_or(0, |names| names.len());
     // SAFETY: so many objects, kept until this returns; of none the pointer may be null.
     let values = if count == 0 { &[] } else { unsafe { std::slice::from_raw_parts(args, count) } };
-    match trapped(py, || Function::called(&slf, Arguments { py, values, names })) {
+    match catch_panic(py, || T::call(&slf, Arguments { py, values, names })) {
         Ok(result) => result.into_ptr(),
         Err(error) => {
             error.restore(py);
@@ -82,10 +88,14 @@ unsafe extern "C" fn vectorcall(
 }
 
 /// The type of functions that Python sees: `one`'s, which says besides where in an object its slot is.
-pub fn class<'py>(one: &Bound<'py, Function>, slot: &Slot) -> PyResult<Bound<'py, PyType>> {
+pub fn class<'py, T: Vectorcall>(
+    one: &Bound<'py, T>,
+    slot: &Slot,
+    name: &'static CStr,
+) -> PyResult<Bound<'py, PyType>> {
     /// Not in the limited API of the oldest version that is served, but the same in all of them.
     const HAVE_VECTORCALL: c_ulong = 1 << 11;
-    let base = one.get_type();
+    let base = one.as_any().get_type();
     let place = ffi::PyMemberDef {
         name: c"__vectorcalloffset__".as_ptr(),
         type_code: ffi::Py_T_PYSSIZET,
@@ -103,7 +113,7 @@ pub fn class<'py>(one: &Bound<'py, Function>, slot: &Slot) -> PyResult<Bound<'py
         ffi::PyType_Slot::default(),
     ];
     let mut spec = ffi::PyType_Spec {
-        name: c"corten._core.Function".as_ptr(),
+        name: name.as_ptr(),
         // The base's.
         basicsize: 0,
         itemsize: 0,

@@ -6,7 +6,7 @@ use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
-use corten_kernels::activation::{self as kernel, From, Unary as Kind};
+use corten_kernels::activation::{self as kernel, GradientSource, Unary as Kind};
 use std::sync::Arc;
 
 macro_rules! makers {
@@ -74,8 +74,8 @@ impl Op for Unary {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let from = match self.1.gradient_from() {
-            From::Input => at.inputs[0],
-            From::Output => at.outputs[0],
+            GradientSource::Input => at.inputs[0],
+            GradientSource::Output => at.outputs[0],
         };
         let op = UnaryGradient(gradient_name(self.0), self.1);
         Ok(vec![Some(graph.apply1(op, &[from, at.dy()?])?)])

@@ -49,8 +49,8 @@ impl Window {
             return Err(bad(format!("{filters} filters do not divide into {} groups", self.groups)));
         }
         let padding = [
-            super::pad(height, kh, self.strides[0], self.dilation[0], self.same)?,
-            super::pad(width, kw, self.strides[1], self.dilation[1], self.same)?,
+            super::window_padding(height, kh, self.strides[0], self.dilation[0], self.same)?,
+            super::window_padding(width, kw, self.strides[1], self.dilation[1], self.same)?,
         ];
         for (axis, size, k) in [(0, height, kh), (1, width, kw)] {
             let extent =

@@ -21,6 +21,7 @@ pub(crate) mod loss;
 pub(crate) mod mask_steps;
 pub(crate) mod matmul;
 pub(crate) mod optimizer;
+pub(crate) mod pad;
 pub(crate) mod pool2d;
 pub(crate) mod random;
 pub(crate) mod recurrent;
@@ -28,7 +29,6 @@ pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod softmax;
 pub(crate) mod split;
-pub(crate) mod spread;
 pub(crate) mod view;
 
 use crate::attributes::Attributes;
@@ -68,7 +68,13 @@ pub(crate) fn is_same(attributes: &Attributes) -> Result<bool> {
 }
 
 /// Zeros before and after one axis. "same" gives ceil(size / stride) outputs; the odd cell goes after (TensorFlow's rule).
-pub(crate) fn pad(size: usize, kernel: usize, stride: usize, dilation: usize, same: bool) -> Result<[usize; 2]> {
+pub(crate) fn window_padding(
+    size: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    same: bool,
+) -> Result<[usize; 2]> {
     if !same || kernel == 0 || size == 0 {
         return Ok([0, 0]);
     }

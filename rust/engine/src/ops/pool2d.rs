@@ -27,8 +27,8 @@ impl Window {
             return Err(bad("the input needs four axes (batch, height, width, channels)"));
         };
         let padding = [
-            super::pad(height, self.pool[0], self.strides[0], 1, self.same)?,
-            super::pad(width, self.pool[1], self.strides[1], 1, self.same)?,
+            super::window_padding(height, self.pool[0], self.strides[0], 1, self.same)?,
+            super::window_padding(width, self.pool[1], self.strides[1], 1, self.same)?,
         ];
         if height + padding[0][0] + padding[0][1] < self.pool[0] || width + padding[1][0] + padding[1][1] < self.pool[1]
         {

@@ -2,7 +2,7 @@
 
 use super::algebra::{View, unbroadcast};
 use super::isa;
-use super::spread::Spread;
+use super::pad::Pad;
 use crate::attributes::Attributes;
 use crate::data::{Slice, SliceMut};
 use crate::error::{Error, Result};
@@ -92,7 +92,7 @@ impl Op for View {
             }
             View::Slice { begin, step, .. } => {
                 let room = graph.spec(at.inputs[0]).shape.clone();
-                graph.apply1(Spread::gradient_of_slice(begin, step, room), &[dy])?
+                graph.apply1(Pad::gradient_of_slice(begin, step, room), &[dy])?
             }
             View::BroadcastTo { .. } => unbroadcast(graph, dy, at.inputs[0])?,
         };

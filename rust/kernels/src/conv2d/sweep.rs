@@ -2,7 +2,7 @@
 //! inputs are read where they lie in the image, for in NHWC the inputs under one row of the kernel are neighbours.
 
 use super::winograd;
-use crate::gemm::dots::{self, Dots};
+use crate::gemm::narrow::{self, Dots};
 use crate::gemm::pack::{self, Matrix};
 use crate::gemm::tile::{self, Left, Offsets, Planes, Product, Right, Start};
 use crate::threads::Shared;
@@ -74,7 +74,8 @@ impl Sweep {
         let count = self.taps[0] * self.taps[1];
         let (segments, len) = self.segments();
         let few = self.few(isa);
-        let size = if few { dots::len(isa, filters, segments, len) } else { pack::len(isa, count * channels, filters) };
+        let size =
+            if few { narrow::len(isa, filters, segments, len) } else { pack::len(isa, count * channels, filters) };
         let depth = groups * channels;
         let padding = self.side_padding();
         let row = (self.image[1] + padding[0] + padding[1]) * depth;
@@ -89,7 +90,7 @@ impl Sweep {
                 let taps = &taps[group * count..][..count];
                 if few {
                     let segments: Vec<&[Matrix]> = taps.chunks((count / segments.max(1)).max(1)).collect();
-                    dots::pack(isa, &segments, channels, filters, packed);
+                    narrow::pack(isa, &segments, channels, filters, packed);
                 } else {
                     pack::pack(isa, taps, channels, filters, packed);
                 }
@@ -150,10 +151,10 @@ impl Sweep {
                 step: 1,
             };
             let packed = &job.packed[group * job.size..];
-            let skip = band.taps.start * across * if few { dots::skip(job.isa, len) } else { len * width };
+            let skip = band.taps.start * across * if few { narrow::skip(job.isa, len) } else { len * width };
             let packed = packed.get(skip..).unwrap_or(&[]);
             let right = if few {
-                dots::right(job.isa, packed, count, len)
+                narrow::right(job.isa, packed, count, len)
             } else {
                 Right { data: packed, step: width, skip: len * width, panel: count * len * width }
             };
@@ -185,7 +186,7 @@ impl Sweep {
     /// Whether there are so few filters that vectors better run along k.
     fn few(&self, isa: Isa) -> bool {
         let (segments, len) = self.segments();
-        dots::gains(isa, self.filters, segments, len)
+        narrow::gains(isa, self.filters, segments, len)
     }
 
     /// The input row under tap row `a` of output row `i`.

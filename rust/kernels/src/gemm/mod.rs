@@ -3,11 +3,11 @@
 
 use crate::threads::Shared;
 use crate::{Isa, cache, scratch, threads};
-use dots::Dots;
+use narrow::Dots;
 use pack::Matrix;
 use tile::{Left, Offsets, Planes, Product, Right, Start};
 
-pub(crate) mod dots;
+pub(crate) mod narrow;
 pub(crate) mod pack;
 pub mod reference;
 mod row;
@@ -89,7 +89,7 @@ fn matmul_with(
     threads::for_each_chunk(c, p.m * p.n, tile::work(p.m * p.n * p.k), |i, c| {
         let (a, b) = (&a[i * p.stride_a..][..p.m * p.k], &b[i * p.stride_b..][..p.k * p.n]);
         if many {
-            threads::alone(|| one(isa, near, &p, a, b, bias, relu, c));
+            threads::single_threaded(|| one(isa, near, &p, a, b, bias, relu, c));
         } else {
             one(isa, near, &p, a, b, bias, relu, c);
         }
@@ -100,7 +100,7 @@ fn matmul_with(
 fn one(isa: Isa, near: InPlace, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
     // Runs of k: equal, so that none is too short to pay for its visit of C.
     let most = p.k.div_ceil(p.k.div_ceil(DEPTH).max(1)).next_multiple_of(16).max(16);
-    if !p.transpose_a && dots::gains(isa, p.n, 1, p.k) {
+    if !p.transpose_a && narrow::gains(isa, p.n, 1, p.k) {
         return few_columns(isa, p, a, b, bias, relu, c);
     }
     if p.m == 1 && !p.transpose_b {
@@ -163,10 +163,10 @@ fn one(isa: Isa, near: InPlace, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&
 /// As [`one`], where the columns are so few that vectors run along k.
 fn few_columns(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>, relu: bool, c: &mut [f32]) {
     let stride = if p.transpose_b { p.k } else { p.n };
-    scratch::with(dots::len(isa, p.n, 1, p.k), |packed| {
-        dots::pack(isa, &[&[Matrix { data: b, stride, transposed: p.transpose_b }]], p.k, p.n, packed);
+    scratch::with(narrow::len(isa, p.n, 1, p.k), |packed| {
+        narrow::pack(isa, &[&[Matrix { data: b, stride, transposed: p.transpose_b }]], p.k, p.n, packed);
         let packed = &*packed;
-        let work = MOST_ROWS * p.n * dots::skip(isa, p.k);
+        let work = MOST_ROWS * p.n * narrow::skip(isa, p.k);
         threads::for_each_chunk(c, MOST_ROWS * p.n, tile::work(work), |i, c| {
             let rows = c.len() / p.n;
             let data = &a[i * MOST_ROWS * p.k..];
@@ -178,7 +178,7 @@ fn few_columns(isa: Isa, p: &Matmul, a: &[f32], b: &[f32], bias: Option<&[f32]>,
                     len: p.k,
                     step: 1,
                 },
-                right: dots::right(isa, packed, 1, p.k),
+                right: narrow::right(isa, packed, 1, p.k),
                 start: bias.map_or(Start::Zero, Start::Bias),
                 relu,
                 target: &Shared::new(c),

@@ -226,9 +226,9 @@ const fn most_rows<S: Simd>(vectors: usize) -> usize {
 const fn exists<S: Simd>(rows: usize, vectors: usize, kind: u8) -> bool {
     let most = most_rows::<S>(vectors);
     match (kind, vectors) {
-        (EVENLY, 1) => false,
-        (EVENLY, _) => rows > NARROW && rows <= most,
-        (ALONG, 1) => rows <= NARROW,
+        (UNIT_K_EVEN_ROWS, 1) => false,
+        (UNIT_K_EVEN_ROWS, _) => rows > NARROW && rows <= most,
+        (UNIT_K, 1) => rows <= NARROW,
         _ => rows <= most,
     }
 }
@@ -246,14 +246,14 @@ fn most_vectors<S: Simd>(rows: usize, deep: usize) -> usize {
     }
 }
 
-/// How the left operand is walked. Along k, from a pointer per row:
-const ALONG: u8 = 0;
-/// Along k, from one pointer, as rows at equal distances allow: a dozen pointers would not stay in registers.
-const EVENLY: u8 = 1;
-/// Across: the rows of one k are neighbours.
-const ACROSS: u8 = 2;
-/// Neither.
-const ANYHOW: u8 = 3;
+/// Strides of the left operand. 1 from k to k, from a pointer per row:
+const UNIT_K: u8 = 0;
+/// 1 from k to k, and rows at equal distances, which one pointer serves: a dozen would not stay in registers.
+const UNIT_K_EVEN_ROWS: u8 = 1;
+/// 1 from row to row.
+const UNIT_ROWS: u8 = 2;
+/// Any.
+const ANY_STRIDES: u8 = 3;
 
 impl Product<'_> {
     /// Looks whether every element lies in its slice, where the right operand is read by so many `lanes` at a time, in panels
@@ -286,10 +286,10 @@ impl Product<'_> {
     #[inline(always)]
     fn kind(&self, rows: Range<usize>) -> u8 {
         match self.left.step {
-            1 if rows.len() > NARROW && self.left.rows.even(rows.clone()) => EVENLY,
-            1 => ALONG,
-            _ if self.left.rows.adjoin(rows) => ACROSS,
-            _ => ANYHOW,
+            1 if rows.len() > NARROW && self.left.rows.even(rows.clone()) => UNIT_K_EVEN_ROWS,
+            1 => UNIT_K,
+            _ if self.left.rows.adjoin(rows) => UNIT_ROWS,
+            _ => ANY_STRIDES,
         }
     }
 }
@@ -316,7 +316,7 @@ impl Kernel for Product<'_> {
             // half of it, for they are wider than its rows; else those, for columns of each of several planes in turn.
             let near = self.planes.count == 1 && deep * vectors * S::LANES * size_of::<f32>() <= cache::nearest() / 2;
             let (outer, inner) = if near { (tiles.len(), down.tiles) } else { (down.tiles, tiles.len()) };
-            let (mut rows, mut kind) = (0..0, ANYHOW);
+            let (mut rows, mut kind) = (0..0, ANY_STRIDES);
             for o in 0..outer {
                 for plane in 0..self.planes.count {
                     for i in 0..inner {
@@ -330,10 +330,10 @@ impl Kernel for Product<'_> {
                         let columns = (self.columns - vector * S::LANES).min(vectors * S::LANES);
                         let place = Place { plane, from: rows.start, rows: rows.len(), vector, columns };
                         match kind {
-                            EVENLY => by_vectors::<S, EVENLY>(s, &self, place),
-                            ALONG => by_vectors::<S, ALONG>(s, &self, place),
-                            ACROSS => by_vectors::<S, ACROSS>(s, &self, place),
-                            _ => by_vectors::<S, ANYHOW>(s, &self, place),
+                            UNIT_K_EVEN_ROWS => by_vectors::<S, UNIT_K_EVEN_ROWS>(s, &self, place),
+                            UNIT_K => by_vectors::<S, UNIT_K>(s, &self, place),
+                            UNIT_ROWS => by_vectors::<S, UNIT_ROWS>(s, &self, place),
+                            _ => by_vectors::<S, ANY_STRIDES>(s, &self, place),
                         }
                     }
                 }
@@ -433,7 +433,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
         let a = unsafe { data.add(offset) };
         let mut b = unsafe { right.add(segment * p.right.skip) };
         match KIND {
-            ALONG => {
+            UNIT_K => {
                 let mut pointers = [a; R];
                 for r in 0..R {
                     pointers[r] = unsafe { a.add(rows[r]) };
@@ -455,7 +455,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
                     k += 1;
                 }
             }
-            EVENLY => {
+            UNIT_K_EVEN_ROWS => {
                 // A row's distance is an odd multiple, in a register, times a power of two, which an address can hold.
                 let d = if R > 1 { rows[1] - rows[0] } else { 0 } * size_of::<f32>();
                 let mut odd = [d, 3 * d, 5 * d, 7 * d, 9 * d, 11 * d, 13 * d];
@@ -482,7 +482,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const KIND: u8>(s: S, p:
                     left -= 2;
                 }
             }
-            ACROSS => {
+            UNIT_ROWS => {
                 let mut a = unsafe { a.add(rows[0]) };
                 for _ in 0..len {
                     step!(|r: usize| a.add(r), b);

@@ -1,13 +1,13 @@
 //! Data movement: the same elements in another order, of any type.
 //!
-//! [`view`] reads through strides (transpose, slice, flip, broadcast, tile, repeat), [`spread`] writes through them (pad,
+//! [`view`] reads through strides (transpose, slice, flip, broadcast, tile, repeat), [`pad`] writes through them (pad,
 //! the gradient of a slice), [`concatenate`] joins and splits, [`gather`] follows indices, [`cast`] changes the type. What
 //! only copies rows takes no [`crate::Isa`]: memory sets its speed.
 
 pub mod cast;
 pub mod concatenate;
 pub mod gather;
-pub mod spread;
+pub mod pad;
 pub mod view;
 
 /// Elements of one task, and what moving one weighs in multiply-adds.

@@ -9,7 +9,7 @@ use crate::{cache, scratch, threads};
 
 /// What the forward begins with.
 #[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
+pub struct Inputs<'a> {
     /// (batch, units)
     pub h: &'a [f32],
     /// (units, 3 units)
@@ -23,7 +23,7 @@ pub struct Given<'a> {
 
 /// What the forward computes. `gates` (batch, steps, 3 units) holds `x . kernel + bias`, and then the activated gates.
 #[derive(Debug)]
-pub struct Computed<'a> {
+pub struct Outputs<'a> {
     pub gates: &'a mut [f32],
     /// The states of every step (batch, steps, units).
     pub h: &'a mut [f32],
@@ -36,26 +36,26 @@ pub struct Computed<'a> {
 
 /// `z, r = sigmoid(.)` of `gates + h . kernel + bias`; the candidate is `tanh(gates + r (h . kernel + bias))`, or
 /// `tanh(gates + (r h) . kernel)` where the reset comes before; `h = z h + (1 - z) candidate`.
-pub fn forward(isa: Isa, p: &Sequence, given: Given, computed: Computed) {
+pub fn forward(isa: Isa, p: &Sequence, inputs: Inputs, outputs: Outputs) {
     p.check();
     let Sequence { batch, steps, units, .. } = *p;
-    assert!(given.h.len() == batch * units, "states are batch x units");
-    assert!(given.kernel.len() == units * 3 * units, "the recurrent kernel is units x 3 units");
-    assert!(given.bias.is_none_or(|bias| given.reset_after && bias.len() == 3 * units), "a bias for three gates");
-    let Computed { gates, h, inner, last_h } = computed;
+    assert!(inputs.h.len() == batch * units, "states are batch x units");
+    assert!(inputs.kernel.len() == units * 3 * units, "the recurrent kernel is units x 3 units");
+    assert!(inputs.bias.is_none_or(|bias| inputs.reset_after && bias.len() == 3 * units), "a bias for three gates");
+    let Outputs { gates, h, inner, last_h } = outputs;
     assert!(gates.len() == batch * steps * 3 * units, "gates are batch x steps x 3 units");
     assert!(h.len() == batch * steps * units && inner.len() == h.len(), "sequences are batch x steps x units");
     let slices = [gates, h, inner, last_h];
-    with_kernels(isa, &given, units, false, |kernels| {
+    with_kernels(isa, &inputs, units, false, |kernels| {
         threads::for_each_run(slices, batch, p.run(), p.work(3 * units), |from, slices| {
-            forward_rows(p, &given, kernels, from, slices);
+            forward_rows(p, &inputs, kernels, from, slices);
         });
     });
 }
 
 /// Packs the recurrent kernel, as one where the reset comes after, else in two: of both gates, and of the candidate.
-fn with_kernels(isa: Isa, given: &Given, units: usize, transposed: bool, f: impl FnOnce(&[Packed])) {
-    let parts: &[(usize, usize)] = if given.reset_after { &[(0, 3)] } else { &[(0, 2), (2, 1)] };
+fn with_kernels(isa: Isa, inputs: &Inputs, units: usize, transposed: bool, f: impl FnOnce(&[Packed])) {
+    let parts: &[(usize, usize)] = if inputs.reset_after { &[(0, 3)] } else { &[(0, 2), (2, 1)] };
     let sizes = |gates: usize| if transposed { (gates * units, units) } else { (units, gates * units) };
     let len = |gates: usize| Packed::len(isa, sizes(gates).0, sizes(gates).1);
     scratch::with(parts.iter().map(|part| len(part.1)).sum(), |memory| {
@@ -63,7 +63,7 @@ fn with_kernels(isa: Isa, given: &Given, units: usize, transposed: bool, f: impl
         let packed = parts.iter().map(|&(first, gates)| {
             let (memory, rest) = std::mem::take(&mut left).split_at_mut(len(gates));
             left = rest;
-            let data = given.kernel.get(first * units..).unwrap_or(&[]);
+            let data = inputs.kernel.get(first * units..).unwrap_or(&[]);
             let (depth, columns) = sizes(gates);
             Packed::new(isa, Matrix { data, stride: 3 * units, transposed }, depth, columns, memory)
         });
@@ -71,21 +71,21 @@ fn with_kernels(isa: Isa, given: &Given, units: usize, transposed: bool, f: impl
     });
 }
 
-fn forward_rows(p: &Sequence, given: &Given, kernels: &[Packed], from: usize, slices: [&mut [f32]; 4]) {
+fn forward_rows(p: &Sequence, inputs: &Inputs, kernels: &[Packed], from: usize, slices: [&mut [f32]; 4]) {
     let Sequence { steps, units, .. } = *p;
     let [gates, h, inner, last_h] = slices;
     let isa = kernels[0].isa;
     let (rows, wide, narrow) = (last_h.len() / units.max(1), stride(3 * units), stride(units));
     scratch::with(MOST_ROWS * (wide + narrow), |memory| {
         let (sums, left) = memory.split_at_mut(MOST_ROWS * wide);
-        last_h.copy_from_slice(&given.h[from * units..][..rows * units]);
+        last_h.copy_from_slice(&inputs.h[from * units..][..rows * units]);
         for row in 0..rows {
             p.dropped(from + row, &last_h[row * units..][..units], &mut left[row * narrow..][..units]);
         }
         for step in 0..steps {
             let time = p.time(step);
             let state = Rows { data: &*left, stride: narrow };
-            kernels[0].product(rows, state, given.bias, Rows { data: sums, stride: wide });
+            kernels[0].product(rows, state, inputs.bias, Rows { data: sums, stride: wide });
             if let Some(candidate) = kernels.get(1) {
                 for row in 0..rows {
                     let at = row * steps + time;
@@ -111,7 +111,7 @@ fn forward_rows(p: &Sequence, given: &Given, kernels: &[Packed], from: usize, sl
                 if p.counts(from + row, time) {
                     let [z, r, candidate] = gates_mut(&mut gates[at * 3 * units..][..3 * units]);
                     let [sum_z, sum_r, sum] = cut(&sums[row * wide..][..3 * units]);
-                    if given.reset_after {
+                    if inputs.reset_after {
                         let own = [z, r, candidate, &mut inner[at * units..], &mut *last_h];
                         isa.run(Along { gates: Forward, units, read: [sum_z, sum_r, sum], own });
                     } else {
@@ -163,9 +163,9 @@ impl Gates<2, 2> for Update {
     }
 }
 
-/// The gradients that come from above; each may be missing, which means zero.
+/// The gradients of the outputs; each may be missing, which means zero.
 #[derive(Clone, Copy, Debug)]
-pub struct Above<'a> {
+pub struct OutputGrads<'a> {
     /// Of the states of every step.
     pub h: Option<&'a [f32]>,
     pub last_h: Option<&'a [f32]>,
@@ -186,26 +186,37 @@ pub struct Gradients<'a> {
 }
 
 /// The gradient through time. `h` and `inner` are what the forward computed.
-pub fn backward(isa: Isa, p: &Sequence, given: Given, h: &[f32], inner: &[f32], above: Above, found: Gradients) {
+pub fn backward(
+    isa: Isa,
+    p: &Sequence,
+    inputs: Inputs,
+    h: &[f32],
+    inner: &[f32],
+    output_grads: OutputGrads,
+    gradients: Gradients,
+) {
     p.check();
     let Sequence { batch, steps, units, .. } = *p;
     assert!(h.len() == batch * steps * units && inner.len() == h.len(), "sequences are batch x steps x units");
-    assert!(found.gates.len() == 3 * h.len(), "gates are batch x steps x 3 units");
-    assert!(found.products.len() == if given.reset_after { 3 * h.len() } else { 0 }, "as many products as gates");
-    assert!(found.left.len() == h.len() && above.h.is_none_or(|dy| dy.len() == h.len()), "as many as states");
-    let slices = [found.gates, found.left, found.h, found.products];
-    with_kernels(isa, &given, units, true, |kernels| {
+    assert!(gradients.gates.len() == 3 * h.len(), "gates are batch x steps x 3 units");
+    assert!(gradients.products.len() == if inputs.reset_after { 3 * h.len() } else { 0 }, "as many products as gates");
+    assert!(
+        gradients.left.len() == h.len() && output_grads.h.is_none_or(|dy| dy.len() == h.len()),
+        "as many as states"
+    );
+    let slices = [gradients.gates, gradients.left, gradients.h, gradients.products];
+    with_kernels(isa, &inputs, units, true, |kernels| {
         threads::for_each_run(slices, batch, p.run(), p.work(3 * units), |from, slices| {
-            backward_rows(p, &given, [h, inner], &above, kernels, from, slices);
+            backward_rows(p, &inputs, [h, inner], &output_grads, kernels, from, slices);
         });
     });
 }
 
 fn backward_rows(
     p: &Sequence,
-    given: &Given,
+    inputs: &Inputs,
     [h, inner]: [&[f32]; 2],
-    above: &Above,
+    output_grads: &OutputGrads,
     kernels: &[Packed],
     from: usize,
     [dgates, left, dh, products]: [&mut [f32]; 4],
@@ -213,7 +224,7 @@ fn backward_rows(
     let Sequence { steps, units, .. } = *p;
     let isa = kernels[0].isa;
     let (rows, narrow, wide) = (dh.len() / units.max(1), stride(units), steps * 3 * units);
-    begin(above.last_h, from * units, dh);
+    begin(output_grads.last_h, from * units, dh);
     scratch::with(2 * MOST_ROWS * narrow, |memory| {
         let (through, reset) = memory.split_at_mut(MOST_ROWS * narrow);
         for step in (0..steps).rev() {
@@ -224,23 +235,23 @@ fn backward_rows(
                     let (time, place) = (p.time(step), ((from + row) * steps + step) * units);
                     cache::fetch(&dgates[(row * steps + time) * 3 * units..][..3 * units]);
                     cache::fetch(&inner[((from + row) * steps + time) * units..][..units]);
-                    cache::fetch(p.before(from + row, step, given.h, h));
-                    above.h.into_iter().for_each(|dy| cache::fetch(&dy[place..][..units]));
+                    cache::fetch(p.before(from + row, step, inputs.h, h));
+                    output_grads.h.into_iter().for_each(|dy| cache::fetch(&dy[place..][..units]));
                 }
                 let dh = &mut dh[row * units..][..units];
                 let place = ((from + row) * steps + step) * units;
-                if let Some(dy) = above.h {
+                if let Some(dy) = output_grads.h {
                     dh.iter_mut().zip(&dy[place..]).for_each(|(d, dy)| *d += dy);
                 }
                 let at = row * steps + time;
-                let before = p.before(from + row, step, given.h, h);
+                let before = p.before(from + row, step, inputs.h, h);
                 p.dropped(from + row, before, &mut left[at * units..][..units]);
                 let gates = &mut dgates[at * 3 * units..][..3 * units];
                 let counts = p.counts(from + row, time);
                 if !counts {
                     gates.fill(0.0);
                 }
-                if given.reset_after {
+                if inputs.reset_after {
                     let products = &mut products[at * 3 * units..][..3 * units];
                     if counts {
                         let ([z, r, x], [pz, pr, px]) = (gates_mut(gates), gates_mut(products));
@@ -352,19 +363,19 @@ mod tests {
             let inputs = case.inputs(&[case.len(3), case.state(), 3 * units * units, 3 * units]);
             let [x, first, kernel, bias] = inputs.singles();
             let bias = reset_after.then_some(&bias[..]);
-            let given = Given { h: &first, kernel: &kernel, bias, reset_after };
+            let operands = Inputs { h: &first, kernel: &kernel, bias, reset_after };
             let p = case.sequence();
             let (mut gates, mut h, mut inner) = (x, zeros(case.len(1)), zeros(case.len(1)));
             let mut last_h = zeros(case.state());
-            let computed = Computed { gates: &mut gates, h: &mut h, inner: &mut inner, last_h: &mut last_h };
-            forward(isa, &p, given, computed);
+            let outputs = Outputs { gates: &mut gates, h: &mut h, inner: &mut inner, last_h: &mut last_h };
+            forward(isa, &p, operands, outputs);
             let dy = case.weights(case.len(1) + case.state());
             let (above_h, above_last_h) = dy.split_at(case.len(1));
-            let above = Above { h: Some(above_h), last_h: Some(above_last_h) };
+            let output_grads = OutputGrads { h: Some(above_h), last_h: Some(above_last_h) };
             let (mut left, mut dh) = (zeros(case.len(1)), zeros(case.state()));
             let mut products = zeros(if reset_after { case.len(3) } else { 0 });
-            let found = Gradients { gates: &mut gates, left: &mut left, h: &mut dh, products: &mut products };
-            backward(isa, &p, given, &h, &inner, above, found);
+            let gradients = Gradients { gates: &mut gates, left: &mut left, h: &mut dh, products: &mut products };
+            backward(isa, &p, operands, &h, &inner, output_grads, gradients);
             let (dkernel, dbias) = if reset_after {
                 let sum = |gate: usize| products.iter().skip(gate).step_by(3 * units).sum();
                 (outer(&left, &products, units, 3 * units), (0..3 * units).map(sum).collect())

@@ -10,7 +10,7 @@ use crate::{cache, scratch, threads};
 
 /// What the forward begins with: h and c are (batch, units), the recurrent kernel (units, 4 units).
 #[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
+pub struct Inputs<'a> {
     pub h: &'a [f32],
     pub c: &'a [f32],
     pub kernel: &'a [f32],
@@ -18,7 +18,7 @@ pub struct Given<'a> {
 
 /// What the forward computes. `gates` (batch, steps, 4 units) holds `x . kernel + bias`, and then the activated gates.
 #[derive(Debug)]
-pub struct Computed<'a> {
+pub struct Outputs<'a> {
     pub gates: &'a mut [f32],
     /// The states of every step (batch, steps, units).
     pub h: &'a mut [f32],
@@ -29,25 +29,25 @@ pub struct Computed<'a> {
 }
 
 /// `i, f, o = sigmoid(.)`, `g = tanh(.)` of `gates + h . kernel`; `c = f c + i g`; `h = o tanh(c)`.
-pub fn forward(isa: Isa, p: &Sequence, given: Given, computed: Computed) {
+pub fn forward(isa: Isa, p: &Sequence, inputs: Inputs, outputs: Outputs) {
     p.check();
     let Sequence { batch, steps, units, .. } = *p;
-    assert!(given.h.len() == batch * units && given.c.len() == batch * units, "states are batch x units");
-    assert!(given.kernel.len() == units * 4 * units, "the recurrent kernel is units x 4 units");
-    let Computed { gates, h, c, last_h, last_c } = computed;
+    assert!(inputs.h.len() == batch * units && inputs.c.len() == batch * units, "states are batch x units");
+    assert!(inputs.kernel.len() == units * 4 * units, "the recurrent kernel is units x 4 units");
+    let Outputs { gates, h, c, last_h, last_c } = outputs;
     assert!(gates.len() == batch * steps * 4 * units, "gates are batch x steps x 4 units");
     assert!(h.len() == batch * steps * units && c.len() == h.len(), "sequences are batch x steps x units");
     scratch::with(Packed::len(isa, units, 4 * units), |memory| {
-        let kernel = Matrix { data: given.kernel, stride: 4 * units, transposed: false };
+        let kernel = Matrix { data: inputs.kernel, stride: 4 * units, transposed: false };
         let kernel = Packed::new(isa, kernel, units, 4 * units, memory);
         let slices = [gates, h, c, last_h, last_c];
         threads::for_each_run(slices, batch, p.run(), p.work(4 * units), |from, slices| {
-            forward_rows(p, &given, &kernel, from, slices);
+            forward_rows(p, &inputs, &kernel, from, slices);
         });
     });
 }
 
-fn forward_rows(p: &Sequence, given: &Given, kernel: &Packed, from: usize, slices: [&mut [f32]; 5]) {
+fn forward_rows(p: &Sequence, inputs: &Inputs, kernel: &Packed, from: usize, slices: [&mut [f32]; 5]) {
     let Sequence { steps, units, .. } = *p;
     let [gates, h, c, last_h, last_c] = slices;
     let rows = last_h.len() / units.max(1);
@@ -56,9 +56,9 @@ fn forward_rows(p: &Sequence, given: &Given, kernel: &Packed, from: usize, slice
         let (z, left) = memory.split_at_mut(MOST_ROWS * wide);
         for row in 0..rows {
             let begin = (from + row) * units..(from + row + 1) * units;
-            p.dropped(from + row, &given.h[begin.clone()], &mut left[row * narrow..][..units]);
-            last_h[row * units..][..units].copy_from_slice(&given.h[begin.clone()]);
-            last_c[row * units..][..units].copy_from_slice(&given.c[begin]);
+            p.dropped(from + row, &inputs.h[begin.clone()], &mut left[row * narrow..][..units]);
+            last_h[row * units..][..units].copy_from_slice(&inputs.h[begin.clone()]);
+            last_c[row * units..][..units].copy_from_slice(&inputs.c[begin]);
         }
         for step in 0..steps {
             let time = p.time(step);
@@ -97,9 +97,9 @@ impl Gates<4, 6> for Forward {
     }
 }
 
-/// The gradients that come from above; each may be missing, which means zero.
+/// The gradients of the outputs; each may be missing, which means zero.
 #[derive(Clone, Copy, Debug)]
-pub struct Above<'a> {
+pub struct OutputGrads<'a> {
     /// Of the states h of every step.
     pub h: Option<&'a [f32]>,
     pub last_h: Option<&'a [f32]>,
@@ -120,27 +120,38 @@ pub struct Gradients<'a> {
 }
 
 /// The gradient through time. `h` and `c` are the sequences that the forward computed.
-pub fn backward(isa: Isa, p: &Sequence, given: Given, h: &[f32], c: &[f32], above: Above, found: Gradients) {
+pub fn backward(
+    isa: Isa,
+    p: &Sequence,
+    inputs: Inputs,
+    h: &[f32],
+    c: &[f32],
+    output_grads: OutputGrads,
+    gradients: Gradients,
+) {
     p.check();
     let Sequence { batch, steps, units, .. } = *p;
     assert!(h.len() == batch * steps * units && c.len() == h.len(), "sequences are batch x steps x units");
-    assert!(found.gates.len() == batch * steps * 4 * units, "gates are batch x steps x 4 units");
-    assert!(found.left.len() == h.len() && above.h.is_none_or(|dy| dy.len() == h.len()), "as many as states");
+    assert!(gradients.gates.len() == batch * steps * 4 * units, "gates are batch x steps x 4 units");
+    assert!(
+        gradients.left.len() == h.len() && output_grads.h.is_none_or(|dy| dy.len() == h.len()),
+        "as many as states"
+    );
     scratch::with(Packed::len(isa, 4 * units, units), |memory| {
-        let kernel = Matrix { data: given.kernel, stride: 4 * units, transposed: true };
+        let kernel = Matrix { data: inputs.kernel, stride: 4 * units, transposed: true };
         let kernel = Packed::new(isa, kernel, 4 * units, units, memory);
-        let slices = [found.gates, found.left, found.h, found.c];
+        let slices = [gradients.gates, gradients.left, gradients.h, gradients.c];
         threads::for_each_run(slices, batch, p.run(), p.work(4 * units), |from, slices| {
-            backward_rows(p, &given, [h, c], &above, &kernel, from, slices);
+            backward_rows(p, &inputs, [h, c], &output_grads, &kernel, from, slices);
         });
     });
 }
 
 fn backward_rows(
     p: &Sequence,
-    given: &Given,
+    inputs: &Inputs,
     [h, c]: [&[f32]; 2],
-    above: &Above,
+    output_grads: &OutputGrads,
     kernel: &Packed,
     from: usize,
     slices: [&mut [f32]; 4],
@@ -148,8 +159,8 @@ fn backward_rows(
     let Sequence { steps, units, .. } = *p;
     let [dgates, left, dh, dc] = slices;
     let (rows, narrow, wide) = (dh.len() / units.max(1), stride(units), steps * 4 * units);
-    begin(above.last_h, from * units, dh);
-    begin(above.last_c, from * units, dc);
+    begin(output_grads.last_h, from * units, dh);
+    begin(output_grads.last_c, from * units, dc);
     scratch::with(MOST_ROWS * narrow, |through| {
         for step in (0..steps).rev() {
             let time = p.time(step);
@@ -158,24 +169,24 @@ fn backward_rows(
                 if let Some(step) = next {
                     let (time, place) = (p.time(step), ((from + row) * steps + step) * units);
                     cache::fetch(&dgates[row * wide + time * 4 * units..][..4 * units]);
-                    cache::fetch(p.before(from + row, step, given.h, h));
-                    cache::fetch(p.before(from + row, step, given.c, c));
-                    above.h.into_iter().for_each(|dy| cache::fetch(&dy[place..][..units]));
+                    cache::fetch(p.before(from + row, step, inputs.h, h));
+                    cache::fetch(p.before(from + row, step, inputs.c, c));
+                    output_grads.h.into_iter().for_each(|dy| cache::fetch(&dy[place..][..units]));
                 }
                 let (dh, dc) = (&mut dh[row * units..][..units], &mut dc[row * units..][..units]);
                 let place = ((from + row) * steps + step) * units;
-                if let Some(dy) = above.h {
+                if let Some(dy) = output_grads.h {
                     dh.iter_mut().zip(&dy[place..]).for_each(|(d, dy)| *d += dy);
                 }
                 p.dropped(
                     from + row,
-                    p.before(from + row, step, given.h, h),
+                    p.before(from + row, step, inputs.h, h),
                     &mut left[(row * steps + time) * units..][..units],
                 );
                 let gates = &mut dgates[row * wide + time * 4 * units..][..4 * units];
                 if p.counts(from + row, time) {
                     let [i, f, g, o] = gates_mut(gates);
-                    let read = [p.before(from + row, step, given.c, c), &c[place..]];
+                    let read = [p.before(from + row, step, inputs.c, c), &c[place..]];
                     kernel.isa.run(Along { gates: Backward, units, read, own: [i, f, g, o, dc, dh] });
                 } else {
                     gates.fill(0.0);
@@ -242,20 +253,20 @@ mod tests {
         each(4, |case, isa| {
             let inputs = case.inputs(&[case.len(4), case.state(), case.state(), 4 * case.units * case.units]);
             let [x, h0, c0, kernel] = inputs.singles();
-            let given = Given { h: &h0, c: &c0, kernel: &kernel };
+            let operands = Inputs { h: &h0, c: &c0, kernel: &kernel };
             let p = case.sequence();
             let [mut gates, mut h, mut c] = [x, zeros(case.len(1)), zeros(case.len(1))];
             let (mut last_h, mut last_c) = (zeros(case.state()), zeros(case.state()));
             let (gates, h, c) = (&mut gates, &mut h, &mut c);
-            forward(isa, &p, given, Computed { gates, h, c, last_h: &mut last_h, last_c: &mut last_c });
+            forward(isa, &p, operands, Outputs { gates, h, c, last_h: &mut last_h, last_c: &mut last_c });
             let dy = case.weights(case.len(1) + 2 * case.state());
             let (above_h, rest) = dy.split_at(case.len(1));
             let (above_last_h, above_last_c) = rest.split_at(case.state());
-            let above = Above { h: Some(above_h), last_h: Some(above_last_h), last_c: Some(above_last_c) };
+            let output_grads = OutputGrads { h: Some(above_h), last_h: Some(above_last_h), last_c: Some(above_last_c) };
             let (mut left, mut dh, mut dc) = (zeros(case.len(1)), zeros(case.state()), zeros(case.state()));
             let states = [&h[..], &last_h, &last_c].concat();
-            let found = Gradients { gates, left: &mut left, h: &mut dh, c: &mut dc };
-            backward(isa, &p, given, h, c, above, found);
+            let gradients = Gradients { gates, left: &mut left, h: &mut dh, c: &mut dc };
+            backward(isa, &p, operands, h, c, output_grads, gradients);
             let dkernel = outer(&left, gates, case.units, 4 * case.units);
             agree(
                 case,

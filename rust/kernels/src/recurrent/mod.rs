@@ -195,10 +195,10 @@ fn gates<const N: usize>(row: &[f32]) -> [&[f32]; N] {
     std::array::from_fn(|gate| &row[gate * units..(gate + 1) * units])
 }
 
-/// The rows of a task that begin a gradient: what comes from above, or zeros.
-fn begin(above: Option<&[f32]>, start: usize, target: &mut [f32]) {
-    match above {
-        Some(above) => target.copy_from_slice(&above[start..][..target.len()]),
+/// The rows of a task that begin a gradient: that of the output, or zeros.
+fn begin(output_grad: Option<&[f32]>, start: usize, target: &mut [f32]) {
+    match output_grad {
+        Some(output_grad) => target.copy_from_slice(&output_grad[start..][..target.len()]),
         None => target.fill(0.0),
     }
 }

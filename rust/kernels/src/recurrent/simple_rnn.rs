@@ -14,7 +14,7 @@ pub enum Activation {
 
 /// What the recurrence begins with: h is (batch, units), the recurrent kernel (units, units).
 #[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
+pub struct Inputs<'a> {
     pub h: &'a [f32],
     pub kernel: &'a [f32],
     pub activation: Activation,
@@ -22,24 +22,24 @@ pub struct Given<'a> {
 
 /// The sequence of states, and the last one. `gates` is `x . kernel + bias` (batch, steps, units); `h` is
 /// (batch, steps, units), `last_h` (batch, units).
-pub fn forward(isa: Isa, p: &Sequence, given: Given, gates: &[f32], h: &mut [f32], last_h: &mut [f32]) {
+pub fn forward(isa: Isa, p: &Sequence, inputs: Inputs, gates: &[f32], h: &mut [f32], last_h: &mut [f32]) {
     p.check();
     let Sequence { batch, steps, units, .. } = *p;
-    assert!(given.h.len() == batch * units && last_h.len() == given.h.len(), "states are batch x units");
-    assert!(given.kernel.len() == units * units, "the recurrent kernel is units x units");
+    assert!(inputs.h.len() == batch * units && last_h.len() == inputs.h.len(), "states are batch x units");
+    assert!(inputs.kernel.len() == units * units, "the recurrent kernel is units x units");
     assert!(gates.len() == batch * steps * units && h.len() == gates.len(), "sequences are batch x steps x units");
     scratch::with(Packed::len(isa, units, units), |memory| {
-        let kernel = Matrix { data: given.kernel, stride: units, transposed: false };
+        let kernel = Matrix { data: inputs.kernel, stride: units, transposed: false };
         let kernel = Packed::new(isa, kernel, units, units, memory);
         threads::for_each_run([h, last_h], batch, p.run(), p.work(units), |from, slices| {
-            forward_rows(p, &given, gates, &kernel, from, slices);
+            forward_rows(p, &inputs, gates, &kernel, from, slices);
         });
     });
 }
 
 fn forward_rows(
     p: &Sequence,
-    given: &Given,
+    inputs: &Inputs,
     gates: &[f32],
     kernel: &Packed,
     from: usize,
@@ -49,7 +49,7 @@ fn forward_rows(
     let (rows, narrow) = (last_h.len() / units.max(1), stride(units));
     scratch::with(2 * MOST_ROWS * narrow, |memory| {
         let (z, left) = memory.split_at_mut(MOST_ROWS * narrow);
-        last_h.copy_from_slice(&given.h[from * units..][..rows * units]);
+        last_h.copy_from_slice(&inputs.h[from * units..][..rows * units]);
         for row in 0..rows {
             p.dropped(from + row, &last_h[row * units..][..units], &mut left[row * narrow..][..units]);
         }
@@ -60,7 +60,7 @@ fn forward_rows(
                 let last_h = &mut last_h[row * units..][..units];
                 if p.counts(from + row, time) {
                     let read = [&gates[((from + row) * steps + time) * units..], &z[row * narrow..]];
-                    kernel.isa.run(Along { gates: Forward(given.activation), units, read, own: [&mut *last_h] });
+                    kernel.isa.run(Along { gates: Forward(inputs.activation), units, read, own: [&mut *last_h] });
                     p.dropped(from + row, last_h, &mut left[row * narrow..][..units]);
                 }
                 h[(row * steps + step) * units..][..units].copy_from_slice(last_h);
@@ -82,9 +82,9 @@ impl Gates<2, 1> for Forward {
     }
 }
 
-/// The gradients that come from above; each may be missing, which means zero.
+/// The gradients of the outputs; each may be missing, which means zero.
 #[derive(Clone, Copy, Debug)]
-pub struct Above<'a> {
+pub struct OutputGrads<'a> {
     /// Of the states of every step.
     pub h: Option<&'a [f32]>,
     pub last_h: Option<&'a [f32]>,
@@ -103,47 +103,53 @@ pub struct Gradients<'a> {
 }
 
 /// The gradient through time. `h` is the sequence that the forward computed.
-pub fn backward(isa: Isa, p: &Sequence, given: Given, h: &[f32], above: Above, found: Gradients) {
+pub fn backward(isa: Isa, p: &Sequence, inputs: Inputs, h: &[f32], output_grads: OutputGrads, gradients: Gradients) {
     p.check();
     let Sequence { batch, steps, units, .. } = *p;
-    assert!(h.len() == batch * steps * units && found.gates.len() == h.len(), "sequences are batch x steps x units");
-    assert!(found.left.len() == h.len() && above.h.is_none_or(|dy| dy.len() == h.len()), "as many as states");
+    assert!(
+        h.len() == batch * steps * units && gradients.gates.len() == h.len(),
+        "sequences are batch x steps x units"
+    );
+    assert!(
+        gradients.left.len() == h.len() && output_grads.h.is_none_or(|dy| dy.len() == h.len()),
+        "as many as states"
+    );
     scratch::with(Packed::len(isa, units, units), |memory| {
-        let kernel = Matrix { data: given.kernel, stride: units, transposed: true };
+        let kernel = Matrix { data: inputs.kernel, stride: units, transposed: true };
         let kernel = Packed::new(isa, kernel, units, units, memory);
-        let slices = [found.gates, found.left, found.h];
+        let slices = [gradients.gates, gradients.left, gradients.h];
         threads::for_each_run(slices, batch, p.run(), p.work(units), |from, slices| {
-            backward_rows(p, &given, h, &above, &kernel, from, slices);
+            backward_rows(p, &inputs, h, &output_grads, &kernel, from, slices);
         });
     });
 }
 
 fn backward_rows(
     p: &Sequence,
-    given: &Given,
+    inputs: &Inputs,
     h: &[f32],
-    above: &Above,
+    output_grads: &OutputGrads,
     kernel: &Packed,
     from: usize,
     [dgates, left, dh]: [&mut [f32]; 3],
 ) {
     let Sequence { steps, units, .. } = *p;
     let (rows, narrow) = (dh.len() / units.max(1), stride(units));
-    begin(above.last_h, from * units, dh);
+    begin(output_grads.last_h, from * units, dh);
     scratch::with(MOST_ROWS * narrow, |through| {
         for step in (0..steps).rev() {
             let time = p.time(step);
             for row in 0..rows {
                 let dh = &mut dh[row * units..][..units];
                 let place = ((from + row) * steps + step) * units;
-                if let Some(dy) = above.h {
+                if let Some(dy) = output_grads.h {
                     dh.iter_mut().zip(&dy[place..]).for_each(|(d, dy)| *d += dy);
                 }
                 let at = (row * steps + time) * units;
-                p.dropped(from + row, p.before(from + row, step, given.h, h), &mut left[at..][..units]);
+                p.dropped(from + row, p.before(from + row, step, inputs.h, h), &mut left[at..][..units]);
                 if p.counts(from + row, time) {
                     let own = [&mut dgates[at..], dh];
-                    kernel.isa.run(Along { gates: Backward(given.activation), units, read: [&h[place..]], own });
+                    kernel.isa.run(Along { gates: Backward(inputs.activation), units, read: [&h[place..]], own });
                 } else {
                     dgates[at..][..units].fill(0.0);
                 }
@@ -201,14 +207,14 @@ mod tests {
             let [x, first, kernel] = inputs.singles();
             let p = case.sequence();
             let (mut h, mut last_h) = (zeros(case.len(1)), zeros(case.state()));
-            let given = Given { h: &first, kernel: &kernel, activation };
-            forward(isa, &p, given, &x, &mut h, &mut last_h);
+            let operands = Inputs { h: &first, kernel: &kernel, activation };
+            forward(isa, &p, operands, &x, &mut h, &mut last_h);
             let dy = case.weights(case.len(1) + case.state());
             let (above_h, above_last_h) = dy.split_at(case.len(1));
-            let above = Above { h: Some(above_h), last_h: Some(above_last_h) };
+            let output_grads = OutputGrads { h: Some(above_h), last_h: Some(above_last_h) };
             let (mut gates, mut left, mut dh) = (zeros(case.len(1)), zeros(case.len(1)), zeros(case.state()));
-            let found = Gradients { gates: &mut gates, left: &mut left, h: &mut dh };
-            backward(isa, &p, given, &h, above, found);
+            let gradients = Gradients { gates: &mut gates, left: &mut left, h: &mut dh };
+            backward(isa, &p, operands, &h, output_grads, gradients);
             let (states, dkernel) = ([h, last_h].concat(), outer(&left, &gates, case.units, case.units));
             let computed = [&gates[..], &dh, &dkernel];
             agree(case, &inputs, &dy, |x| reference(case, activation, [&x[0], &x[1], &x[2]]), &states, computed);

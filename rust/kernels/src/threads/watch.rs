@@ -46,7 +46,7 @@ pub fn interruptible<R>(cancelled: &mut dyn FnMut() -> bool, f: impl FnOnce() ->
 }
 
 /// Runs `f`, whose loops go to their end whoever may be asked.
-pub fn whole<R>(f: impl FnOnce() -> R) -> R {
+pub fn uninterruptible<R>(f: impl FnOnce() -> R) -> R {
     let _watched = Watched::by(None);
     f()
 }
@@ -75,7 +75,7 @@ pub fn cancelled() -> bool {
     let watch = unsafe { &mut *watch.as_ptr() };
     if !watch.ended && watch.asked.elapsed() >= PAUSE {
         let _asking = Asking(ASKING.replace(true));
-        watch.ended = whole(|| watch.denormals.during(|| (watch.ask)()));
+        watch.ended = uninterruptible(|| watch.denormals.during(|| (watch.ask)()));
         watch.asked = Instant::now();
     }
     watch.ended

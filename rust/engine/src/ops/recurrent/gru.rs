@@ -1,6 +1,6 @@
 //! `gru`: a gated recurrent unit over a sequence, and its gradient through time.
 
-use super::{Recurrence, above, kernel_gradient, optional, rows, take, work};
+use super::{Recurrence, kernel_gradient, optional, output_grads, rows, take, work};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::op::{Builder, Gradient, Input, Op, Output, Value};
@@ -47,31 +47,31 @@ impl Op for Gru {
         let rest = &mut &*rest;
         let (bias, reset_after) = (optional(self.bias, rest)?, self.reset_after);
         let p = self.recurrence.sequence(h.spec, x.shape()[1], rest)?;
-        let given = kernel::Given { h: h.f32()?, kernel: recurrent.f32()?, bias, reset_after };
+        let operands = kernel::Inputs { h: h.f32()?, kernel: recurrent.f32()?, bias, reset_after };
         let [h, last_h, inner, gates] = take(outputs)?;
         let (h, last_h, inner) = (h.f32()?, last_h.f32()?, inner.f32()?);
-        kernel::forward(isa(), &p, given, kernel::Computed { gates: gates.f32()?, h, inner, last_h });
+        kernel::forward(isa(), &p, operands, kernel::Outputs { gates: gates.f32()?, h, inner, last_h });
         Ok(())
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        let (above, dys) = above::<2>(&self.recurrence, at)?;
+        let (output_grads, dys) = output_grads::<2>(&self.recurrence, at)?;
         let &[h, _, inner, gates] = at.outputs else { return Err(Error::Internal("gru's outputs".into())) };
         let mut inputs = vec![gates, at.inputs[1], at.inputs[2]];
         inputs.extend(self.recurrence.optionals(at.inputs));
         inputs.extend([h, inner]);
         inputs.extend(dys);
-        let op = GruGradient { recurrence: self.recurrence, reset_after: self.reset_after, above };
-        let found = graph.apply(op, &inputs)?;
-        let mut gradients = vec![Some(found[0]), Some(found[2])];
+        let op = GruGradient { recurrence: self.recurrence, reset_after: self.reset_after, output_grads };
+        let results = graph.apply(op, &inputs)?;
+        let mut gradients = vec![Some(results[0]), Some(results[2])];
         gradients.resize(at.inputs.len(), None);
         if at.want[2] {
-            gradients[2] = Some(match found.get(3) {
-                Some(&products) => kernel_gradient(graph, found[1], products)?,
-                None => self.kernel_gradient_before(graph, found[1], inner, found[0])?,
+            gradients[2] = Some(match results.get(3) {
+                Some(&products) => kernel_gradient(graph, results[1], products)?,
+                None => self.kernel_gradient_before(graph, results[1], inner, results[0])?,
             });
         }
         if self.bias && at.want[3] {
-            let products = rows(graph, found[3])?;
+            let products = rows(graph, results[3])?;
             gradients[3] = Some(sum(graph, products, &[0], false)?);
         }
         Ok(gradients)
@@ -104,14 +104,14 @@ impl Gru {
 }
 
 /// Inputs: the activated gates, then those of the forward but for the bias, then h and `inner` of every step, then the
-/// gradients from above that are there. Outputs: the gradient of the gates, the left operand of the recurrent kernel's
+/// gradients of the outputs that are there. Outputs: the gradient of the gates, the left operand of the recurrent kernel's
 /// gradient, the gradient of the first h, and where the reset comes after that of the products with the kernel.
 #[derive(Debug)]
 struct GruGradient {
     recurrence: Recurrence,
     reset_after: bool,
     /// Whether the gradients of h of every step and of the last h are there.
-    above: [bool; 2],
+    output_grads: [bool; 2],
 }
 
 impl Op for GruGradient {
@@ -129,15 +129,18 @@ impl Op for GruGradient {
         let rest = &mut &*rest;
         let p = self.recurrence.sequence(h.spec, x.shape()[1], rest)?;
         let (kernel, reset_after) = (recurrent.f32()?, self.reset_after);
-        let given = kernel::Given { h: h.f32()?, kernel, bias: None, reset_after };
+        let operands = kernel::Inputs { h: h.f32()?, kernel, bias: None, reset_after };
         let [Some(h), Some(inner)] = [optional(true, rest)?, optional(true, rest)?] else {
             unreachable!("both are there")
         };
-        let above = kernel::Above { h: optional(self.above[0], rest)?, last_h: optional(self.above[1], rest)? };
+        let output_grads = kernel::OutputGrads {
+            h: optional(self.output_grads[0], rest)?,
+            last_h: optional(self.output_grads[1], rest)?,
+        };
         let [gates, left, dh, products @ ..] = outputs else { return Err(Error::Internal("gru's outputs".into())) };
         let products = products.first_mut().map_or(Ok(&mut [][..]), Output::f32)?;
-        let found = kernel::Gradients { gates: gates.f32()?, left: left.f32()?, h: dh.f32()?, products };
-        kernel::backward(isa(), &p, given, h, inner, above, found);
+        let gradients = kernel::Gradients { gates: gates.f32()?, left: left.f32()?, h: dh.f32()?, products };
+        kernel::backward(isa(), &p, operands, h, inner, output_grads, gradients);
         Ok(())
     }
     fn in_place(&self) -> &[(usize, usize)] {

@@ -1,6 +1,6 @@
 //! `lstm`: a long short-term memory over a sequence, and its gradient through time.
 
-use super::{Recurrence, above, kernel_gradient, optional, take, work};
+use super::{Recurrence, kernel_gradient, optional, output_grads, take, work};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::op::{Builder, Gradient, Input, Op, Output, Value};
@@ -30,22 +30,22 @@ impl Op for Lstm {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         let [x, h, c, recurrent, rest @ ..] = inputs else { return Err(Error::Internal("lstm's inputs".into())) };
         let p = self.0.sequence(h.spec, x.shape()[1], &mut &*rest)?;
-        let given = kernel::Given { h: h.f32()?, c: c.f32()?, kernel: recurrent.f32()? };
+        let operands = kernel::Inputs { h: h.f32()?, c: c.f32()?, kernel: recurrent.f32()? };
         let [h, last_h, last_c, c, gates] = take(outputs)?;
         let (h, c, last_h, last_c) = (h.f32()?, c.f32()?, last_h.f32()?, last_c.f32()?);
-        kernel::forward(isa(), &p, given, kernel::Computed { gates: gates.f32()?, h, c, last_h, last_c });
+        kernel::forward(isa(), &p, operands, kernel::Outputs { gates: gates.f32()?, h, c, last_h, last_c });
         Ok(())
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        let (above, dys) = above::<3>(&self.0, at)?;
+        let (output_grads, dys) = output_grads::<3>(&self.0, at)?;
         let &[h, _, _, c, gates] = at.outputs else { return Err(Error::Internal("lstm's outputs".into())) };
         let mut inputs = vec![gates, at.inputs[1], at.inputs[2], at.inputs[3]];
         inputs.extend(self.0.optionals(at.inputs));
         inputs.extend([h, c]);
         inputs.extend(dys);
-        let found = graph.apply(LstmGradient { recurrence: self.0, above }, &inputs)?;
-        let kernel = if at.want[3] { Some(kernel_gradient(graph, found[1], found[0])?) } else { None };
-        let mut gradients = vec![Some(found[0]), Some(found[2]), Some(found[3]), kernel];
+        let results = graph.apply(LstmGradient { recurrence: self.0, output_grads }, &inputs)?;
+        let kernel = if at.want[3] { Some(kernel_gradient(graph, results[1], results[0])?) } else { None };
+        let mut gradients = vec![Some(results[0]), Some(results[2]), Some(results[3]), kernel];
         gradients.resize(at.inputs.len(), None);
         Ok(gradients)
     }
@@ -57,14 +57,14 @@ impl Op for Lstm {
     }
 }
 
-/// Inputs: the activated gates, then those of the forward, then h and c of every step, then the gradients from above
+/// Inputs: the activated gates, then those of the forward, then h and c of every step, then the gradients of the outputs
 /// that are there. Outputs: the gradient of the gates, the left operand of the recurrent kernel's gradient, the
 /// gradients of the first h and c.
 #[derive(Debug)]
 struct LstmGradient {
     recurrence: Recurrence,
     /// Whether the gradients of h of every step, of the last h and of the last c are there.
-    above: [bool; 3],
+    output_grads: [bool; 3],
 }
 
 impl Op for LstmGradient {
@@ -80,13 +80,13 @@ impl Op for LstmGradient {
         let [x, h, c, recurrent, rest @ ..] = inputs else { return Err(Error::Internal("lstm's inputs".into())) };
         let rest = &mut &*rest;
         let p = self.recurrence.sequence(h.spec, x.shape()[1], rest)?;
-        let given = kernel::Given { h: h.f32()?, c: c.f32()?, kernel: recurrent.f32()? };
+        let operands = kernel::Inputs { h: h.f32()?, c: c.f32()?, kernel: recurrent.f32()? };
         let [Some(h), Some(c)] = [optional(true, rest)?, optional(true, rest)?] else { unreachable!("both are there") };
-        let [dy, last_h, last_c] = self.above;
+        let [dy, last_h, last_c] = self.output_grads;
         let (dy, last_h, last_c) = (optional(dy, rest)?, optional(last_h, rest)?, optional(last_c, rest)?);
         let [gates, left, dh, dc] = take(outputs)?;
-        let found = kernel::Gradients { gates: gates.f32()?, left: left.f32()?, h: dh.f32()?, c: dc.f32()? };
-        kernel::backward(isa(), &p, given, h, c, kernel::Above { h: dy, last_h, last_c }, found);
+        let gradients = kernel::Gradients { gates: gates.f32()?, left: left.f32()?, h: dh.f32()?, c: dc.f32()? };
+        kernel::backward(isa(), &p, operands, h, c, kernel::OutputGrads { h: dy, last_h, last_c }, gradients);
         Ok(())
     }
     fn in_place(&self) -> &[(usize, usize)] {

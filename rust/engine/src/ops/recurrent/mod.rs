@@ -88,8 +88,8 @@ fn optional<'a>(there: bool, rest: &mut &[Input<'a>]) -> Result<Option<&'a [f32]
     Ok(Some(first.f32()?))
 }
 
-/// The gradients from above of the first `N` outputs: which are there, and their values.
-fn above<const N: usize>(recurrence: &Recurrence, at: &Gradient<'_>) -> Result<([bool; N], Vec<Value>)> {
+/// The gradients of the first `N` outputs: which are there, and their values.
+fn output_grads<const N: usize>(recurrence: &Recurrence, at: &Gradient<'_>) -> Result<([bool; N], Vec<Value>)> {
     if recurrence.dropout && at.want.last() == Some(&true) {
         return Err(Error::Value("the dropout of a recurrence cannot be differentiated".into()));
     }

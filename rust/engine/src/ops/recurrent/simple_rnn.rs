@@ -1,6 +1,6 @@
 //! `simple_rnn`: the simple recurrence over a sequence, and its gradient through time.
 
-use super::{Recurrence, above, kernel_gradient, optional, take, work};
+use super::{Recurrence, kernel_gradient, optional, output_grads, take, work};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::op::{Builder, Gradient, Input, Op, Output, Value};
@@ -39,19 +39,19 @@ impl Op for SimpleRnn {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         let [x, h, recurrent, rest @ ..] = inputs else { return Err(Error::Internal("simple_rnn's inputs".into())) };
         let p = self.recurrence.sequence(h.spec, x.shape()[1], &mut &*rest)?;
-        let given = kernel::Given { h: h.f32()?, kernel: recurrent.f32()?, activation: self.activation };
+        let operands = kernel::Inputs { h: h.f32()?, kernel: recurrent.f32()?, activation: self.activation };
         let [h, last_h] = take(outputs)?;
-        kernel::forward(isa(), &p, given, x.f32()?, h.f32()?, last_h.f32()?);
+        kernel::forward(isa(), &p, operands, x.f32()?, h.f32()?, last_h.f32()?);
         Ok(())
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
-        let (above, dys) = above::<2>(&self.recurrence, at)?;
+        let (output_grads, dys) = output_grads::<2>(&self.recurrence, at)?;
         let mut inputs = vec![at.outputs[0], at.inputs[1], at.inputs[2]];
         inputs.extend(self.recurrence.optionals(at.inputs));
         inputs.extend(dys);
-        let found = graph.apply(SimpleRnnGradient { forward: *self, above }, &inputs)?;
-        let kernel = if at.want[2] { Some(kernel_gradient(graph, found[1], found[0])?) } else { None };
-        let mut gradients = vec![Some(found[0]), Some(found[2]), kernel];
+        let results = graph.apply(SimpleRnnGradient { forward: *self, output_grads }, &inputs)?;
+        let kernel = if at.want[2] { Some(kernel_gradient(graph, results[1], results[0])?) } else { None };
+        let mut gradients = vec![Some(results[0]), Some(results[2]), kernel];
         gradients.resize(at.inputs.len(), None);
         Ok(gradients)
     }
@@ -60,13 +60,13 @@ impl Op for SimpleRnn {
     }
 }
 
-/// Inputs: h of every step, then those of the forward but for the gates, then the gradients from above that are there.
+/// Inputs: h of every step, then those of the forward but for the gates, then the gradients of the outputs that are there.
 /// Outputs: the gradient of the gates, the left operand of the recurrent kernel's gradient, the gradient of the first h.
 #[derive(Debug)]
 struct SimpleRnnGradient {
     forward: SimpleRnn,
     /// Whether the gradients of h of every step and of the last h are there.
-    above: [bool; 2],
+    output_grads: [bool; 2],
 }
 
 impl Op for SimpleRnnGradient {
@@ -83,11 +83,14 @@ impl Op for SimpleRnnGradient {
         let rest = &mut &*rest;
         let p = self.forward.recurrence.sequence(first.spec, h.shape()[1], rest)?;
         let activation = self.forward.activation;
-        let given = kernel::Given { h: first.f32()?, kernel: recurrent.f32()?, activation };
-        let above = kernel::Above { h: optional(self.above[0], rest)?, last_h: optional(self.above[1], rest)? };
+        let operands = kernel::Inputs { h: first.f32()?, kernel: recurrent.f32()?, activation };
+        let output_grads = kernel::OutputGrads {
+            h: optional(self.output_grads[0], rest)?,
+            last_h: optional(self.output_grads[1], rest)?,
+        };
         let [gates, left, dh] = take(outputs)?;
-        let found = kernel::Gradients { gates: gates.f32()?, left: left.f32()?, h: dh.f32()? };
-        kernel::backward(isa(), &p, given, h.f32()?, above, found);
+        let gradients = kernel::Gradients { gates: gates.f32()?, left: left.f32()?, h: dh.f32()? };
+        kernel::backward(isa(), &p, operands, h.f32()?, output_grads, gradients);
         Ok(())
     }
     fn gradient(&self, _: &mut dyn Builder, _: &Gradient<'_>) -> Result<Vec<Option<Value>>> {

@@ -1,4 +1,4 @@
-//! `Way`: how a function of tensors is called, as a key under which what it comes to is kept.
+//! `CallKey`: how a function of tensors is called, as a key under which what it comes to is cached.
 
 use crate::arrays::elements;
 use crate::vectorcall::Arguments;
@@ -9,18 +9,18 @@ use pyo3::types::{PyBool, PyBoolMethods, PyFloat, PyInt, PyList, PyString, PyTup
 use smallvec::SmallVec;
 use std::hash::Hasher;
 
-/// The most words that tell one way of calling from another.
+/// The most words that tell one call from another.
 const WORDS: usize = 48;
 
 /// Types and shapes of the arrays, and everything else by value; names by the addresses of the strings, which whoever
-/// keeps a way as a key must hold.
+/// stores a key must hold.
 #[derive(Default)]
-pub struct Way<'py> {
+pub struct CallKey<'py> {
     pub words: SmallVec<[u64; 32]>,
     pub arrays: SmallVec<[Bound<'py, PyUntypedArray>; 4]>,
 }
 
-impl<'py> Way<'py> {
+impl<'py> CallKey<'py> {
     /// Filled where it lies, for it is large. None where an argument is something else than plain arrays, numbers, text
     /// and lists of them.
     pub fn fill(&mut self, arguments: Arguments<'_, 'py>) -> Option<()> {

@@ -6,11 +6,11 @@ use crate::data::{Slice, SliceMut};
 use crate::error::{Error, Result};
 use crate::op::{Builder, Gradient, Input, Op, Output, Value};
 use crate::spec::{Dims, Spec};
-use corten_kernels::layout::spread as kernel;
+use corten_kernels::layout::pad as kernel;
 use std::sync::Arc;
 
 #[derive(Debug)]
-pub(crate) struct Spread {
+pub(crate) struct Pad {
     name: &'static str,
     begin: Vec<usize>,
     step: Vec<isize>,
@@ -26,16 +26,16 @@ enum Room {
 }
 
 /// Attributes: `low` and `high`, how many cells go before and after each axis, and their `value`.
-pub(crate) fn make_pad(attributes: &Attributes) -> Result<Arc<dyn Op>> {
+pub(crate) fn make(attributes: &Attributes) -> Result<Arc<dyn Op>> {
     let (begin, high) = (attributes.sizes("low")?, attributes.sizes("high")?);
     let (step, value) = (vec![1; begin.len()], attributes.float("value")?);
-    Ok(Arc::new(Spread { name: "pad", begin, step, room: Room::Behind(high), value }))
+    Ok(Arc::new(Pad { name: "pad", begin, step, room: Room::Behind(high), value }))
 }
 
-impl Spread {
-    pub(crate) fn gradient_of_slice(begin: &[usize], step: &[isize], x: Vec<usize>) -> Spread {
+impl Pad {
+    pub(crate) fn gradient_of_slice(begin: &[usize], step: &[isize], x: Vec<usize>) -> Pad {
         let (begin, step) = (begin.to_vec(), step.to_vec());
-        Spread { name: "slice_gradient", begin, step, room: Room::Shape(x), value: 0.0 }
+        Pad { name: "slice_gradient", begin, step, room: Room::Shape(x), value: 0.0 }
     }
     fn shape(&self, x: &[usize]) -> Result<Vec<usize>> {
         match &self.room {
@@ -55,7 +55,7 @@ impl Spread {
     }
 }
 
-impl Op for Spread {
+impl Op for Pad {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -67,10 +67,10 @@ impl Op for Spread {
         let axes: Vec<kernel::Axis> =
             axes.map(|((&size, &room), (&begin, &step))| kernel::Axis { size, room, begin, step }).collect();
         match (inputs[0].data, &mut outputs[0].data) {
-            (Slice::F32(x), SliceMut::F32(y)) => kernel::spread(&axes, self.value as f32, x, y),
-            (Slice::I32(x), SliceMut::I32(y)) => kernel::spread(&axes, self.value as i32, x, y),
-            (Slice::U8(x), SliceMut::U8(y)) => kernel::spread(&axes, self.value as u8, x, y),
-            _ => return Err(Error::Internal("a spread changed the element type".into())),
+            (Slice::F32(x), SliceMut::F32(y)) => kernel::pad(&axes, self.value as f32, x, y),
+            (Slice::I32(x), SliceMut::I32(y)) => kernel::pad(&axes, self.value as i32, x, y),
+            (Slice::U8(x), SliceMut::U8(y)) => kernel::pad(&axes, self.value as u8, x, y),
+            _ => return Err(Error::Internal("a padding changed the element type".into())),
         }
         Ok(())
     }

@@ -35,10 +35,10 @@ impl Axis {
 const SHORT: usize = 256;
 
 /// Fills `target` with `fill`, then writes the elements of `source` to their places.
-pub fn spread<T: Copy + Send + Sync>(axes: &[Axis], fill: T, source: &[T], target: &mut [T]) {
+pub fn pad<T: Copy + Send + Sync>(axes: &[Axis], fill: T, source: &[T], target: &mut [T]) {
     assert!(axes.len() <= MAX_RANK, "an array has at most {MAX_RANK} axes");
-    assert_eq!(source.len(), axes.iter().map(|axis| axis.size).product::<usize>(), "source of a spread");
-    assert_eq!(target.len(), axes.iter().map(|axis| axis.room).product::<usize>(), "target of a spread");
+    assert_eq!(source.len(), axes.iter().map(|axis| axis.size).product::<usize>(), "source of a padding");
+    assert_eq!(target.len(), axes.iter().map(|axis| axis.room).product::<usize>(), "target of a padding");
     let inside = |axis: &Axis| {
         let end = axis.begin as isize + (axis.size.max(1) - 1) as isize * axis.step;
         axis.step != 0 && axis.begin < axis.room && (0..axis.room as isize).contains(&end)
@@ -145,7 +145,7 @@ mod tests {
         for threads in [1, 3] {
             threads::set_count(threads);
             let mut got = vec![0; want.len()];
-            spread(axes, -7, &source, &mut got);
+            pad(axes, -7, &source, &mut got);
             assert!(got == want, "{axes:?}");
         }
         threads::set_count(0);
