@@ -2,17 +2,29 @@
 
 use std::sync::OnceLock;
 
-/// Bytes of a core's first cache of data: 32 KB in processors up to about 2019, 48 KB and more since.
-pub fn nearest() -> usize {
-    static BYTES: OnceLock<usize> = OnceLock::new();
-    *BYTES.get_or_init(|| ask().unwrap_or(48 * 1024))
+/// Bytes of a core's own caches of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caches {
+    pub first: usize,
+    pub second: usize,
 }
 
-/// As the processor describes its caches itself.
+impl Caches {
+    /// The first cache of processors since about 2019 has so much, or more; before it was 32 KB.
+    pub const WIDE: usize = 48 * 1024;
+
+    /// Those of this machine.
+    pub fn here() -> Caches {
+        static CACHES: OnceLock<Caches> = OnceLock::new();
+        *CACHES.get_or_init(|| Caches { first: ask(1).unwrap_or(Caches::WIDE), second: ask(2).unwrap_or(1024 * 1024) })
+    }
+}
+
+/// The cache of data on a level, as the processor itself describes it.
 #[cfg(target_arch = "x86_64")]
-fn ask() -> Option<usize> {
+fn ask(wanted: u32) -> Option<usize> {
     use std::arch::x86_64::{__cpuid, __cpuid_count, __get_cpuid_max};
-    const OF_DATA: u32 = 1;
+    const OF_INSTRUCTIONS: u32 = 2;
     // Intel's description is leaf 4; AMD's, of the same form, 0x8000001d, where bit 22 of 0x80000001's ecx promises it.
     let amd = __get_cpuid_max(0x8000_0000).0 >= 0x8000_001d && __cpuid(0x8000_0001).ecx & (1 << 22) != 0;
     let leaf = if amd { 0x8000_001d } else { 4 };
@@ -25,7 +37,7 @@ fn ask() -> Option<usize> {
         let partitions = (cache.ebx >> 12 & 0x3ff) as usize + 1;
         let line = (cache.ebx & 0xfff) as usize + 1;
         let sets = cache.ecx as usize + 1;
-        (kind == OF_DATA && level == 1).then_some(ways * partitions * line * sets)
+        (kind != OF_INSTRUCTIONS && level == wanted).then_some(ways * partitions * line * sets)
     })
 }
 
@@ -44,26 +56,32 @@ pub fn fetch(numbers: &[f32]) {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn ask() -> Option<usize> {
+fn ask(_: u32) -> Option<usize> {
     None
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Caches;
+
     #[test]
-    fn a_first_cache_has_a_sensible_size() {
-        let bytes = super::nearest();
-        assert!((8 * 1024..=1024 * 1024).contains(&bytes), "{bytes}");
+    fn caches_have_sensible_sizes() {
+        let Caches { first, second } = Caches::here();
+        assert!((8 * 1024..=1024 * 1024).contains(&first), "{first}");
+        assert!((first..=64 * 1024 * 1024).contains(&second), "{second}");
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn linux_says_the_same() {
-        let said = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index0/size").unwrap_or_default();
-        if let (Some(kilobytes), Some(asked)) =
-            (said.trim().strip_suffix('K').and_then(|k| k.parse::<usize>().ok()), super::ask())
-        {
-            assert_eq!(asked, kilobytes * 1024);
+        for (level, index) in [(1, 0), (2, 2)] {
+            let file = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/size");
+            let said = std::fs::read_to_string(file).unwrap_or_default();
+            if let (Some(kilobytes), Some(asked)) =
+                (said.trim().strip_suffix('K').and_then(|k| k.parse::<usize>().ok()), super::ask(level))
+            {
+                assert_eq!(asked, kilobytes * 1024, "level {level}");
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ fn every_size_and_transpose_equals_the_reference() {
 }
 
 #[test]
-fn whether_b_is_packed_does_not_show() {
+fn the_sizes_of_the_caches_do_not_show() {
     // Thirds: their sums are rounded, so that another order would show.
     let values = |len, seed| -> Vec<f32> { values(len, seed).iter().map(|v| v / 3.0).collect() };
     for isa in Isa::available() {
@@ -46,13 +46,14 @@ fn whether_b_is_packed_does_not_show() {
             for transpose_a in [false, true] {
                 let p = Matmul { transpose_a, ..plain(m, n, k) };
                 let (a, b) = (values(m * k, 1), values(k * n, 2));
-                let [narrow, wide, never] =
-                    [InPlace::NARROW, InPlace::WIDE, InPlace { rows: 0, floats: 0 }].map(|near| {
-                        let mut c = vec![f32::NAN; m * n];
-                        matmul_with(isa, near, &p, &a, &b, None, false, &mut c);
-                        c
-                    });
-                assert!(narrow == wide && wide == never, "{isa:?} {p:?}");
+                let caches = [(32, 1024), (48, 1024), (48, 2048), (48, 0), (48, 64), (192, 16384)];
+                let results = caches.map(|(first, second)| {
+                    let mut c = vec![f32::NAN; m * n];
+                    let caches = Caches { first: first * 1024, second: second * 1024 };
+                    matmul_with(isa, caches, &p, &a, &b, None, false, &mut c);
+                    c
+                });
+                assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{isa:?} {p:?}");
             }
         }
     }

@@ -8,7 +8,7 @@
 // Loops over the tile's rows and vectors index several arrays, and unroll as they stand.
 #![allow(clippy::needless_range_loop)]
 
-use crate::cache;
+use crate::cache::Caches;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::threads::Shared;
 use std::ops::Range;
@@ -237,7 +237,7 @@ const fn exists<S: Simd>(rows: usize, vectors: usize, kind: u8) -> bool {
 /// nothing from fewer reads of the left.
 fn most_vectors<S: Simd>(rows: usize, deep: usize) -> usize {
     let widest = S::TILE_VECTORS + S::WIDER.len();
-    if deep * widest * S::LANES * size_of::<f32>() <= cache::nearest() {
+    if deep * widest * S::LANES * size_of::<f32>() <= Caches::here().first {
         widest
     } else if rows <= S::TILE_ROWS {
         S::TILE_VECTORS
@@ -314,7 +314,8 @@ impl Kernel for Product<'_> {
             let down = Cut::new(self.rows.len(), most);
             // What is read again and again lies in the nearest cache: the columns of a tile, where they take no more than
             // half of it, for they are wider than its rows; else those, for columns of each of several planes in turn.
-            let near = self.planes.count == 1 && deep * vectors * S::LANES * size_of::<f32>() <= cache::nearest() / 2;
+            let near =
+                self.planes.count == 1 && deep * vectors * S::LANES * size_of::<f32>() <= Caches::here().first / 2;
             let (outer, inner) = if near { (tiles.len(), down.tiles) } else { (down.tiles, tiles.len()) };
             let (mut rows, mut kind) = (0..0, ANY_STRIDES);
             for o in 0..outer {
