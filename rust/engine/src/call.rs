@@ -51,13 +51,13 @@ impl Call {
     /// `outputs`, in that order. The arguments are the graph's inputs. Reshapes before and after the op count for nothing.
     pub fn of_graph(graph: &Graph, outputs: &[Value]) -> Option<Call> {
         let mut computing = graph.nodes().iter().filter(|node| !node.op.alias());
-        let (node, found) = match (computing.next(), computing.next()) {
+        let (node, results) = match (computing.next(), computing.next()) {
             (Some(node), None) => (node, outputs.iter().map(|&output| graph.root(output)).collect()),
             // Nothing but reshapes: the last of them copies.
             (None, None) => (graph.producer(*outputs.first()?)?, outputs.to_vec()),
             _ => return None,
         };
-        if found.is_empty() || !node.outputs.starts_with(&found) || !graph.updates().is_empty() {
+        if results.is_empty() || !node.outputs.starts_with(&results) || !graph.updates().is_empty() {
             return None;
         }
         let place = |&value: &Value| match graph.source(graph.root(value)) {

@@ -31,7 +31,7 @@ pub struct Node {
 }
 
 #[derive(Clone, Debug)]
-struct Known {
+struct ValueInfo {
     spec: Spec,
     source: Source,
 }
@@ -40,18 +40,18 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
-    values: Vec<Known>,
+    values: Vec<ValueInfo>,
     inputs: Vec<Value>,
     variables: HashMap<u64, Value>,
     updates: Vec<(Arc<Variable>, Value)>,
     scope: Arc<str>,
     /// What each value holds, in an eager graph.
-    held: Option<Vec<Option<Arc<Data>>>>,
+    eager_data: Option<Vec<Option<Arc<Data>>>>,
 }
 
 impl Graph {
     pub fn new(eager: bool) -> Graph {
-        Graph { held: eager.then(Vec::new), ..Graph::default() }
+        Graph { eager_data: eager.then(Vec::new), ..Graph::default() }
     }
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
@@ -63,7 +63,7 @@ impl Graph {
         &self.updates
     }
     pub fn is_eager(&self) -> bool {
-        self.held.is_some()
+        self.eager_data.is_some()
     }
     pub fn len(&self) -> usize {
         self.values.len()
@@ -90,9 +90,9 @@ impl Graph {
     }
 
     fn add(&mut self, spec: Spec, source: Source, data: Option<Arc<Data>>) -> Value {
-        self.values.push(Known { spec, source });
-        if let Some(held) = &mut self.held {
-            held.push(data);
+        self.values.push(ValueInfo { spec, source });
+        if let Some(eager_data) = &mut self.eager_data {
+            eager_data.push(data);
         }
         Value(self.values.len() - 1)
     }
@@ -128,21 +128,21 @@ impl Graph {
     /// Appends an op and returns its outputs; an eager graph runs it.
     pub(crate) fn append(&mut self, op: Arc<dyn Op>, inputs: &[Value], attributes: Attributes) -> Result<Vec<Value>> {
         if let Some(bad) = inputs.iter().find(|v| v.0 >= self.values.len()) {
-            return Err(Error::Internal(format!("value {} is not of this graph", bad.0)));
+            return Err(Error::Internal(format!("value {} does not belong to this graph", bad.0)));
         }
         let specs: Vec<&Spec> = inputs.iter().map(|&v| self.spec(v)).collect();
-        let made = op.outputs(&specs).map_err(|e| e.at(&self.place(op.name())))?;
-        let datas = match self.held.is_some() {
+        let output_specs = op.outputs(&specs).map_err(|e| e.at(&self.place(op.name())))?;
+        let datas = match self.eager_data.is_some() {
             true => self
-                .run_now(&*op, inputs, &made)
+                .run_now(&*op, inputs, &output_specs)
                 .map_err(|e| e.at(&self.place(op.name())))?
                 .into_iter()
                 .map(Some)
                 .collect(),
-            false => vec![None; made.len()],
+            false => vec![None; output_specs.len()],
         };
         let node = self.nodes.len();
-        let outputs: Vec<Value> = made
+        let outputs: Vec<Value> = output_specs
             .into_iter()
             .zip(datas)
             .enumerate()
@@ -158,7 +158,7 @@ impl Graph {
         Ok(outputs)
     }
 
-    fn run_now(&self, op: &dyn Op, inputs: &[Value], made: &[Spec]) -> Result<Vec<Arc<Data>>> {
+    fn run_now(&self, op: &dyn Op, inputs: &[Value], output_specs: &[Spec]) -> Result<Vec<Arc<Data>>> {
         if op.alias() {
             return Ok(vec![self.data(inputs[0])?]);
         }
@@ -167,8 +167,8 @@ impl Graph {
         variables.sort_by_key(|variable| variable.id());
         variables.dedup_by_key(|variable| variable.id());
         let locks: Vec<(u64, RwLockReadGuard<'_, Data>)> = variables.into_iter().map(|v| (v.id(), v.read())).collect();
-        let held = inputs.iter().map(|&v| {
-            match (self.as_variable(v), self.held.as_ref().and_then(|held| held[v.0].as_ref())) {
+        let input_data = inputs.iter().map(|&v| {
+            match (self.as_variable(v), self.eager_data.as_ref().and_then(|data| data[v.0].as_ref())) {
                 (_, Some(data)) => Ok(&**data),
                 (Some(variable), None) => {
                     let lock = locks.iter().find(|(id, _)| *id == variable.id());
@@ -177,17 +177,20 @@ impl Graph {
                 (None, None) => Err(Error::Internal("an eager value was not computed".into())),
             }
         });
-        let held = held.collect::<Result<Vec<&Data>>>()?;
-        let mut datas = made.iter().map(Data::zeros).collect::<Result<Vec<_>>>()?;
+        let input_data = input_data.collect::<Result<Vec<&Data>>>()?;
+        let mut output_data = output_specs.iter().map(Data::zeros).collect::<Result<Vec<_>>>()?;
         for &(input, output) in op.in_place() {
-            datas[output].slice_mut().copy_from(held[input].slice())?;
+            output_data[output].slice_mut().copy_from(input_data[input].slice())?;
         }
         let operands: Vec<Input<'_>> =
-            inputs.iter().zip(&held).map(|(&v, data)| Input { spec: self.spec(v), data: data.slice() }).collect();
-        let mut places: Vec<Output<'_>> =
-            made.iter().zip(&mut datas).map(|(spec, data)| Output { spec, data: data.slice_mut() }).collect();
-        corten_kernels::threads::with_flush(|| op.run(&operands, &mut places))?;
-        Ok(datas.into_iter().map(Arc::new).collect())
+            inputs.iter().zip(&input_data).map(|(&v, data)| Input { spec: self.spec(v), data: data.slice() }).collect();
+        let mut results: Vec<Output<'_>> = output_specs
+            .iter()
+            .zip(&mut output_data)
+            .map(|(spec, data)| Output { spec, data: data.slice_mut() })
+            .collect();
+        corten_kernels::threads::with_flush(|| op.run(&operands, &mut results))?;
+        Ok(output_data.into_iter().map(Arc::new).collect())
     }
 
     fn as_variable(&self, value: Value) -> Option<&Arc<Variable>> {
@@ -199,8 +202,8 @@ impl Graph {
 
     /// What a value of an eager graph holds.
     pub fn data(&self, value: Value) -> Result<Arc<Data>> {
-        let held = self.held.as_ref().ok_or_else(|| Error::Value("a traced value has no numbers yet".into()))?;
-        match (&held[value.0], self.source(value)) {
+        let data = self.eager_data.as_ref().ok_or_else(|| Error::Value("a traced value has no numbers yet".into()))?;
+        match (&data[value.0], self.source(value)) {
             (Some(data), _) => Ok(data.clone()),
             (None, Source::Variable(variable)) => Ok(Arc::new(variable.read().copy()?)),
             (None, _) => Err(Error::Internal("an eager value was not computed".into())),
@@ -216,7 +219,7 @@ impl Graph {
                 self.spec(value)
             )));
         }
-        if self.updates.iter().any(|(other, _)| other.id() == variable.id()) {
+        if self.updates.iter().any(|(updated, _)| updated.id() == variable.id()) {
             return Err(Error::Value("update: the variable is already updated in this step".into()));
         }
         // The old value of another variable must be saved before that one changes.

@@ -28,4 +28,4 @@ pub use op::{Builder, Gradient, Input, Op, Output, Value};
 pub use program::{Order, Program};
 pub use registry::names;
 pub use spec::{DType, MAX_DIMS, Spec};
-pub use variable::{Held, Variable, assign_all, clear_all, read_all};
+pub use variable::{Variable, WouldDeadlock, assign_all, clear_all, read_all};

@@ -84,7 +84,7 @@ impl Arena {
                 let (start, size) = self.holes[i];
                 match size - len {
                     0 => drop(self.holes.remove(i)),
-                    left => self.holes[i] = (start + len, left),
+                    remainder => self.holes[i] = (start + len, remainder),
                 }
                 start
             }
@@ -181,8 +181,8 @@ struct Planner<'g> {
 impl Planner<'_> {
     /// The entry of a variable; all are known before places are given.
     fn entry(&self, id: u64) -> Result<usize> {
-        let found = self.variables.binary_search_by_key(&id, |(variable, _)| variable.id());
-        found.map_err(|_| Error::Internal("a variable was not registered".into()))
+        let entry = self.variables.binary_search_by_key(&id, |(variable, _)| variable.id());
+        entry.map_err(|_| Error::Internal("a variable was not registered".into()))
     }
     fn place(&mut self, value: Value) -> Result<Place> {
         let root = self.graph.root(value);
@@ -318,9 +318,9 @@ impl Plan {
             if writers.contains_key(index) {
                 commit.get_or_insert(steps.len());
             }
-            let specs: Vec<&Spec> = node.inputs.iter().map(|&v| graph.spec(v)).collect();
-            let made: Vec<Spec> = node.outputs.iter().map(|&v| graph.spec(v).clone()).collect();
-            work += node.op.work(&specs, &made);
+            let input_specs: Vec<&Spec> = node.inputs.iter().map(|&v| graph.spec(v)).collect();
+            let output_specs: Vec<Spec> = node.outputs.iter().map(|&v| graph.spec(v).clone()).collect();
+            work += node.op.work(&input_specs, &output_specs);
             steps.push(planner.step(*index, node, position, &writers)?);
         }
         let mut placed = Vec::new();

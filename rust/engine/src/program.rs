@@ -104,16 +104,16 @@ type Outputs<'a> = SmallVec<[Option<SliceMut<'a>>; 4]>;
 
 impl Step {
     fn run(&self, plan: &Plan, arena: &mut Arena, slots: &mut [Slot<'_>], feeds: &[Slice<'_>]) -> Result<()> {
-        let mut taken: SmallVec<[(usize, usize, &mut Data); 4]> = SmallVec::new();
+        let mut in_place: SmallVec<[(usize, usize, &mut Data); 4]> = SmallVec::new();
         for (output, (_, place)) in self.outputs.iter().enumerate() {
             if let Place::Variable(entry) = *place
                 && let Slot::Write(data) = std::mem::replace(&mut slots[entry], Slot::Taken)
             {
-                taken.push((output, entry, data));
+                in_place.push((output, entry, data));
             }
         }
-        let result = self.call(plan, arena, slots, feeds, &mut taken);
-        for (_, entry, data) in taken {
+        let result = self.call(plan, arena, slots, feeds, &mut in_place);
+        for (_, entry, data) in in_place {
             slots[entry] = Slot::Write(data);
         }
         result
@@ -125,7 +125,7 @@ impl Step {
         arena: &mut Arena,
         slots: &[Slot<'_>],
         feeds: &[Slice<'_>],
-        taken: &mut [(usize, usize, &mut Data)],
+        in_place: &mut [(usize, usize, &mut Data)],
     ) -> Result<()> {
         let mut inputs: Inputs<'_> = SmallVec::from_elem(None, self.inputs.len());
         let mut outputs: Outputs<'_> = SmallVec::new();
@@ -139,7 +139,7 @@ impl Step {
                 Place::Output => Some(Slice::empty(spec.dtype)),
             };
         }
-        for (output, _, data) in taken.iter_mut() {
+        for (output, _, data) in in_place.iter_mut() {
             outputs[*output] = Some(data.slice_mut());
         }
         arena.split(&self.regions, |region, part| match region.output {
@@ -158,11 +158,11 @@ impl Step {
         for ((spec, _), data) in self.inputs.iter().zip(inputs) {
             operands.push(Input { spec, data: data.ok_or_else(lost)? });
         }
-        let mut places: SmallVec<[Output<'_>; 4]> = SmallVec::new();
+        let mut results: SmallVec<[Output<'_>; 4]> = SmallVec::new();
         for ((spec, _), data) in self.outputs.iter().zip(outputs) {
-            places.push(Output { spec, data: data.ok_or_else(lost)? });
+            results.push(Output { spec, data: data.ok_or_else(lost)? });
         }
-        self.op.run(&operands, &mut places).map_err(|e| e.at(&self.place))
+        self.op.run(&operands, &mut results).map_err(|e| e.at(&self.place))
     }
 }
 
@@ -257,7 +257,7 @@ impl Program {
 
     fn check(&self, dataset: &Dataset<'_>, order: &Order<'_>, outputs: &[SliceMut<'_>]) -> Result<()> {
         if dataset.columns.len() != self.plan.feeds.len() || outputs.len() != self.plan.outputs.len() {
-            return Err(Error::Internal("a program was given too few or too many arrays".into()));
+            return Err(Error::Internal("a program got too few or too many arrays".into()));
         }
         for ((column, width), spec) in dataset.columns.iter().zip(&self.plan.feeds) {
             if width.checked_mul(dataset.rows) != Some(column.len()) || width * order.batch != spec.len() {

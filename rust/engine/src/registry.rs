@@ -133,7 +133,7 @@ const OPS: &[(&str, Make)] = &[
 pub(crate) fn make(name: &str, attributes: &Attributes) -> Result<Arc<dyn Op>> {
     match OPS.iter().find(|(known, _)| *known == name) {
         Some((_, make)) => make(attributes),
-        None => Err(Error::Value(format!("there is no op `{name}`"))),
+        None => Err(Error::Value(format!("unknown op `{name}`"))),
     }
 }
 

@@ -51,22 +51,22 @@ impl Variable {
 /// What a call unwinds with that would wait for a variable in the midst of a run of its own thread: a signal handler's,
 /// which may be waiting for what that run holds.
 #[derive(Debug)]
-pub struct Held;
+pub struct WouldDeadlock;
 
 fn at_once<G>(lock: TryLockResult<G>) -> G {
     match lock {
         Ok(guard) => guard,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        Err(TryLockError::WouldBlock) => resume_unwind(Box::new(Held)),
+        Err(TryLockError::WouldBlock) => resume_unwind(Box::new(WouldDeadlock)),
     }
 }
 
 /// Gives each variable its value: who holds several at once sees all of the old or all of the new.
 pub fn assign_all(pairs: Vec<(Arc<Variable>, Data)>) {
     let (variables, values): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-    let mut held = held(&variables, Variable::write);
+    let mut locks = lock_all(&variables, Variable::write);
     for (variable, value) in variables.iter().zip(values) {
-        if let Some(place) = held.get_mut(&variable.id) {
+        if let Some(place) = locks.get_mut(&variable.id) {
             **place = value;
         }
     }
@@ -74,7 +74,7 @@ pub fn assign_all(pairs: Vec<(Arc<Variable>, Data)>) {
 
 /// Makes every element of the variables zero, at one moment.
 pub fn clear_all(variables: &[Arc<Variable>]) {
-    for data in held(variables, Variable::write).values_mut() {
+    for data in lock_all(variables, Variable::write).values_mut() {
         match &mut **data {
             Data::F32(values) => values.fill(0.0),
             Data::I32(values) => values.fill(0),
@@ -85,15 +85,15 @@ pub fn clear_all(variables: &[Arc<Variable>]) {
 
 /// Hands each variable's position and value to `put`: those of one moment, for no assignment or run comes between.
 pub fn read_all(variables: &[Arc<Variable>], mut put: impl FnMut(usize, Slice<'_>) -> Result<()>) -> Result<()> {
-    let held = held(variables, Variable::read);
-    variables.iter().enumerate().try_for_each(|(index, variable)| match held.get(&variable.id) {
+    let locks = lock_all(variables, Variable::read);
+    variables.iter().enumerate().try_for_each(|(index, variable)| match locks.get(&variable.id) {
         Some(data) => put(index, data.slice()),
-        None => Err(Error::Internal("a variable is not held".into())),
+        None => Err(Error::Internal("a variable was not locked".into())),
     })
 }
 
 /// Locks each variable once, in the order of the ids, as programs do.
-fn held<'v, G>(variables: &'v [Arc<Variable>], lock: impl Fn(&'v Variable) -> G) -> BTreeMap<u64, G> {
+fn lock_all<'v, G>(variables: &'v [Arc<Variable>], lock: impl Fn(&'v Variable) -> G) -> BTreeMap<u64, G> {
     let sorted: BTreeMap<u64, &'v Variable> = variables.iter().map(|variable| (variable.id, &**variable)).collect();
     sorted.into_iter().map(|(id, variable)| (id, lock(variable))).collect()
 }

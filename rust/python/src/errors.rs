@@ -2,7 +2,7 @@
 
 use crate::fork::Call;
 use crate::settings;
-use corten_engine::{Error, Held, Result};
+use corten_engine::{Error, Result, WouldDeadlock};
 use corten_kernels::scratch::OutOfMemory;
 use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -51,7 +51,7 @@ fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
     if let Some(memory) = panic.downcast_ref::<OutOfMemory>() {
         return Error::Memory(format!("{} bytes of scratch could not be allocated", memory.bytes));
     }
-    if panic.is::<Held>() {
+    if panic.is::<WouldDeadlock>() {
         let text = "the step that this signal handler came in the midst of holds the variable; let the handler set a flag, \
                     and look at it between batches, in a callback";
         return Error::Busy(text.into());

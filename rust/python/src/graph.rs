@@ -26,7 +26,7 @@ impl Graph {
         if value < graph.len() {
             Ok((graph, Value(value)))
         } else {
-            Err(PyValueError::new_err(format!("value {value} is not of this graph")))
+            Err(PyValueError::new_err(format!("value {value} does not belong to this graph")))
         }
     }
 }

@@ -101,9 +101,9 @@ impl Op for UnaryGradient {
     /// By dy the node is linear; by x (or y) the usual smooth ones are differentiated once more.
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (v, dy, g) = (at.inputs[0], at.inputs[1], at.dy()?);
-        let mut found = vec![None, None];
+        let mut gradients = vec![None, None];
         if at.want[1] {
-            found[1] = Some(graph.apply1(*self, &[v, g])?);
+            gradients[1] = Some(graph.apply1(*self, &[v, g])?);
         }
         if at.want[0] {
             let scaled = |graph: &mut dyn Builder, factor: f32, value: Value| {
@@ -175,8 +175,8 @@ impl Op for UnaryGradient {
                 _ => return Err(Error::Value("has no second derivative".into())),
             };
             let part = chain(graph, dy, slope)?;
-            found[0] = Some(chain(graph, part, g)?);
+            gradients[0] = Some(chain(graph, part, g)?);
         }
-        Ok(found)
+        Ok(gradients)
     }
 }

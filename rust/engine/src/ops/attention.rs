@@ -69,16 +69,16 @@ impl Attention {
     }
 
     /// Splits what follows the operands into mask and state.
-    fn extras<'a, T>(&self, rest: &'a [T]) -> Result<(Option<&'a T>, Option<&'a T>)> {
+    fn extras<'a, T>(&self, extras: &'a [T]) -> Result<(Option<&'a T>, Option<&'a T>)> {
         let (masked, random) = (usize::from(self.masked), usize::from(self.rate > 0.0));
-        if rest.len() != masked + random {
-            return Err(Error::Type(format!("expected {} inputs, got {}", 3 + masked + random, 3 + rest.len())));
+        if extras.len() != masked + random {
+            return Err(Error::Type(format!("expected {} inputs, got {}", 3 + masked + random, 3 + extras.len())));
         }
-        Ok((rest.first().filter(|_| self.masked), rest.last().filter(|_| random > 0)))
+        Ok((extras.first().filter(|_| self.masked), extras.last().filter(|_| random > 0)))
     }
 
     /// The same in ops that have gradients: y and the weights.
-    fn formula(&self, graph: &mut dyn Builder, [q, k, v]: [Value; 3], rest: &[Value]) -> Result<[Value; 2]> {
+    fn formula(&self, graph: &mut dyn Builder, [q, k, v]: [Value; 3], extras: &[Value]) -> Result<[Value; 2]> {
         let sizes = self.sizes(graph.spec(q), graph.spec(k), graph.spec(v))?;
         let turned = |graph: &mut dyn Builder, x: Value| graph.apply1(View::Transpose { axes: vec![0, 2, 1, 3] }, &[x]);
         let shared = |graph: &mut dyn Builder, x: Value| {
@@ -93,7 +93,7 @@ impl Attention {
         let scores = graph.apply1(Matmul { transpose_a: false, transpose_b: true }, &[q, k])?;
         let scale = graph.fill(&[], self.scale)?;
         let mut scores = multiply(graph, scores, scale)?;
-        let (mask, state) = self.extras(rest)?;
+        let (mask, state) = self.extras(extras)?;
         let mut masks: Vec<Value> = mask.copied().into_iter().collect();
         if self.causal {
             let past = (0..sizes.queries).flat_map(|t| (0..sizes.keys).map(move |s| f32::from(u8::from(s <= t))));
@@ -104,11 +104,11 @@ impl Attention {
             scores = graph.apply1(Where, &[mask, scores, nothing])?;
         }
         let weights = graph.apply1(Softmax { log: false }, &[scores])?;
-        let mut kept = weights;
+        let mut dropped = weights;
         if let Some(&state) = state {
-            kept = graph.apply1(Dropout { rate: self.rate }, &[weights, state])?;
+            dropped = graph.apply1(Dropout { rate: self.rate }, &[weights, state])?;
         }
-        let y = graph.apply1(Matmul { transpose_a: false, transpose_b: false }, &[kept, v])?;
+        let y = graph.apply1(Matmul { transpose_a: false, transpose_b: false }, &[dropped, v])?;
         Ok([turned(graph, y)?, weights])
     }
 }
@@ -152,19 +152,21 @@ impl Op for Attention {
         "attention"
     }
     fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
-        let [q, k, v, rest @ ..] = inputs else { return Err(Error::Type("expected queries, keys and values".into())) };
+        let [q, k, v, extras @ ..] = inputs else {
+            return Err(Error::Type("expected queries, keys and values".into()));
+        };
         let p = self.sizes(q, k, v)?;
-        let (mask, state) = self.extras(rest)?;
+        let (mask, state) = self.extras(extras)?;
         mask.map(|mask| expect_mask(&p, mask)).transpose()?;
         state.map(|state| expect_state(state)).transpose()?;
         let y = Spec::f32(&[p.batch, p.queries, p.heads, p.value_depth])?;
         Ok(vec![y, Spec::f32(&[p.batch, p.heads, p.queries, p.keys])?])
     }
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
-        let [q, k, v, rest @ ..] = inputs else { return Err(Error::Internal("attention has operands".into())) };
-        let (given, state) = self.extras(rest)?;
+        let [q, k, v, extras @ ..] = inputs else { return Err(Error::Internal("attention has operands".into())) };
+        let (mask_input, state) = self.extras(extras)?;
         let p = self.problem([q, k, v], state)?;
-        let mask = given.map(mask).transpose()?;
+        let mask = mask_input.map(mask).transpose()?;
         let [y, weights] = outputs else { return Err(Error::Internal("attention has two outputs".into())) };
         kernel::forward(isa(), &p, mask, [q.f32()?, k.f32()?, v.f32()?], y.f32()?, weights.f32()?);
         Ok(())
@@ -178,8 +180,8 @@ impl Op for Attention {
         let mut inputs = [&at.inputs[..3], &[at.outputs[1], dy], &at.inputs[3..]].concat();
         inputs.extend(at.dys[1]);
         let op = AttentionGradient { of: *self, pulled: at.dys[1].is_some() };
-        let found = graph.apply(op, &inputs)?.into_iter().map(Some);
-        Ok(found.chain(std::iter::repeat(None)).take(at.inputs.len()).collect())
+        let gradients = graph.apply(op, &inputs)?.into_iter().map(Some);
+        Ok(gradients.chain(std::iter::repeat(None)).take(at.inputs.len()).collect())
     }
     fn work(&self, inputs: &[&Spec], outputs: &[Spec]) -> usize {
         outputs[1].len() * (inputs[0].shape[3] + inputs[2].shape[3] + 24)
@@ -198,8 +200,8 @@ struct AttentionGradient {
 impl AttentionGradient {
     /// The extras of the forward, and the gradient of the weights.
     fn extras<'a, T>(&self, inputs: &'a [T]) -> (&'a [T], Option<&'a T>) {
-        let rest = &inputs[5..];
-        if self.pulled { (&rest[..rest.len() - 1], rest.last()) } else { (rest, None) }
+        let extras = &inputs[5..];
+        if self.pulled { (&extras[..extras.len() - 1], extras.last()) } else { (extras, None) }
     }
 }
 
@@ -213,7 +215,7 @@ impl Op for AttentionGradient {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         let [q, k, v, weights, dy, ..] = inputs else { return Err(Error::Internal("gradient's operands".into())) };
         let (extras, dweights) = self.extras(inputs);
-        let (given, state) = self.of.extras(extras)?;
+        let (mask_input, state) = self.of.extras(extras)?;
         let p = self.of.problem([q, k, v], state)?;
         let forward = kernel::Forward {
             q: q.f32()?,
@@ -224,7 +226,7 @@ impl Op for AttentionGradient {
             dweights: dweights.map(Input::f32).transpose()?,
         };
         let [dq, dk, dv] = outputs else { return Err(Error::Internal("there are three gradients".into())) };
-        let mask = given.map(mask).transpose()?;
+        let mask = mask_input.map(mask).transpose()?;
         kernel::gradient(isa(), &p, mask, forward, [dq.f32()?, dk.f32()?, dv.f32()?]);
         Ok(())
     }
@@ -241,14 +243,14 @@ impl Op for AttentionGradient {
             let weights = [&[dy], dweights].concat();
             let total = weighted_sum(graph, outputs.into_iter().zip(weights))?;
             let total = total.ok_or_else(|| Error::Internal("attention has outputs".into()))?;
-            let found = graph.gradients(total, &[q, k, v])?;
+            let gradients = graph.gradients(total, &[q, k, v])?;
             let shapes = [q, k, v].map(|value| graph.spec(value).shape.clone());
-            found.into_iter().zip(shapes).map(|(d, shape)| d.map_or_else(|| graph.fill(&shape, 0.0), Ok)).collect()
+            gradients.into_iter().zip(shapes).map(|(d, shape)| d.map_or_else(|| graph.fill(&shape, 0.0), Ok)).collect()
         };
-        let found = gradient_of_formula(graph, &inputs, at.dys, &want, formula)?;
-        let mut all = vec![None; at.inputs.len()];
-        places.into_iter().zip(found).for_each(|(place, d)| all[place] = d);
-        Ok(all)
+        let gradients = gradient_of_formula(graph, &inputs, at.dys, &want, formula)?;
+        let mut by_input = vec![None; at.inputs.len()];
+        places.into_iter().zip(gradients).for_each(|(place, d)| by_input[place] = d);
+        Ok(by_input)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         inputs[3].len() * (3 * inputs[0].shape[3] + 2 * inputs[2].shape[3] + 24)

@@ -16,8 +16,8 @@ fn channels(x: &Spec, vectors: &[&Spec]) -> Result<usize> {
         return Err(Error::Shape("expected at least one axis, got shape ()".into()));
     };
     match vectors.iter().find(|v| v.shape != [channels]) {
-        Some(other) => {
-            let (x, v) = (Dims(&x.shape), Dims(&other.shape));
+        Some(vector) => {
+            let (x, v) = (Dims(&x.shape), Dims(&vector.shape));
             Err(Error::Shape(format!("expected ({channels},) for the channels of input {x}, got {v}")))
         }
         None => Ok(channels),
@@ -68,11 +68,11 @@ impl Op for BatchNorm {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, gamma) = (at.inputs[0], at.inputs[1]);
-        let mut found = vec![None; 3];
+        let mut gradients = vec![None; 3];
         if let Some(dy) = at.dys[0] {
             let op = BatchNormGradient { epsilon: self.epsilon };
             let all = graph.apply(op, &[x, dy, gamma, at.outputs[1], at.outputs[2]])?;
-            found = all.into_iter().map(Some).collect();
+            gradients = all.into_iter().map(Some).collect();
         }
         if at.want[0] && at.dys[1..].iter().any(Option::is_some) {
             let of_moments = |graph: &mut dyn Builder, x: &[Value]| {
@@ -80,12 +80,12 @@ impl Op for BatchNorm {
                 Ok(vec![mean, variance])
             };
             let further = gradient_of_formula(graph, &[x], &at.dys[1..], &[true], of_moments)?[0];
-            found[0] = match (found[0], further) {
+            gradients[0] = match (gradients[0], further) {
                 (Some(a), Some(b)) => Some(add(graph, a, b)?),
                 (a, b) => a.or(b),
             };
         }
-        Ok(found)
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         8 * inputs[0].len()
@@ -134,9 +134,9 @@ impl Op for BatchNormGradient {
             let dbeta = sum(graph, dy, &axes, false)?;
             Ok(vec![multiply(graph, scale, inner)?, dgamma, dbeta])
         };
-        let mut found = gradient_of_formula(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
-        found.resize(5, None);
-        Ok(found)
+        let mut gradients = gradient_of_formula(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
+        gradients.resize(5, None);
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         8 * inputs[0].len()
@@ -170,23 +170,23 @@ impl Op for Affine {
             return Err(Error::Internal("affine has four inputs".into()));
         };
         let axes = leading(graph, x);
-        let mut found = vec![None; 4];
+        let mut gradients = vec![None; 4];
         if at.want[0] {
-            found[0] = Some(chain(graph, dy, scale)?);
+            gradients[0] = Some(chain(graph, dy, scale)?);
         }
         if at.want[1] || at.want[3] {
             let total = sum(graph, dy, &axes, false)?;
-            found[3] = Some(total);
+            gradients[3] = Some(total);
             if at.want[1] {
                 let scaled = multiply(graph, total, scale)?;
-                found[1] = Some(negative(graph, scaled)?);
+                gradients[1] = Some(negative(graph, scaled)?);
             }
         }
         if at.want[2] {
             let deviation = subtract(graph, x, centre)?;
             let pulled = chain(graph, dy, deviation)?;
-            found[2] = Some(sum(graph, pulled, &axes, false)?);
+            gradients[2] = Some(sum(graph, pulled, &axes, false)?);
         }
-        Ok(found)
+        Ok(gradients)
     }
 }

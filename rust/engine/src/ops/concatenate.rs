@@ -63,14 +63,14 @@ impl Op for Concatenate {
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let dy = at.dy()?;
         let mut begin = vec![0; graph.spec(dy).rank()];
-        let mut found = Vec::new();
+        let mut gradients = Vec::new();
         for (&input, &wanted) in at.inputs.iter().zip(at.want) {
             let size = graph.spec(input).shape.clone();
             let extent = size[self.axis];
             let part = View::part(begin.clone(), size);
-            found.push(if wanted { Some(graph.apply1(part, &[dy])?) } else { None });
+            gradients.push(if wanted { Some(graph.apply1(part, &[dy])?) } else { None });
             begin[self.axis] += extent;
         }
-        Ok(found)
+        Ok(gradients)
     }
 }

@@ -171,16 +171,16 @@ impl Op for InputGradient {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (dx, dy, kernel) = (at.dy()?, at.inputs[0], at.inputs[1]);
-        let mut found = vec![None, None];
+        let mut gradients = vec![None, None];
         if at.want[0] {
-            found[0] = Some(graph.apply1(Conv2d { window: self.window, relu: false }, &[dx, kernel])?);
+            gradients[0] = Some(graph.apply1(Conv2d { window: self.window, relu: false }, &[dx, kernel])?);
         }
         if at.want[1] {
             let size = [graph.spec(kernel).shape[0], graph.spec(kernel).shape[1]];
             let op = KernelGradient { window: self.window, size, bias: false };
-            found[1] = Some(graph.apply1(op, &[dx, dy])?);
+            gradients[1] = Some(graph.apply1(op, &[dx, dy])?);
         }
-        Ok(found)
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         self.of(&inputs[0].shape, &inputs[1].shape).map_or(0, |p| multiply_adds(&p))
@@ -227,17 +227,17 @@ impl Op for KernelGradient {
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, dy) = (at.inputs[0], at.inputs[1]);
         let dkernel = at.dys[0].ok_or_else(|| Error::Value("has no gradient by the bias alone".into()))?;
-        let mut found = vec![None, None];
+        let mut gradients = vec![None, None];
         if at.want[0] {
             let size = [graph.spec(x).shape[1], graph.spec(x).shape[2]];
-            found[0] = Some(graph.apply1(InputGradient { window: self.window, size }, &[dy, dkernel])?);
+            gradients[0] = Some(graph.apply1(InputGradient { window: self.window, size }, &[dy, dkernel])?);
         }
         if at.want[1] {
             let inputs: Vec<Value> =
                 [Some(x), Some(dkernel), at.dys.get(1).copied().flatten()].into_iter().flatten().collect();
-            found[1] = Some(graph.apply1(Conv2d { window: self.window, relu: false }, &inputs)?);
+            gradients[1] = Some(graph.apply1(Conv2d { window: self.window, relu: false }, &inputs)?);
         }
-        Ok(found)
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         self.of(&inputs[0].shape, &inputs[1].shape).map_or(0, |p| multiply_adds(&p))

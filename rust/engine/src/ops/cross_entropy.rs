@@ -107,7 +107,7 @@ impl Op for CrossEntropy {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (targets, x, dy) = (at.inputs[0], at.inputs[1], at.dy()?);
-        let mut found = vec![None, None];
+        let mut gradients = vec![None, None];
         if at.want[0] {
             let log = match self.scores {
                 Scores::Logits => graph.apply1(Softmax { log: true }, &[x])?,
@@ -124,12 +124,12 @@ impl Op for CrossEntropy {
             };
             let dy = column(graph, dy)?;
             let part = chain(graph, dy, log)?;
-            found[0] = Some(negative(graph, part)?);
+            gradients[0] = Some(negative(graph, part)?);
         }
         if at.want[1] {
-            found[1] = Some(graph.apply1(CrossEntropyGradient(*self), &[targets, x, dy])?);
+            gradients[1] = Some(graph.apply1(CrossEntropyGradient(*self), &[targets, x, dy])?);
         }
-        Ok(found)
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         inputs[1].len() * 16
@@ -155,12 +155,12 @@ impl Op for CrossEntropyGradient {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (targets, x, dloss, g) = (at.inputs[0], at.inputs[1], at.inputs[2], at.dy()?);
-        let mut found = vec![None, None, None];
+        let mut gradients = vec![None, None, None];
         if at.want[2] {
             let ones = graph.fill(&graph.spec(dloss).shape.clone(), 1.0)?;
             let slope = graph.apply1(*self, &[targets, x, ones])?;
             let part = multiply(graph, slope, g)?;
-            found[2] = Some(sum_last(graph, part, false)?);
+            gradients[2] = Some(sum_last(graph, part, false)?);
         }
         if at.want[1] {
             let sparse = graph.spec(targets).dtype == DType::I32;
@@ -176,12 +176,12 @@ impl Op for CrossEntropyGradient {
                 let total = sum_last(graph, targets, true)?;
                 part = multiply(graph, part, total)?;
             }
-            found[1] = Some(part);
+            gradients[1] = Some(part);
         }
         if at.want[0] {
             return Err(Error::Value("has no derivative by the targets".into()));
         }
-        Ok(found)
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         inputs[1].len() * 16

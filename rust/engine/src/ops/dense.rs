@@ -55,19 +55,19 @@ impl Op for Dense {
         let rows = graph.spec(x).len() / inner.max(1);
         let rows = if inner == 0 { graph.spec(dz).len() / units.max(1) } else { rows };
         let dz = graph.apply1(Reshape::to(&[rows, units]), &[dz])?;
-        let mut found = vec![None; at.inputs.len()];
+        let mut gradients = vec![None; at.inputs.len()];
         if at.want[0] {
             let dx = graph.apply1(Matmul { transpose_a: false, transpose_b: true }, &[dz, kernel])?;
-            found[0] = Some(graph.apply1(Reshape::to(&shape), &[dx])?);
+            gradients[0] = Some(graph.apply1(Reshape::to(&shape), &[dx])?);
         }
         if at.want[1] {
             let x = graph.apply1(Reshape::to(&[rows, inner]), &[x])?;
-            found[1] = Some(graph.apply1(Matmul { transpose_a: true, transpose_b: false }, &[x, dz])?);
+            gradients[1] = Some(graph.apply1(Matmul { transpose_a: true, transpose_b: false }, &[x, dz])?);
         }
         if at.want.get(2) == Some(&true) {
-            found[2] = Some(sum(graph, dz, &[0], false)?);
+            gradients[2] = Some(sum(graph, dz, &[0], false)?);
         }
-        Ok(found)
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], outputs: &[Spec]) -> usize {
         outputs[0].len() * inputs[1].shape[0]

@@ -68,7 +68,7 @@ impl Op for Binary {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (a, b, y, dy) = (at.inputs[0], at.inputs[1], at.outputs[0], at.dy()?);
-        let mut found = vec![None, None];
+        let mut gradients = vec![None, None];
         for side in (0..2).filter(|&side| at.want[side]) {
             let d = match (self.1, side) {
                 (Kind::Add, _) | (Kind::Subtract, 0) => dy,
@@ -142,9 +142,9 @@ impl Op for Binary {
                 // Comparisons and whole quotients are flat.
                 _ => continue,
             };
-            found[side] = Some(unbroadcast(graph, d, at.inputs[side])?);
+            gradients[side] = Some(unbroadcast(graph, d, at.inputs[side])?);
         }
-        Ok(found)
+        Ok(gradients)
     }
 }
 
@@ -170,15 +170,15 @@ impl Op for Where {
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let dy = at.dy()?;
         let zero = graph.fill(&[], 0.0)?;
-        let mut found = vec![None, None, None];
+        let mut gradients = vec![None, None, None];
         if at.want[1] {
             let d = graph.apply1(Where, &[at.inputs[0], dy, zero])?;
-            found[1] = Some(unbroadcast(graph, d, at.inputs[1])?);
+            gradients[1] = Some(unbroadcast(graph, d, at.inputs[1])?);
         }
         if at.want[2] {
             let d = graph.apply1(Where, &[at.inputs[0], zero, dy])?;
-            found[2] = Some(unbroadcast(graph, d, at.inputs[2])?);
+            gradients[2] = Some(unbroadcast(graph, d, at.inputs[2])?);
         }
-        Ok(found)
+        Ok(gradients)
     }
 }

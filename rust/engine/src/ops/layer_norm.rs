@@ -24,8 +24,8 @@ fn moments(x: &Spec, vectors: &[&Spec]) -> Result<Vec<usize>> {
         return Err(Error::Shape("expected at least one axis, got shape ()".into()));
     };
     match vectors.iter().find(|v| v.shape != [n]) {
-        Some(other) => {
-            let (x, v) = (Dims(&x.shape), Dims(&other.shape));
+        Some(vector) => {
+            let (x, v) = (Dims(&x.shape), Dims(&vector.shape));
             Err(Error::Shape(format!("expected ({n},) for the last axis of input {x}, got {v}")))
         }
         None => Ok([rows, &[kernel::MOMENTS]].concat()),
@@ -113,9 +113,9 @@ impl Op for LayerNormGradient {
             let dbeta = sum(graph, dy, &rows, false)?;
             Ok(vec![multiply(graph, inverse, inner)?, dgamma, dbeta])
         };
-        let mut found = gradient_of_formula(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
-        found.resize(4, None);
-        Ok(found)
+        let mut gradients = gradient_of_formula(graph, &at.inputs[..3], at.dys, &at.want[..3], formula)?;
+        gradients.resize(4, None);
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], _: &[Spec]) -> usize {
         8 * inputs[0].len()

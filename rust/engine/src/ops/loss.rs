@@ -99,13 +99,13 @@ impl Op for Loss {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (targets, x, dy) = (at.inputs[0], at.inputs[1], at.dy()?);
-        let mut found = vec![None, None];
+        let mut gradients = vec![None, None];
         let symmetric = matches!(self.0, Kind::SquaredError | Kind::AbsoluteError | Kind::Huber(_));
         if at.want[1] || symmetric {
-            found[1] = Some(graph.apply1(LossGradient(self.0), &[targets, x, dy])?);
+            gradients[1] = Some(graph.apply1(LossGradient(self.0), &[targets, x, dy])?);
         }
         if at.want[0] {
-            found[0] = Some(match (self.0, found[1]) {
+            gradients[0] = Some(match (self.0, gradients[1]) {
                 (_, Some(dx)) if symmetric => negative(graph, dx)?,
                 (Kind::SigmoidCrossEntropy, _) => {
                     let part = chain(graph, dy, x)?;
@@ -125,7 +125,7 @@ impl Op for Loss {
                 }
             });
         }
-        Ok(found)
+        Ok(gradients)
     }
 }
 
@@ -153,14 +153,14 @@ impl Op for LossGradient {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (targets, x, dloss, g) = (at.inputs[0], at.inputs[1], at.inputs[2], at.dy()?);
-        let mut found = vec![None, None, None];
+        let mut gradients = vec![None, None, None];
         if at.want[2] {
             let ones = graph.fill(&graph.spec(dloss).shape.clone(), 1.0)?;
             let slope = graph.apply1(*self, &[targets, x, ones])?;
             let part = multiply(graph, slope, g)?;
             let rank = graph.spec(part).rank();
             let one_each = graph.spec(dloss).rank() == rank;
-            found[2] = Some(if one_each { part } else { sum(graph, part, &[rank - 1], false)? });
+            gradients[2] = Some(if one_each { part } else { sum(graph, part, &[rank - 1], false)? });
         }
         if at.want[0] || at.want[1] {
             let weight = spread(graph, self.0, dloss, x)?;
@@ -185,9 +185,9 @@ impl Op for LossGradient {
                 _ => return Err(Error::Value("has no second derivative".into())),
             };
             let curve = multiply(graph, curve, weight)?;
-            found[1] = Some(curve);
-            found[0] = if at.want[0] { Some(negative(graph, curve)?) } else { None };
+            gradients[1] = Some(curve);
+            gradients[0] = if at.want[0] { Some(negative(graph, curve)?) } else { None };
         }
-        Ok(found)
+        Ok(gradients)
     }
 }

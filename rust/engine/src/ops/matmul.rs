@@ -78,13 +78,13 @@ impl Op for Matmul {
         let product = |graph: &mut dyn Builder, a, b, transpose_a, transpose_b| {
             graph.apply1(Matmul { transpose_a, transpose_b }, &[a, b])
         };
-        let mut found = vec![None, None];
+        let mut gradients = vec![None, None];
         if at.want[0] {
             let da = match ta {
                 false => product(graph, dc, b, false, !tb)?,
                 true => product(graph, b, dc, tb, true)?,
             };
-            found[0] = Some(collapse(graph, da, a)?);
+            gradients[0] = Some(collapse(graph, da, a)?);
         }
         if at.want[1] {
             let shared = graph.spec(b).rank() == 2 && graph.spec(a).rank() > 2 && !ta;
@@ -93,9 +93,9 @@ impl Op for Matmul {
                 false => product(graph, a, dc, !ta, false)?,
                 true => product(graph, dc, a, true, ta)?,
             };
-            found[1] = Some(collapse(graph, db, b)?);
+            gradients[1] = Some(collapse(graph, db, b)?);
         }
-        Ok(found)
+        Ok(gradients)
     }
     fn work(&self, inputs: &[&Spec], outputs: &[Spec]) -> usize {
         let inner = if self.transpose_a { inputs[0].rank() - 2 } else { inputs[0].rank() - 1 };

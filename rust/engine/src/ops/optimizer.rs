@@ -135,8 +135,8 @@ impl Op for Optimizer {
         }
         expect_f32(like)?;
         expect_f32(&scalars[..1])?;
-        if let Some(other) = like.iter().find(|spec| spec.shape != variable.shape) {
-            let (a, b) = (Dims(&variable.shape), Dims(&other.shape));
+        if let Some(unlike) = like.iter().find(|spec| spec.shape != variable.shape) {
+            let (a, b) = (Dims(&variable.shape), Dims(&unlike.shape));
             return Err(Error::Shape(format!("the variable has shape {a}, a slot or the gradient {b}")));
         }
         if scalars.iter().any(|spec| spec.len() != 1) || scalars[1].dtype != DType::I32 {

@@ -35,7 +35,7 @@ makers! {
 
 impl Reduce {
     /// The shape with the reduced axes kept as 1.
-    fn kept(&self, shape: &[usize]) -> Vec<usize> {
+    fn kept_as_ones(&self, shape: &[usize]) -> Vec<usize> {
         shape.iter().enumerate().map(|(axis, &size)| if self.axes.contains(&axis) { 1 } else { size }).collect()
     }
 }
@@ -54,9 +54,9 @@ impl Op for Reduce {
         if empty && matches!(self.kind, Kind::Max | Kind::Min | Kind::Mean) {
             return Err(Error::Shape(format!("there is no {} of nothing (shape {})", self.name, Dims(shape))));
         }
-        let left = (0..shape.len()).filter(|axis| self.keepdims || !self.axes.contains(axis));
-        let kept = self.kept(shape);
-        Ok(vec![Spec::f32(&left.map(|axis| kept[axis]).collect::<Vec<_>>())?])
+        let remaining = (0..shape.len()).filter(|axis| self.keepdims || !self.axes.contains(axis));
+        let with_ones = self.kept_as_ones(shape);
+        Ok(vec![Spec::f32(&remaining.map(|axis| with_ones[axis]).collect::<Vec<_>>())?])
     }
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         kernel::reduce(isa(), self.kind, inputs[0].f32()?, inputs[0].shape(), &self.axes, outputs[0].f32()?);
@@ -65,8 +65,8 @@ impl Op for Reduce {
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (x, y, dy) = (at.inputs[0], at.outputs[0], at.dy()?);
         let shape = graph.spec(x).shape.clone();
-        let kept = self.kept(&shape);
-        let dy = graph.apply1(Reshape::to(&kept), &[dy])?;
+        let with_ones = self.kept_as_ones(&shape);
+        let dy = graph.apply1(Reshape::to(&with_ones), &[dy])?;
         // A zero of the full shape spreads what is added to it.
         let dx = match self.kind {
             Kind::Sum => {
@@ -80,7 +80,7 @@ impl Op for Reduce {
             }
             // Equal extremes share.
             Kind::Max | Kind::Min => {
-                let y = graph.apply1(Reshape::to(&kept), &[y])?;
+                let y = graph.apply1(Reshape::to(&with_ones), &[y])?;
                 let wins = equal(graph, x, y)?;
                 let count = sum(graph, wins, &self.axes, true)?;
                 let share = divide(graph, dy, count)?;
@@ -88,7 +88,7 @@ impl Op for Reduce {
             }
             // x / |x|; where the norm is 0 so is x, and so is the gradient.
             Kind::Norm => {
-                let y = graph.apply1(Reshape::to(&kept), &[y])?;
+                let y = graph.apply1(Reshape::to(&with_ones), &[y])?;
                 let (zero, one) = (graph.fill(&[], 0.0)?, graph.fill(&[], 1.0)?);
                 let corner = equal(graph, y, zero)?;
                 let length = graph.apply1(Where, &[corner, one, y])?;
@@ -104,10 +104,10 @@ impl Op for Reduce {
 /// dy times the product of the other factors; the factors of one product are brought side by side.
 fn prod_gradient(graph: &mut dyn Builder, x: Value, y: Value, dy: Value, axes: &[usize]) -> Result<Value> {
     let shape = graph.spec(x).shape.clone();
-    let left = (0..shape.len()).filter(|axis| !axes.contains(axis));
+    let remaining = (0..shape.len()).filter(|axis| !axes.contains(axis));
     let mut reduced = axes.to_vec();
     reduced.sort_unstable();
-    let order: Vec<usize> = left.chain(reduced).collect();
+    let order: Vec<usize> = remaining.chain(reduced).collect();
     let moved: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
     let factors = moved[shape.len() - axes.len()..].iter().product();
     let rows = graph.spec(y).len();
@@ -161,19 +161,19 @@ fn tree(graph: &mut dyn Builder, x: Value) -> Result<Value> {
     let part = |graph: &mut dyn Builder, from: usize, value, size| {
         graph.apply1(View::part(vec![0, from], vec![rows, size]), &[value])
     };
-    let (mut rest, mut size, mut odd) = (x, factors, Vec::new());
+    let (mut products, mut size, mut odd) = (x, factors, Vec::new());
     while size > 1 {
         if size % 2 == 1 {
-            odd.push(part(graph, size - 1, rest, 1)?);
+            odd.push(part(graph, size - 1, products, 1)?);
         }
         size /= 2;
-        let (a, b) = (part(graph, 0, rest, size)?, part(graph, size, rest, size)?);
-        rest = multiply(graph, a, b)?;
+        let (a, b) = (part(graph, 0, products, size)?, part(graph, size, products, size)?);
+        products = multiply(graph, a, b)?;
     }
     for factor in odd {
-        rest = multiply(graph, rest, factor)?;
+        products = multiply(graph, products, factor)?;
     }
-    graph.apply1(Reshape::to(&[rows]), &[rest])
+    graph.apply1(Reshape::to(&[rows]), &[products])
 }
 
 /// The index (int32) of the largest or smallest element along the last axis; the first of equals. A row that holds NaN
@@ -199,7 +199,7 @@ impl Op for Arg {
     fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
         expect_f32(inputs)?;
         match inputs[0].shape.split_last() {
-            Some((&size, left)) if size > 0 => Ok(vec![Spec::new(crate::spec::DType::I32, left)?]),
+            Some((&size, leading)) if size > 0 => Ok(vec![Spec::new(crate::spec::DType::I32, leading)?]),
             _ => Err(Error::Shape(format!("expected a last axis that is not empty, got {}", Dims(&inputs[0].shape)))),
         }
     }

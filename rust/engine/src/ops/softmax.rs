@@ -79,7 +79,7 @@ impl Op for SoftmaxGradient {
     }
     fn gradient(&self, graph: &mut dyn Builder, at: &Gradient<'_>) -> Result<Vec<Option<Value>>> {
         let (y, dy, g) = (at.inputs[0], at.inputs[1], at.dy()?);
-        let mut found = vec![None, None];
+        let mut gradients = vec![None, None];
         if self.log {
             // dx = dy - e^y sum(dy)
             let p = exp(graph, y)?;
@@ -87,13 +87,13 @@ impl Op for SoftmaxGradient {
             if at.want[0] {
                 let total = sum_last(graph, dy)?;
                 let part = multiply(graph, weighted, total)?;
-                found[0] = Some(negative(graph, part)?);
+                gradients[0] = Some(negative(graph, part)?);
             }
             if at.want[1] {
                 let total = sum_last(graph, weighted)?;
-                found[1] = Some(subtract(graph, g, total)?);
+                gradients[1] = Some(subtract(graph, g, total)?);
             }
-            return Ok(found);
+            return Ok(gradients);
         }
         // dx = y (dy - sum(y dy)), which is symmetric in dy and g
         if at.want[0] {
@@ -104,11 +104,11 @@ impl Op for SoftmaxGradient {
             let weighted = multiply(graph, y, g)?;
             let total = sum_last(graph, weighted)?;
             let others = multiply(graph, dy, total)?;
-            found[0] = Some(subtract(graph, own, others)?);
+            gradients[0] = Some(subtract(graph, own, others)?);
         }
         if at.want[1] {
-            found[1] = Some(graph.apply1(*self, &[y, g])?);
+            gradients[1] = Some(graph.apply1(*self, &[y, g])?);
         }
-        Ok(found)
+        Ok(gradients)
     }
 }

@@ -120,9 +120,9 @@ impl Op for GruGradient {
     }
     fn outputs(&self, inputs: &[&Spec]) -> Result<Vec<Spec>> {
         let (gates, h) = (inputs[0], inputs[1]);
-        let mut made = vec![gates.clone(), Spec::f32(&[gates.shape[0], gates.shape[1], h.shape[1]])?, h.clone()];
-        made.extend(self.reset_after.then(|| gates.clone()));
-        Ok(made)
+        let mut specs = vec![gates.clone(), Spec::f32(&[gates.shape[0], gates.shape[1], h.shape[1]])?, h.clone()];
+        specs.extend(self.reset_after.then(|| gates.clone()));
+        Ok(specs)
     }
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<()> {
         let [x, h, recurrent, rest @ ..] = inputs else { return Err(Error::Internal("gru's inputs".into())) };
