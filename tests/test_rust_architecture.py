@@ -12,8 +12,8 @@ import pytest
 RUST = Path(__file__).parent.parent / "rust"
 pytestmark = pytest.mark.skipif(not RUST.is_dir(), reason="the sources are not here")
 
-# A file of the engine may use those on floors below its own, and `ops/` itself. A new file is put here, by decision.
-FLOORS = [
+# A file of the engine may use those on levels below its own, and `ops/` itself. A new file is put here, by decision.
+LEVELS = [
     {"error"},
     {"spec", "attributes"},
     {"data"},
@@ -25,7 +25,7 @@ FLOORS = [
     {"program"},
     {"lib"},
 ]
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|r(#+)".*?"\1|"(?:\\.|[^"\\])*"', re.DOTALL)
 PATH = re.compile(r"(?<![\w:])(?:[a-z_]\w*::)+(?:\w+|\{)")
@@ -133,20 +133,20 @@ def test_files_of_a_crate_use_one_another_in_no_circle(crate: str) -> None:
     expect_no_circle({name(module): set(map(name, targets)) for module, targets in edges.items()})
 
 
-def test_rooms_of_the_kernels_use_one_another_in_no_circle() -> None:
-    """A folder is one room: what dispatches in `simd` or `conv2d` and what it dispatches to know one another."""
-    rooms: dict[str, set[str]] = {}
+def test_folders_of_the_kernels_use_one_another_in_no_circle() -> None:
+    """A folder counts as one file: what dispatches in `simd` or `conv2d` and what it dispatches to know one another."""
+    folders: dict[str, set[str]] = {}
     for module, targets in Crate(RUST / "kernels" / "src").edges().items():
         own = name(module[:1])
-        rooms.setdefault(own, set()).update({name(target[:1]) for target in targets} - {own})
-    expect_no_circle(rooms)
+        folders.setdefault(own, set()).update({name(target[:1]) for target in targets} - {own})
+    expect_no_circle(folders)
 
 
 def test_files_of_the_engine_use_only_what_is_below_them() -> None:
     for module, targets in Crate(RUST / "engine" / "src").edges().items():
         own = name(module[:1])
-        assert own in FLOOR, f"say in FLOORS on which floor the file {own} of the engine is"
+        assert own in LEVEL, f"say in LEVELS on which level the file {own} of the engine is"
         for target in targets:
             other = name(target[:1])
-            below = FLOOR[other] < FLOOR[own] or other == own == "ops"
-            assert below, f"{name(module)} uses {name(target)}: {own} stands on floor {FLOOR[own]}"
+            below = LEVEL[other] < LEVEL[own] or other == own == "ops"
+            assert below, f"{name(module)} uses {name(target)}: {own} stands on level {LEVEL[own]}"

@@ -63,7 +63,7 @@ def current_graph() -> Graph | None:
 StandIn = Callable[[Variable], Variable]
 
 
-class Graph(_core.Entered):
+class Graph(_core.GraphScope):
     """Ops applied to values; within ``with graph:`` ops are pushed to it.
 
     Args:

@@ -21,7 +21,7 @@ thread_local! {
 
 /// A graph that this thread pushes ops to within `with`. Native, for Python looks at signals before and after each of
 /// its own functions: a `__enter__` or `__exit__` of Python's could be ended by Ctrl-C half way, and the graph left here.
-#[pyclass(frozen, subclass, name = "Entered", module = "corten._core")]
+#[pyclass(frozen, subclass, name = "GraphScope", module = "corten._core")]
 pub struct GraphScope;
 
 #[pymethods]
