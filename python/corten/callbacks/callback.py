@@ -21,7 +21,6 @@ class Callback:
     one, many batches run in a single native call.
 
     Attributes:
-        model: the model, from :meth:`set_model`.
         params: ``{"verbose", "epochs", "steps"}`` and, in ``fit``, ``"do_validation"`` (whether there are validation
             data) and ``"validation_freq"``; from :meth:`set_params`.
 
@@ -46,7 +45,7 @@ class Callback:
 
     @property
     def model(self) -> Any:
-        """The model that is trained."""
+        """The model, from :meth:`set_model`."""
         return self._model
 
     def set_params(self, params: dict[str, Any] | None) -> None:

@@ -48,8 +48,8 @@ class Conv1D(_Conv):
         padding: ``"valid"`` (no padding), ``"same"`` (ceil(steps / stride) outputs), or ``"causal"``: zeros before the
             sequence, so that no output sees a later input (van den Oord et al. 2016).
         dilation_rate: the distance between the steps that a filter sees; not together with strides above 1.
-        data_format, groups, activation, use_bias and what is said of kernel and bias: as for :class:`Conv2D`; the
-            kernel has the shape (kernel size, channels / groups, filters).
+        data_format, groups, activation, use_bias: as for :class:`Conv2D`, and so is what is said of kernel and bias;
+            the kernel has the shape (kernel size, channels / groups, filters).
 
     Input (batch, steps, channels), output (batch, out steps, filters).
 

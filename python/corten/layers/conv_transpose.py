@@ -47,8 +47,8 @@ class Conv1DTranspose(_ConvTranspose):
         kernel_size: how many output steps an input step reaches.
         strides: output steps from one input step to the next.
         padding, output_padding: as for :class:`Conv2DTranspose`.
-        data_format, dilation_rate, activation, use_bias and what is said of kernel and bias: as for
-            :class:`Conv2DTranspose`; the kernel has the shape (kernel size, filters, channels).
+        data_format, dilation_rate, activation, use_bias: as for :class:`Conv2DTranspose`, and so is what is said of
+            kernel and bias; the kernel has the shape (kernel size, filters, channels).
 
     Input (batch, steps, channels), output (batch, out steps, filters).
 

@@ -68,8 +68,8 @@ class DepthwiseConv1D(_DepthwiseConv):
         padding: ``"valid"`` or ``"same"``.
         depth_multiplier: the number of filters of each channel.
         dilation_rate: the distance between the steps that a filter sees.
-        data_format, activation, use_bias and what is said of kernel and bias: as for :class:`DepthwiseConv2D`; the
-            kernel has the shape (kernel size, channels, depth multiplier).
+        data_format, activation, use_bias: as for :class:`DepthwiseConv2D`, and so is what is said of kernel and bias;
+            the kernel has the shape (kernel size, channels, depth multiplier).
 
     Input (batch, steps, channels), output (batch, out steps, channels * depth multiplier).
 

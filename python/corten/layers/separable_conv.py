@@ -56,8 +56,8 @@ class SeparableConv1D(_SeparableConv):
         padding: ``"valid"`` or ``"same"``.
         dilation_rate: the distance between the steps that a filter sees.
         depth_multiplier: the number of filters of each channel in the first convolution.
-        data_format, activation, use_bias and what is said of kernels and bias: as for :class:`SeparableConv2D`; the
-            kernels have the shapes (kernel size, channels, depth multiplier) and (1, channels * depth multiplier,
+        data_format, activation, use_bias: as for :class:`SeparableConv2D`, and so is what is said of kernels and bias;
+            the kernels have the shapes (kernel size, channels, depth multiplier) and (1, channels * depth multiplier,
             filters).
 
     Input (batch, steps, channels), output (batch, out steps, filters).

@@ -102,7 +102,7 @@ def function(python_function: Callable[..., Any] | None = None, *, run_eagerly: 
         run_eagerly: run op by op, so that values can be looked at; the same bits, more slowly.
 
     Returns:
-        A :class:`Function`: arrays in, arrays out.
+        What is called as the function was: arrays in, arrays out.
 
     Raises:
         TypeError: an argument is an array of something else than numbers.
