@@ -19,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build wheel demo examples test test-neon bench bench-peers lint docs clean tools
+.PHONY: help setup build wheel demo examples test test-neon bench bench-peers lint docs docs-rust clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,9 +103,12 @@ lint: $(INSTALLED) $(VENV)/.extra-test ## rustfmt, clippy, ruff, mypy
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-docs: ## the Rust crates' documentation, in target/doc
+docs: $(INSTALLED) $(VENV)/.extra-docs ## the documentation, in site/index.html; whatever is missing or leads nowhere is an error
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --jobs auto -d $(VENV)/.doctrees docs site
+
+docs-rust: ## the Rust crates' documentation, in target/doc
 	@cargo doc --workspace --no-deps --locked --quiet
 
 clean: ## remove what was built (not the caches of cargo and pip)
-	@rm -rf $(VENV) dist demo.png examples.html .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -rf $(VENV) dist site demo.png examples.html .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@cargo clean --quiet
