@@ -15,11 +15,13 @@ endif
 
 SOURCES := $(shell find rust python -type f ! -name '*.pyc' ! -path '*/target/*') \
            $(wildcard Cargo.toml Cargo.lock) pyproject.toml README.md
+WHEEL := dist/.wheel
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build wheel demo examples test test-neon bench bench-peers lint docs docs-rust clean tools
+.PHONY: help setup build wheel demo examples test test-all \
+        test-build test-neon bench bench-peers lint lint-text lint-rust docs docs-rust clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,17 +43,20 @@ tools:
 $(VENV)/.ready: | tools
 	@echo 'Making the virtual environment $(VENV)'
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --upgrade 'pip>=23' 'maturin>=1.9,<2'
+	@$(PIP) install --upgrade 'pip>=25.1' 'maturin>=1.9,<2'
 	@touch $@
 
-setup: $(VENV)/.ready $(VENV)/.extra-test $(VENV)/.extra-demo ## everything a developer needs, in .venv
+setup: $(VENV)/.group-lint $(VENV)/.group-test $(VENV)/.extra-demo ## everything a developer needs, in .venv
 
 # The wheel is built and installed anew only when a source has changed.
-$(INSTALLED): $(SOURCES) $(VENV)/.ready | tools
+$(WHEEL): $(SOURCES) | $(VENV)/.ready tools
 	@echo 'Building Corten (release; the first time takes some minutes)'
 	@rm -f dist/corten-*.whl
 	@$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out dist >$(VENV)/build.log 2>&1 || \
 	    { cat $(VENV)/build.log >&2; exit 1; }
+	@touch $@
+
+$(INSTALLED): $(WHEEL)
 	@$(PIP) install --force-reinstall --no-deps dist/corten-*.whl
 	@$(PIP) install dist/corten-*.whl
 	@touch $@
@@ -65,19 +70,45 @@ $(VENV)/.extra-%: pyproject.toml | $(INSTALLED)
 	@$(PIP) install "$$(echo dist/corten-*.whl)[$*]"
 	@touch $@
 
+# What a group names needs no wheel.
+$(VENV)/.group-%: pyproject.toml | $(VENV)/.ready
+	@echo 'Installing what "$*" needs'
+	@$(PIP) install --group $*
+	@touch $@
+
 demo: $(INSTALLED) $(VENV)/.extra-demo ## train the textbook's CNN on MNIST (or on digits), and draw the result
 	@$(BIN)/python examples/mnist.py
 
 examples: $(INSTALLED) $(VENV)/.extra-examples ## run every example whole; one page with figures, pictures and times
 	@$(BIN)/python examples/page.py $(EXAMPLES)
 
+# As many workers as there are cores, each with one thread (tests/conftest.py); then what must not be disturbed, alone.
+# What PYTEST_ARGS selects may lie in one of the two.
+WORKERS ?= auto
+MARKS := and not thorough
+PYTEST = $(BIN)/python -m pytest -q --durations=15
+define run_tests
+@cargo test --workspace --locked --quiet
+@$(PYTEST) -n $(WORKERS) --dist worksteal -m 'not alone $(MARKS)' tests --doctest-modules --pyargs corten $(PYTEST_ARGS) $(selected)
+@$(PYTEST) -m 'alone $(MARKS)' tests $(PYTEST_ARGS) $(selected)
+endef
+ifdef PYTEST_ARGS
+selected := || [ $$? -eq 5 ]
+endif
+
 # With PEERS, an interpreter that has PyTorch, gradients are compared with its gradients too.
 ifdef PEERS
-test: export TORCH_PYTHON := $(PEERS)
+test test-all: export TORCH_PYTHON := $(PEERS)
 endif
-test: $(INSTALLED) $(VENV)/.extra-test ## Rust tests, then Python tests and doctests
-	@cargo test --workspace --locked --quiet
-	@$(BIN)/python -m pytest -q tests --doctest-modules --pyargs corten $(PYTEST_ARGS)
+test: $(INSTALLED) $(VENV)/.group-test ## Rust tests, then Python tests and doctests
+	$(run_tests)
+
+test-all: MARKS :=
+test-all: $(INSTALLED) $(VENV)/.group-test ## the same under more settings: thread counts, instruction sets, hostile arguments
+	$(run_tests)
+
+test-build: $(VENV)/.ready
+	@cargo test --workspace --locked --quiet --no-run
 
 # Needs `rustup target add aarch64-unknown-linux-gnu` and Debian's gcc-aarch64-linux-gnu and qemu-user-static.
 test-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER ?= aarch64-linux-gnu-gcc
@@ -96,14 +127,18 @@ bench: $(INSTALLED) $(VENV)/.extra-bench ## kernels and whole steps against NumP
 bench-peers: $(INSTALLED) $(VENV)/.extra-bench ## against PyTorch: make bench-peers PEERS=/path/to/its/python
 	@cd benches && $(abspath $(BIN)/python) -m peers $(if $(PEERS),--torch $(PEERS)) --mnist $(PEERS_ARGS)
 
-lint: $(INSTALLED) $(VENV)/.extra-test ## rustfmt, clippy, ruff, mypy
+lint: lint-text lint-rust ## rustfmt, ruff, mypy, clippy
+
+lint-text: $(VENV)/.group-lint
 	@cargo fmt --all --check
-	@cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-docs: $(INSTALLED) $(VENV)/.extra-docs ## the documentation, in site/index.html; whatever is missing or leads nowhere is an error
+lint-rust: $(VENV)/.ready
+	@cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+
+docs: $(INSTALLED) $(VENV)/.group-docs ## the documentation, in site/index.html; whatever is missing or leads nowhere is an error
 	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --jobs auto -d $(VENV)/.doctrees docs site
 
 docs-rust: ## the Rust crates' documentation, in target/doc

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores: each computes on one thread, and so does what it starts. Tests of threads ask for more.
+    for library in ("CORTEN", "OMP", "OPENBLAS"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -40,14 +40,14 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in NAMES if nam
 @pytest.mark.parametrize(("name", "options"), OPTIONS, ids=str)
 def test_values_are_those_of_keras(name: str, options: dict[str, Any]) -> None:
     os.environ.setdefault("KERAS_BACKEND", "numpy")
-    keras = pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    keras = pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
     wanted = np.asarray(getattr(keras.activations, name)(X, **options))
     np.testing.assert_allclose(getattr(activations, name)(X, **options), wanted, rtol=2e-5, atol=2e-6)
 
 
 def test_every_activation_of_keras_is_there() -> None:
     os.environ.setdefault("KERAS_BACKEND", "numpy")
-    keras = pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    keras = pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
     theirs = {name for name in dir(keras.activations) if not name.startswith("_")}
     assert theirs - set(activations.__all__) == set()
 

@@ -34,7 +34,7 @@ CONSTRAINTS: list[tuple[str, dict[str, Any]]] = [
 @pytest.fixture(scope="module")
 def keras() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "numpy")
-    return pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    return pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
 
 
 @pytest.mark.parametrize(("name", "options"), REGULARIZERS)

@@ -13,11 +13,15 @@ import corten
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The variables a child is started with: it finds the same corten, and nobody's thread count."""
+    """The variables a child is started with: it finds the same corten, and a thread count of its own.
+
+    Two threads, where the tests run one after the other; one beside other workers (see tests/conftest.py).
+    """
+    threads = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     folders = [Path(corten.__file__).parents[1], Path(__file__).parents[1]]
     paths = [*map(str, folders), *filter(None, [kept.get("PYTHONPATH")])]
-    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "CORTEN_NUM_THREADS": "2", **changes}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "CORTEN_NUM_THREADS": threads, **changes}
 
 
 def start(program: str, **changes: str) -> subprocess.Popen[str]:

@@ -13,12 +13,23 @@ from corten import _core
 
 OTHERS = [isa for isa in _core.isas() if isa != _core.isa()]
 
+others = pytest.mark.parametrize("isa", OTHERS)
 
-@pytest.mark.slow
-@pytest.mark.parametrize("isa", OTHERS)
-def test_ops_keep_their_contracts(isa: str) -> None:
-    here = Path(__file__).parent
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_every_op.py", "../ops"]
+
+def run(isa: str, *arguments: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "CORTEN_ISA": isa}
+    here = Path(__file__).parent
     done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+@others
+def test_ops_give_the_same_values_and_gradients(isa: str) -> None:
+    run(isa, "test_every_op.py", "-k", "test_value or test_gradient")
+
+
+@pytest.mark.thorough
+@others
+def test_ops_keep_their_contracts(isa: str) -> None:
+    run(isa, "test_every_op.py", "test_extremes.py", "../ops")

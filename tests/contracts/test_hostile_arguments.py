@@ -9,18 +9,21 @@ import pytest
 
 from contracts import hostile
 
+pytestmark = pytest.mark.alone
+
 #: Of the attacks that hostile.py knows; all of them take half a minute.
-SHARE = 0.15
+share = pytest.mark.parametrize("share", [0.15, pytest.param(1.0, marks=pytest.mark.thorough)])
 
 
 @functools.cache
-def made() -> tuple[dict[str, int], list[list[Any]]]:
-    return hostile.all_made(SHARE)
+def made(share: float) -> tuple[dict[str, int], list[list[Any]]]:
+    return hostile.all_made(share)
 
 
+@share
 @pytest.mark.parametrize("room", hostile.ROOMS)
-def test_hostile_arguments_give_the_documented_errors(room: str) -> None:
-    counts, faults = made()
+def test_hostile_arguments_give_the_documented_errors(room: str, share: float) -> None:
+    counts, faults = made(share)
     assert sum(count for target, count in counts.items() if target.rpartition(".")[0] == room) > 0
     found = [fault for fault in faults if fault[0].rpartition(".")[0] == room]
     assert not found, "\n".join(" | ".join(fault) for fault in found)

@@ -11,7 +11,7 @@ import pytest
 import corten
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
-keras = pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+keras = pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
 
 
 def dense(room: Any, name: str, x: Any) -> Any:

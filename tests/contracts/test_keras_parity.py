@@ -14,7 +14,7 @@ from keras_differences import DIFFERENCES, OPS_DIFFERENCES
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-keras = pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+keras = pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
 
 ROOMS = [
     "layers",

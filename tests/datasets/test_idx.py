@@ -32,7 +32,7 @@ def images() -> np.ndarray:
 def test_every_type_and_rank(tmp_path: Path, code: str, shape: tuple[int, ...], zipped: bool) -> None:
     array = (np.arange(np.prod(shape)) - 3).astype(code).reshape(shape)
     path = tmp_path / "array"  # the content tells whether it is zipped, not the name
-    path.write_bytes(gzip.compress(idx_bytes(array)) if zipped else idx_bytes(array))
+    path.write_bytes(gzip.compress(idx_bytes(array), mtime=0) if zipped else idx_bytes(array))
     got = read_idx(path)
     assert got.dtype == array.dtype and got.dtype.isnative
     np.testing.assert_array_equal(got, array)
@@ -40,7 +40,7 @@ def test_every_type_and_rank(tmp_path: Path, code: str, shape: tuple[int, ...], 
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_truncated_at_every_byte(tmp_path: Path, images: np.ndarray, zipped: bool) -> None:
-    whole = gzip.compress(idx_bytes(images)) if zipped else idx_bytes(images)
+    whole = gzip.compress(idx_bytes(images), mtime=0) if zipped else idx_bytes(images)
     path = tmp_path / "cut-off"
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
@@ -57,10 +57,13 @@ def test_truncated_at_every_byte(tmp_path: Path, images: np.ndarray, zipped: boo
         (b"\0\0\x08\0", "not an IDX file"),
         (b"\0\0\x08\x03\0\0", "truncated inside its header"),
         (b"\0\0\x08\x02\xff\xff\xff\xff\xff\xff\xff\xff" + bytes(64), "more than the file can hold"),
-        (gzip.compress(b"\0\0\x08\x02\xff\xff\xff\xff\xff\xff\xff\xff" + bytes(64)), "more than the file can hold"),
+        (
+            gzip.compress(b"\0\0\x08\x02\xff\xff\xff\xff\xff\xff\xff\xff" + bytes(64), mtime=0),
+            "more than the file can hold",
+        ),
         (b"\0\0\x08\x01\0\0\0\x02abc", "longer than the 2 bytes"),
-        (gzip.compress(b"\0\0\x08\x01\0\0\0\x02abc"), "longer than the 2 bytes"),
-        (gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab")[:-8] + bytes(8), "damaged gzip"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\x02abc", mtime=0), "longer than the 2 bytes"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab", mtime=0)[:-8] + bytes(8), "damaged gzip"),
         (b"<html>not found</html>", "not an IDX file"),
     ],
 )

@@ -18,7 +18,7 @@ os.environ.setdefault("KERAS_BACKEND", "numpy")
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
-    return pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    return pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
 
 
 def numbers(rng: np.random.Generator, *shape: int) -> Any:

@@ -86,7 +86,7 @@ MERGING = [
 def test_padding_is_merged_as_keras_merges_it(name: str, options: dict[str, int], marked: tuple[bool, ...]) -> None:
     """What is masked in one input only must not hide what the others hold."""
     os.environ.setdefault("KERAS_BACKEND", "numpy")
-    keras = pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    keras = pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
     rng = np.random.default_rng(0)
     x = [rng.integers(0, 3, (6, 5)).astype(np.int32) for _ in marked]
 

@@ -20,7 +20,7 @@ MASK = np.array([[1, 1, 1, 0]] * 3 + [[1, 0, 0, 0]] * 2 + [[0, 0, 0, 0]], bool)
 @pytest.fixture(scope="module")
 def keras() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "numpy")
-    return pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    return pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
 
 
 @pytest.mark.parametrize(

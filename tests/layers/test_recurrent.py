@@ -26,7 +26,7 @@ def states(kind: str) -> int:
 @pytest.fixture(scope="module")
 def keras() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "numpy")
-    return pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    return pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
 
 
 def agrees_with_keras(keras: Any, ours: Any, theirs: Any, x: Any, rng: np.random.Generator, **call: Any) -> None:

@@ -27,7 +27,7 @@ def shaken(block: Any, x: Any) -> Any:
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_block_is_that_of_keras_layers(first: bool, masked: bool) -> None:
-    keras = pytest.importorskip("keras", reason="needs keras as the oracle: pip install 'corten[test]'")
+    keras = pytest.importorskip("keras", reason="needs keras as the oracle: make setup")
     block = shaken(layers.TransformerBlock(2, 8, causal=masked, normalize_first=first), X)
     norms = [keras.layers.LayerNormalization(epsilon=1e-5) for _ in range(2)]
     attention, dense = keras.layers.MultiHeadAttention(2, 3), [keras.layers.Dense(8, "relu"), keras.layers.Dense(6)]

@@ -10,7 +10,7 @@ import pytest
 
 from corten import ops
 
-pytest.importorskip("hypothesis", reason="draws examples: pip install 'corten[test]'")
+pytest.importorskip("hypothesis", reason="draws examples: make setup")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
