@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Case", "Repeat", "Timer", "normal", "repeated", "rest", "uniform"]
+__all__ = ["BLOCK", "Case", "Repeat", "Timer", "normal", "repeated", "rest", "uniform"]
 
 Array = NDArray[Any]
 #: Does something so many times.
