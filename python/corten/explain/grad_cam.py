@@ -42,7 +42,7 @@ def grad_cam(model: Any, x: Any, target: Any = None, layer: Any = None) -> Expla
     >>> corten.explain.grad_cam(model, np.ones((5, 8, 8, 1))).values.shape
     (5, 8, 8)
     """
-    images: Array = floats(x, "grad_cam: x")
+    images = np.asarray(floats(x, "grad_cam: x"))
     if not isinstance(model, Model):
         raise TypeError(f"grad_cam: expected a model, got {type(model).__name__}")
     probe = Probe(model, target, _last(model, images) if layer is None else layer)

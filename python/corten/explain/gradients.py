@@ -100,7 +100,7 @@ def integrated_gradients(
     start = (
         np.zeros_like(held)
         if baseline is None
-        else np.broadcast_to(floats(baseline, "integrated_gradients: baseline"), held.shape).copy()
+        else np.broadcast_to(np.asarray(floats(baseline, "integrated_gradients: baseline")), held.shape).copy()
     )
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     mean: Array = np.zeros(held.shape, np.float64)

@@ -5,7 +5,7 @@ from corten.graph.gradients import gradients
 from corten.graph.graph import Graph, StandIn, Tensor, current_graph, push
 from corten.graph.locks import tracing
 from corten.graph.nested import Nested, flatten, map_nested
-from corten.graph.operand import Operand, TensorLike
+from corten.graph.operand import Operand, TensorLike, Value
 from corten.graph.symbolic import Call, SymbolicTensor, has_symbolic, record, symbolic, trial
 from corten.graph.trace import Signature, Step, StepCache, run_eagerly
 from corten.graph.variable import Variable, assign, clear, values
@@ -23,6 +23,7 @@ __all__ = [
     "SymbolicTensor",
     "Tensor",
     "TensorLike",
+    "Value",
     "Variable",
     "as_array",
     "assign",

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from corten.graph.arrays import as_array
+from corten.graph.arrays import Array, as_array
 
-__all__ = ["Operand", "TensorLike"]
+__all__ = ["Operand", "TensorLike", "Value"]
 
 _SIGNS = {"and": "&", "or": "|", "xor": "^", "not": "~"}
 
@@ -157,3 +157,6 @@ _NUMBERS = (Operand, np.ndarray, numbers.Number, np.bool_, list, tuple)
 
 #: What a function of tensors takes: tensors, symbolic tensors, variables, arrays, numbers and lists of these.
 TensorLike: TypeAlias = Operand | ArrayLike
+
+#: What an op computes with, once numbers and lists have become arrays.
+Value: TypeAlias = Operand | Array

@@ -179,7 +179,8 @@ class Softmax(Layer):
             return ops.softmax(inputs, self.axis)
         shape, rank = tuple(inputs.shape), len(inputs.shape)
         sizes = tuple(mask.shape)
-        if mask is getattr(inputs, "mask", None):  # of the first axes, not of the last
+        of_the_first_axes = mask is getattr(inputs, "mask", None)  # not of the last
+        if of_the_first_axes:
             mask = ops.expand_dims(mask, list(range(len(sizes), rank)))
             sizes = tuple(mask.shape)
         if len(sizes) > rank or any(size not in (1, full) for size, full in zip(sizes[::-1], shape[::-1])):

@@ -108,7 +108,7 @@ class Attention(Layer):
             sums = ops.expand_dims(query, 2) + ops.expand_dims(key, 1)
             value_mask = None if value_mask is None else ops.expand_dims(value_mask, 1)
             scores = ops.attention_weights(self._scores(sums), value_mask, use_causal_mask)
-            outputs = ops.matmul(ops.dropout(scores, rate, state) if rate > 0 else scores, value)
+            outputs = ops.matmul(scores if state is None else ops.dropout(scores, rate, state), value)
         if query_mask is not None:
             outputs = ops.where(ops.expand_dims(query_mask, -1), outputs, 0.0)
         return outputs, scores

@@ -170,7 +170,7 @@ class RNN(Layer):
         steps = ops.unstack(sequences, axis=1)
         if not steps:
             raise ValueError(f"{type(self).__name__} {self.name!r}: expected at least one step, got {sequences.shape}")
-        masks = [None] * len(steps)
+        masks: list[Any] = [None] * len(steps)
         if mask is not None:
             masks = ops.split(ops.cast(mask, "float32"), len(steps), axis=1)
         order = reversed(range(len(steps))) if self.go_backwards else range(len(steps))

@@ -139,12 +139,12 @@ def _at_once(function: Callable[..., Any], *tensors: Any) -> Any:
 
 def _only_top(y_pred: Any, k: int) -> Any:
     """``y_pred`` with all but the ``k`` largest of the last axis far below any threshold; the first of equals wins."""
-    left, kept = y_pred, None
+    remaining, top = y_pred, ops.zeros_like(y_pred)
     for _ in range(min(k, y_pred.shape[-1])):
-        best = ops.one_hot(ops.argmax(left, axis=-1), y_pred.shape[-1])
-        left = ops.where(best, -math.inf, left)
-        kept = best if kept is None else ops.maximum(kept, best)
-    return ops.where(kept, y_pred, -1e10)
+        best = ops.one_hot(ops.argmax(remaining, axis=-1), y_pred.shape[-1])
+        remaining = ops.where(best, -math.inf, remaining)
+        top = ops.maximum(top, best)
+    return ops.where(top, y_pred, -1e10)
 
 
 def _thresholds(kind: str, thresholds: Any, default: float) -> list[float]:

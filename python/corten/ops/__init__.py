@@ -12,7 +12,6 @@ array([[11.]], dtype=float32)
 from corten.graph import Operand
 from corten.ops import (
     activation,
-    attending,
     creation,
     image,
     linear,
@@ -25,7 +24,7 @@ from corten.ops import (
     shapes,
 )
 from corten.ops.activation import *  # noqa: F403
-from corten.ops.attending import *  # noqa: F403
+from corten.ops.attention import attention, attention_weights, dot_product_attention
 from corten.ops.creation import *  # noqa: F403
 from corten.ops.dtypes import cast, shape
 from corten.ops.image import *  # noqa: F403
@@ -38,9 +37,8 @@ from corten.ops.recurrent import *  # noqa: F403
 from corten.ops.reduction import *  # noqa: F403
 from corten.ops.shapes import *  # noqa: F403
 
-__all__ = ["cast", "shape"]
+__all__ = ["attention", "attention_weights", "cast", "dot_product_attention", "shape"]
 __all__ += activation.__all__
-__all__ += attending.__all__
 __all__ += creation.__all__
 __all__ += image.__all__
 __all__ += linear.__all__

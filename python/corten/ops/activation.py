@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math as scalars
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from corten.arguments import number, real
 from corten.errors import ShapeError
-from corten.graph import push, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops import math
-from corten.ops.axes import axes_of, axis_of
+from corten.ops.axes import Axes, axes_of, axis_of
 from corten.ops.dtypes import floats, shape
 from corten.ops.reduction import euclidean
 from corten.ops.reduction import max as largest
@@ -60,7 +59,7 @@ def _unary(name: str, x: Any, **attributes: Any) -> Any:
 
 
 @symbolic
-def relu(x: Any) -> Any:
+def relu(x: TensorLike) -> Any:
     """``max(x, 0)``, the rectified linear unit; its gradient at 0 is 0.
 
     >>> from corten import ops
@@ -71,7 +70,7 @@ def relu(x: Any) -> Any:
 
 
 @symbolic
-def relu6(x: Any) -> Any:
+def relu6(x: TensorLike) -> Any:
     """``min(max(x, 0), 6)`` (Howard et al. 2017, section 3).
 
     >>> from corten import ops
@@ -82,7 +81,7 @@ def relu6(x: Any) -> Any:
 
 
 @symbolic
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Any:
     """``x`` above zero, ``negative_slope x`` below (Maas et al. 2013, section 2).
 
     >>> from corten import ops
@@ -93,7 +92,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
 
 
 @symbolic
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: TensorLike, alpha: float = 1.0) -> Any:
     """``x`` above zero, ``alpha (e^x - 1)`` below (Clevert et al. 2016, eq. 15).
 
     >>> from corten import ops
@@ -104,7 +103,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
 
 @symbolic
-def selu(x: Any) -> Any:
+def selu(x: TensorLike) -> Any:
     """``1.0507 elu(x, 1.67326)``, which keeps mean and variance of its input (Klambauer et al. 2017, eq. 2).
 
     >>> from corten import ops
@@ -115,7 +114,7 @@ def selu(x: Any) -> Any:
 
 
 @symbolic
-def gelu(x: Any, approximate: bool = True) -> Any:
+def gelu(x: TensorLike, approximate: bool = True) -> Any:
     """``x`` times the normal distribution function, or its approximation by a tanh (Hendrycks and Gimpel 2016).
 
     >>> from corten import ops
@@ -126,7 +125,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
 
 
 @symbolic
-def silu(x: Any) -> Any:
+def silu(x: TensorLike) -> Any:
     """``x sigmoid(x)``, also called swish (Elfwing et al. 2018, eq. 8).
 
     >>> from corten import ops
@@ -137,7 +136,7 @@ def silu(x: Any) -> Any:
 
 
 @symbolic
-def hard_silu(x: Any) -> Any:
+def hard_silu(x: TensorLike) -> Any:
     """``x hard_sigmoid(x)``, also called hard swish (Howard et al. 2019, section 5.2).
 
     >>> from corten import ops
@@ -148,7 +147,7 @@ def hard_silu(x: Any) -> Any:
 
 
 @symbolic
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: TensorLike) -> Any:
     """``1 / (1 + e^-x)``.
 
     >>> from corten import ops
@@ -159,7 +158,7 @@ def sigmoid(x: Any) -> Any:
 
 
 @symbolic
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: TensorLike) -> Any:
     """``min(max(x / 6 + 1 / 2, 0), 1)``.
 
     >>> from corten import ops
@@ -170,7 +169,7 @@ def hard_sigmoid(x: Any) -> Any:
 
 
 @symbolic
-def tanh(x: Any) -> Any:
+def tanh(x: TensorLike) -> Any:
     """The hyperbolic tangent.
 
     >>> from corten import ops
@@ -181,7 +180,7 @@ def tanh(x: Any) -> Any:
 
 
 @symbolic
-def softplus(x: Any) -> Any:
+def softplus(x: TensorLike) -> Any:
     """``log(1 + e^x)``.
 
     >>> from corten import ops
@@ -192,7 +191,7 @@ def softplus(x: Any) -> Any:
 
 
 @symbolic
-def softsign(x: Any) -> Any:
+def softsign(x: TensorLike) -> Any:
     """``x / (1 + |x|)``.
 
     >>> from corten import ops
@@ -202,7 +201,7 @@ def softsign(x: Any) -> Any:
     return _unary("softsign", x)
 
 
-def _softmax(name: str, x: Any, axis: int | Sequence[int] | None) -> Any:
+def _softmax(name: str, x: Any, axis: Axes) -> Any:
     x = floats(x, name)
     rank = len(shape(x))
     if not hasattr(axis, "__index__"):
@@ -218,7 +217,7 @@ def _softmax(name: str, x: Any, axis: int | Sequence[int] | None) -> Any:
 
 
 @symbolic
-def softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
+def softmax(x: TensorLike, axis: Axes = -1) -> Any:
     """``e^x / sum(e^x)`` along an axis (or several, or with None all, taken together), without overflow.
 
     Warns where there is one element to an axis, which becomes 1 whatever it was: a sigmoid may be meant.
@@ -238,7 +237,7 @@ def softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
 
 
 @symbolic
-def log_softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
+def log_softmax(x: TensorLike, axis: Axes = -1) -> Any:
     """``x - log(sum(e^x))`` along an axis (or several, or with None all, taken together), without overflow.
 
     >>> from corten import ops
@@ -252,7 +251,7 @@ def log_softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
 
 
 @symbolic
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: TensorLike, alpha: float = 1.0) -> Any:
     """``max(x, 0) + min(0, alpha (e^(x / alpha) - 1))`` (Barron 2017).
 
     >>> from corten import ops
@@ -264,7 +263,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
 
 @symbolic
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: TensorLike, axis: int = -1) -> Any:
     """``a sigmoid(b)``, where a and b are the halves of ``x`` along an axis (Dauphin et al. 2017, eq. 1).
 
     >>> from corten import ops
@@ -280,7 +279,7 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 
 @symbolic
-def hard_tanh(x: Any) -> Any:
+def hard_tanh(x: TensorLike) -> Any:
     """``min(max(x, -1), 1)``.
 
     >>> from corten import ops
@@ -291,7 +290,7 @@ def hard_tanh(x: Any) -> Any:
 
 
 @symbolic
-def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Any:
     """``x`` where ``|x| > threshold``, else 0; NaN stays.
 
     >>> from corten import ops
@@ -302,7 +301,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 
 @symbolic
-def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Any:
     """``x`` moved towards 0 by ``threshold``, and 0 where that would change its sign.
 
     >>> from corten import ops
@@ -313,7 +312,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 
 @symbolic
-def tanh_shrink(x: Any) -> Any:
+def tanh_shrink(x: TensorLike) -> Any:
     """``x - tanh(x)``.
 
     >>> from corten import ops
@@ -324,7 +323,7 @@ def tanh_shrink(x: Any) -> Any:
 
 
 @symbolic
-def threshold(x: Any, threshold: float, default_value: float) -> Any:
+def threshold(x: TensorLike, threshold: float, default_value: float) -> Any:
     """``x`` where ``x > threshold``, else ``default_value``; NaN stays.
 
     >>> from corten import ops
@@ -335,7 +334,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
 
 
 @symbolic
-def log_sigmoid(x: Any) -> Any:
+def log_sigmoid(x: TensorLike) -> Any:
     """``log(sigmoid(x))``, without overflow.
 
     >>> from corten import ops
@@ -346,7 +345,7 @@ def log_sigmoid(x: Any) -> Any:
 
 
 @symbolic
-def mish(x: Any) -> Any:
+def mish(x: TensorLike) -> Any:
     """``x tanh(softplus(x))`` (Misra 2020, eq. 1).
 
     >>> from corten import ops
@@ -357,7 +356,7 @@ def mish(x: Any) -> Any:
 
 
 @symbolic
-def squareplus(x: Any, b: float = 4) -> Any:
+def squareplus(x: TensorLike, b: float = 4) -> Any:
     """``(x + sqrt(x^2 + b)) / 2`` (Barron 2021, eq. 1), without overflow or cancellation.
 
     >>> from corten import ops
@@ -375,7 +374,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
 
 
 @symbolic
-def sparse_plus(x: Any) -> Any:
+def sparse_plus(x: TensorLike) -> Any:
     """0 up to -1, ``x`` from 1, ``(x + 1)^2 / 4`` between.
 
     >>> from corten import ops
@@ -387,7 +386,7 @@ def sparse_plus(x: Any) -> Any:
 
 
 @symbolic
-def sparse_sigmoid(x: Any) -> Any:
+def sparse_sigmoid(x: TensorLike) -> Any:
     """0 up to -1, 1 from 1, ``(x + 1) / 2`` between.
 
     >>> from corten import ops
@@ -398,7 +397,7 @@ def sparse_sigmoid(x: Any) -> Any:
 
 
 @symbolic
-def sparsemax(x: Any, axis: int = -1) -> Any:
+def sparsemax(x: TensorLike, axis: int = -1) -> Any:
     """The nearest probability vector along an axis; mostly zeros (Martins and Astudillo 2016, eq. 2).
 
     ``max(x - tau, 0)`` with tau such that the sum is 1. An element is in the support exactly if ``1 + k x > s``, where

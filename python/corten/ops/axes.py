@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from types import EllipsisType
+from typing import SupportsIndex, TypeAlias
 
 from corten.arguments import shown, whole, wholes
 
-__all__ = ["axes_of", "axis_of", "each_axis"]
+__all__ = ["Axes", "Index", "Pick", "axes_of", "axis_of", "each_axis"]
+
+#: One axis or several; None means all of them.
+Axes: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | None
+
+#: What is picked along one axis, and what stands in brackets behind a tensor.
+Pick: TypeAlias = SupportsIndex | slice | EllipsisType | None
+Index: TypeAlias = Pick | tuple[Pick, ...]
 
 
-def axis_of(axis: Any, rank: int, what: str) -> int:
+def axis_of(axis: object, rank: int, what: str) -> int:
     """One axis as an int from 0; ``ValueError`` where a value with ``rank`` axes has no such axis."""
     index = whole(axis, f"{what}: axis")
     if not -rank <= index < rank:
@@ -19,12 +27,12 @@ def axis_of(axis: Any, rank: int, what: str) -> int:
     return index % rank
 
 
-def each_axis(axis: Any, rank: int, what: str) -> list[int]:
+def each_axis(axis: object, rank: int, what: str) -> list[int]:
     """One axis or several, in the order given, as ints from 0."""
     return [axis_of(a, rank, what) for a in wholes(axis, f"{what}: axis")]
 
 
-def axes_of(axis: int | Sequence[int] | None, rank: int, what: str) -> list[int]:
+def axes_of(axis: Axes, rank: int, what: str) -> list[int]:
     """Several axes (None: all) as sorted ints from 0; ``ValueError`` for one that is not there or given twice."""
     if axis is None:
         return list(range(rank))

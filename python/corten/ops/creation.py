@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from corten.arguments import INT64, extents, number, whole
 from corten.graph import (
@@ -13,6 +14,7 @@ from corten.graph import (
     Operand,
     SymbolicTensor,
     Tensor,
+    TensorLike,
     as_array,
     current_graph,
     engine_dtype,
@@ -43,7 +45,7 @@ __all__ = [
 ]
 
 
-def constant(value: Any) -> Any:
+def constant(value: ArrayLike) -> Any:
     """An array as a value of the model being traced; outside one, the array as float32, int32 or uint8.
 
     >>> from corten import ops
@@ -54,7 +56,9 @@ def constant(value: Any) -> Any:
     return untouched(as_array(value)) if graph is None else graph.constant(value)
 
 
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
+def convert_to_tensor(
+    x: TensorLike, dtype: DTypeLike | None = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Any:
     """``x`` as what ops work on: a tensor within a step, elsewhere an array of float32, int32 or uint8.
 
     Raises:
@@ -70,7 +74,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     return tensor if dtype is None else cast(tensor, dtype)
 
 
-def convert_to_numpy(x: Any) -> Array:
+def convert_to_numpy(x: TensorLike) -> Array:
     """``x`` as an array: also a variable, and a tensor that has its numbers already.
 
     Raises:
@@ -86,7 +90,7 @@ def convert_to_numpy(x: Any) -> Array:
     return np.asarray(x)
 
 
-def array(x: Any, dtype: Any = None) -> Any:
+def array(x: TensorLike, dtype: DTypeLike | None = None) -> Any:
     """As :func:`convert_to_tensor`.
 
     >>> from corten import ops
@@ -96,7 +100,7 @@ def array(x: Any, dtype: Any = None) -> Any:
     return convert_to_tensor(x, dtype)
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: TensorLike) -> bool:
     """Whether ``x`` is what ops give: an array, a tensor, a symbolic tensor; a variable is none.
 
     >>> from corten import ops
@@ -106,7 +110,7 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, (np.ndarray, np.generic, Tensor, SymbolicTensor))
 
 
-def ndim(x: Any) -> int:
+def ndim(x: TensorLike) -> int:
     """The number of axes.
 
     >>> from corten import ops
@@ -116,7 +120,7 @@ def ndim(x: Any) -> int:
     return len(shape_of(x))
 
 
-def size(x: Any) -> int | None:
+def size(x: TensorLike) -> int | None:
     """The number of elements; None where a size is known only when data come.
 
     >>> from corten import ops
@@ -127,7 +131,7 @@ def size(x: Any) -> int | None:
     return None if None in sizes else int(np.prod(np.array(sizes, np.int64)))
 
 
-def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32") -> Any:
+def full(shape: int | Sequence[int], fill_value: float, dtype: DTypeLike = "float32") -> Any:
     """A constant of one number.
 
     >>> from corten import ops
@@ -152,7 +156,7 @@ def _typed(value: Any, dtype: Any, what: str) -> Array:
     return typed
 
 
-def zeros(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
+def zeros(shape: int | Sequence[int], dtype: DTypeLike = "float32") -> Any:
     """A constant of zeros.
 
     >>> from corten import ops
@@ -162,7 +166,7 @@ def zeros(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
     return _full("zeros", shape, 0, dtype)
 
 
-def ones(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
+def ones(shape: int | Sequence[int], dtype: DTypeLike = "float32") -> Any:
     """A constant of ones.
 
     >>> from corten import ops
@@ -173,7 +177,7 @@ def ones(shape: int | Sequence[int], dtype: Any = "float32") -> Any:
 
 
 @symbolic
-def zeros_like(x: Any, dtype: Any = "float32") -> Any:
+def zeros_like(x: TensorLike, dtype: DTypeLike = "float32") -> Any:
     """A constant of zeros in the shape of ``x``.
 
     >>> from corten import ops
@@ -184,7 +188,7 @@ def zeros_like(x: Any, dtype: Any = "float32") -> Any:
 
 
 @symbolic
-def ones_like(x: Any, dtype: Any = "float32") -> Any:
+def ones_like(x: TensorLike, dtype: DTypeLike = "float32") -> Any:
     """A constant of ones in the shape of ``x``.
 
     >>> from corten import ops
@@ -195,7 +199,7 @@ def ones_like(x: Any, dtype: Any = "float32") -> Any:
 
 
 @symbolic
-def full_like(x: Any, fill_value: float, dtype: Any = "float32") -> Any:
+def full_like(x: TensorLike, fill_value: float, dtype: DTypeLike = "float32") -> Any:
     """A constant of one number in the shape of ``x``.
 
     >>> from corten import ops
@@ -206,7 +210,13 @@ def full_like(x: Any, fill_value: float, dtype: Any = "float32") -> Any:
 
 
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
 ) -> Any:
     """``num`` numbers, equally far apart, from ``start`` to ``stop`` (without ``endpoint``: up to one before it).
 
@@ -226,11 +236,11 @@ def linspace(
     axis = axis_of(axis, np.broadcast(first, last).ndim + 1, "linspace")
     with np.errstate(over="ignore", invalid="ignore"):
         values, step = np.linspace(first, last, count, bool(endpoint), retstep=True, axis=axis)
-    made = constant(_typed(values, "float32" if dtype is None else dtype, "linspace"))
-    return (made, step) if retstep else made
+    numbers = constant(_typed(values, "float32" if dtype is None else dtype, "linspace"))
+    return (numbers, step) if retstep else numbers
 
 
-def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Any:
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None) -> Any:
     """The numbers ``start, start + step, ...`` below ``stop``; of int32 where all three are ints.
 
     >>> from corten import ops
@@ -252,7 +262,7 @@ def _scalar(value: Any, where: str) -> int | float:
     return number(value, where)
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Any:  # noqa: N803
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = "float32") -> Any:  # noqa: N803
     """Ones on the ``k``-th diagonal of an N x M (N x N) matrix of zeros.
 
     >>> from corten import ops

@@ -6,14 +6,15 @@ import numbers
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from corten.arguments import shown
-from corten.graph import Operand, as_array, engine_dtype, push, symbolic
+from corten.graph import Array, Operand, TensorLike, Value, as_array, engine_dtype, push, symbolic
 
 __all__ = ["cast", "dtype_of", "floats", "shape"]
 
 
-def shape(x: Any) -> tuple[int, ...]:
+def shape(x: TensorLike) -> tuple[int, ...]:
     """The sizes of the axes.
 
     >>> from corten import ops
@@ -23,26 +24,26 @@ def shape(x: Any) -> tuple[int, ...]:
     return tuple(x.shape) if hasattr(x, "shape") else as_array(x).shape
 
 
-def dtype_of(x: Any) -> str:
+def dtype_of(x: TensorLike) -> str:
     """``"float32"``, ``"int32"`` or ``"uint8"``; a Python number is a float."""
     if isinstance(x, Operand):
         return x.dtype
     return "float32" if isinstance(x, numbers.Number) else as_array(x).dtype.name
 
 
-def floats(x: Any, what: str = "array") -> Any:
+def floats(x: TensorLike, what: str = "array") -> Value:
     """``x`` as float32: what arithmetic works on."""
     if type(x) is np.ndarray and x.dtype == np.float32:
         return x
     if isinstance(x, Operand):
-        return x if x.dtype == "float32" else push("cast", [x], dtype="float32")[0]
+        return x if x.dtype == "float32" else _cast(x, "float32")
     if isinstance(x, numbers.Number) and not isinstance(x, (complex, np.complexfloating)):
         return _scalar(x, what)
     array = as_array(x, what)
-    return array if array.dtype == np.float32 else push("cast", [array], dtype="float32")[0]
+    return array if array.dtype == np.float32 else _cast(array, "float32")
 
 
-def _scalar(x: Any, what: str) -> Any:
+def _scalar(x: Any, what: str) -> Array:
     try:
         with np.errstate(over="ignore"):
             return np.asarray(x, np.float32)
@@ -50,19 +51,24 @@ def _scalar(x: Any, what: str) -> Any:
         raise ValueError(f"{what}: expected a number that a float can hold, got {shown(x)}") from None
 
 
-def integers(x: Any) -> Any:
+def integers(x: TensorLike) -> Value:
     """``x`` as int32: labels and indices."""
-    given = x if isinstance(x, Operand) else as_array(x)
-    return given if given.dtype == "int32" else push("cast", [given], dtype="int32")[0]
+    value = x if isinstance(x, Operand) else as_array(x)
+    return value if value.dtype == "int32" else _cast(value, "int32")
 
 
-def untouched(x: Any) -> Any:
+def _cast(value: Value, dtype: str) -> Value:
+    result: Value = push("cast", [value], dtype=dtype)[0]
+    return result
+
+
+def untouched(x: Value) -> Any:
     """The result of an op that has nothing to do: a tensor as it is, an array as a copy, for it may be the caller's."""
     return push("identity", [x])[0] if isinstance(x, np.ndarray) else x
 
 
 @symbolic
-def cast(x: Any, dtype: Any) -> Any:
+def cast(x: TensorLike, dtype: DTypeLike) -> Any:
     """``x`` with another element type: float32, int32 or uint8 (other floats, integers and bool mean these).
 
     Args:
@@ -81,5 +87,5 @@ def cast(x: Any, dtype: Any) -> Any:
     array([1., 2.], dtype=float32)
     """
     wanted = engine_dtype(dtype)
-    given = x if isinstance(x, Operand) else as_array(x)
-    return untouched(given) if str(given.dtype) == wanted else push("cast", [given], dtype=wanted)[0]
+    value = x if isinstance(x, Operand) else as_array(x)
+    return untouched(value) if str(value.dtype) == wanted else _cast(value, wanted)

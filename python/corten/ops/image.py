@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from corten.arguments import one_of
 from corten.errors import ShapeError
-from corten.graph import symbolic
+from corten.graph import TensorLike, symbolic
 from corten.ops.dtypes import floats
 from corten.ops.linear import matmul
 from corten.ops.nn import pair
@@ -85,7 +85,7 @@ def _interpolation(size: int, wanted: int, name: str, antialias: bool = False) -
 
 
 @symbolic
-def upsample2d(x: Any, size: int | Sequence[int] = 2, interpolation: str = "nearest") -> Any:
+def upsample2d(x: TensorLike, size: int | Sequence[int] = 2, interpolation: str = "nearest") -> Any:
     """Images ``size`` times as large.
 
     Args:
@@ -137,7 +137,7 @@ def _last_channels(data_format: str | None, what: str) -> None:
 
 @symbolic
 def resize(
-    images: Any,
+    images: TensorLike,
     size: Sequence[int],
     interpolation: str = "bilinear",
     antialias: bool = False,
@@ -187,7 +187,7 @@ def resize(
 
 @symbolic
 def extract_patches(
-    images: Any,
+    images: TensorLike,
     size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,

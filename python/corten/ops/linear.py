@@ -8,9 +8,9 @@ from typing import Any
 
 from corten.arguments import real, shown, whole
 from corten.errors import ShapeError
-from corten.graph import push, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops import math, reduction
-from corten.ops.axes import each_axis
+from corten.ops.axes import Axes, each_axis
 from corten.ops.dtypes import floats
 from corten.ops.shapes import reshape, squeeze, transpose
 
@@ -18,7 +18,7 @@ __all__ = ["dot", "einsum", "matmul", "norm", "outer", "tensordot"]
 
 
 @symbolic
-def matmul(x1: Any, x2: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
+def matmul(x1: TensorLike, x2: TensorLike, transpose_a: bool = False, transpose_b: bool = False) -> Any:
     """The product of matrices, or of stacks of them: ``y[..., i, j] = sum_k x1[..., i, k] x2[..., k, j]``.
 
     Args:
@@ -42,7 +42,7 @@ def matmul(x1: Any, x2: Any, transpose_a: bool = False, transpose_b: bool = Fals
 
 
 @symbolic
-def tensordot(x1: Any, x2: Any, axes: int | Sequence[Any] = 2) -> Any:
+def tensordot(x1: TensorLike, x2: TensorLike, axes: int | Sequence[Any] = 2) -> Any:
     """Products summed over axes of both: the other axes of ``x1``, then those of ``x2`` are left.
 
     Args:
@@ -61,28 +61,28 @@ def tensordot(x1: Any, x2: Any, axes: int | Sequence[Any] = 2) -> Any:
     x1, x2 = floats(x1), floats(x2)
     ranks = len(x1.shape), len(x2.shape)
     if isinstance(axes, (list, tuple)):
-        given: Sequence[Any] = axes
+        pair: Sequence[Any] = axes
     else:
         number = whole(axes, "tensordot: axes", 0, min(ranks))
-        given = [range(ranks[0] - number, ranks[0]), range(number)]
-    if len(given) != 2:
+        pair = [range(ranks[0] - number, ranks[0]), range(number)]
+    if len(pair) != 2:
         raise ValueError(f"tensordot: axes: expected an int or axes of both, got {axes!r}")
-    first, second = (each_axis(of, rank, "tensordot") for of, rank in zip(given, ranks))
+    first, second = (each_axis(of, rank, "tensordot") for of, rank in zip(pair, ranks))
     if len(first) != len(second):
-        raise ValueError(f"tensordot: axes: expected as many of the one as of the other, got {axes!r}")
+        raise ValueError(f"tensordot: axes: expected as many of x1 as of x2, got {axes!r}")
     if [x1.shape[a] for a in first] != [x2.shape[a] for a in second]:
         raise ShapeError(f"tensordot: shapes {tuple(x1.shape)} and {tuple(x2.shape)} do not fit along axes {axes!r}")
-    left = [a for a in range(ranks[0]) if a not in first]
-    right = [a for a in range(ranks[1]) if a not in second]
-    sizes = [x1.shape[a] for a in left], [x2.shape[a] for a in right]
+    outer1 = [a for a in range(ranks[0]) if a not in first]
+    outer2 = [a for a in range(ranks[1]) if a not in second]
+    sizes = [x1.shape[a] for a in outer1], [x2.shape[a] for a in outer2]
     inner = scalars.prod(x1.shape[a] for a in first)
-    rows = reshape(transpose(x1, [*left, *first]), [scalars.prod(sizes[0]), inner])
-    columns = reshape(transpose(x2, [*second, *right]), [inner, scalars.prod(sizes[1])])
+    rows = reshape(transpose(x1, [*outer1, *first]), [scalars.prod(sizes[0]), inner])
+    columns = reshape(transpose(x2, [*second, *outer2]), [inner, scalars.prod(sizes[1])])
     return reshape(matmul(rows, columns), [*sizes[0], *sizes[1]])
 
 
 @symbolic
-def dot(x1: Any, x2: Any) -> Any:
+def dot(x1: TensorLike, x2: TensorLike) -> Any:
     """The product over the last axis of ``x1`` and the last but one (or only) axis of ``x2``; a number scales.
 
     >>> from corten import ops
@@ -96,7 +96,7 @@ def dot(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def outer(x1: Any, x2: Any) -> Any:
+def outer(x1: TensorLike, x2: TensorLike) -> Any:
     """Every element of ``x1`` times every element of ``x2``: (size of x1, size of x2).
 
     >>> from corten import ops
@@ -108,7 +108,7 @@ def outer(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def einsum(subscripts: str, *operands: Any) -> Any:
+def einsum(subscripts: str, *operands: TensorLike) -> Any:
     """Products summed as the letters say: a letter stands for an axis; those not behind ``->`` are summed over.
 
     Args:
@@ -154,11 +154,11 @@ def _letters(subscripts: str, ranks: list[int]) -> tuple[list[list[str]], list[s
     unnamed: list[str] = []
     for part, rank in zip(parts, ranks, strict=True):
         before, dots, behind = part.partition("...")
-        rest = rank - len(before) - len(behind)
-        if rest < 0 or (rest and not dots):
+        unlabelled = rank - len(before) - len(behind)
+        if unlabelled < 0 or (unlabelled and not dots):
             raise ValueError(f"einsum {subscripts!r}: {part!r} does not name the axes of a value with {rank}")
         # Unnamed axes are aligned at the last; digits are no letters and so nobody's names.
-        own = [str(place) for place in reversed(range(rest))]
+        own = [str(place) for place in reversed(range(unlabelled))]
         unnamed = max(unnamed, own, key=len)
         names = [*before, *own, *behind]
         if len(set(names)) != len(names):
@@ -176,35 +176,33 @@ def _letters(subscripts: str, ranks: list[int]) -> tuple[list[list[str]], list[s
     return letters, result
 
 
-def _summed(names: list[str], value: Any, kept: set[str]) -> tuple[list[str], Any]:
-    """``value`` summed over the axes that are not kept."""
-    gone = [axis for axis, name in enumerate(names) if name not in kept]
-    return [name for name in names if name in kept], reduction.sum(value, gone) if gone else value
+def _summed(names: list[str], value: Any, keep: set[str]) -> tuple[list[str], Any]:
+    """``value`` summed over the axes that are not to be kept."""
+    gone = [axis for axis, name in enumerate(names) if name not in keep]
+    return [name for name in names if name in keep], reduction.sum(value, gone) if gone else value
 
 
-def _contract(left: list[str], x1: Any, right: list[str], x2: Any, later: set[str]) -> tuple[list[str], Any]:
-    """Two operands as one, by one product of stacks of matrices: (both, left, inner) by (both, inner, right)."""
-    left, x1 = _summed(left, x1, later | set(right))
-    right, x2 = _summed(right, x2, later | set(left))
-    both = [name for name in left if name in right and name in later]
-    inner = [name for name in left if name in right and name not in later]
-    rows = [name for name in left if name not in right]
-    columns = [name for name in right if name not in left]
-    sizes = dict(zip([*left, *right], [*x1.shape, *x2.shape]))
+def _contract(names1: list[str], x1: Any, names2: list[str], x2: Any, later: set[str]) -> tuple[list[str], Any]:
+    """Two operands as one, by one product of stacks of matrices: (both, rows, inner) by (both, inner, columns)."""
+    names1, x1 = _summed(names1, x1, later | set(names2))
+    names2, x2 = _summed(names2, x2, later | set(names1))
+    both = [name for name in names1 if name in names2 and name in later]
+    inner = [name for name in names1 if name in names2 and name not in later]
+    rows = [name for name in names1 if name not in names2]
+    columns = [name for name in names2 if name not in names1]
+    sizes = dict(zip([*names1, *names2], [*x1.shape, *x2.shape]))
 
     def arranged(value: Any, own: list[str], *groups: list[str]) -> Any:
         order = [own.index(name) for group in groups for name in group]
         return reshape(transpose(value, order), [scalars.prod(sizes[name] for name in group) for group in groups])
 
-    product = matmul(arranged(x1, left, both, rows, inner), arranged(x2, right, both, inner, columns))
+    product = matmul(arranged(x1, names1, both, rows, inner), arranged(x2, names2, both, inner, columns))
     names = [*both, *rows, *columns]
     return names, reshape(product, [sizes[name] for name in names])
 
 
 @symbolic
-def norm(
-    x: Any, ord: int | float | str | None = None, axis: int | Sequence[int] | None = None, keepdims: bool = False
-) -> Any:
+def norm(x: TensorLike, ord: int | float | str | None = None, axis: Axes = None, keepdims: bool = False) -> Any:
     """The length of vectors, or the size of matrices. No square overflows: the length of ``[3e30, 4e30]`` is ``5e30``.
 
     The gradient of the Euclidean length (and of ``"fro"``) at 0 is 0.
@@ -244,14 +242,14 @@ def norm(
         scale = math.stop_gradient(reduction.max(size, axes, keepdims=True))
         scale = math.where(math.logical_and(math.greater(scale, 0.0), math.isfinite(scale)), scale, 1.0)
         total = reduction.sum(math.power(math.divide(size, scale), ord), axes, keepdims=True)
-        found = math.multiply(math.power(total, 1 / ord), scale)
-        return found if keepdims else squeeze(found, axes)
+        length = math.multiply(math.power(total, 1 / ord), scale)
+        return length if keepdims else squeeze(length, axes)
     if len(axes) == 2 and isinstance(ord, (int, float)) and ord in (1, -1, scalars.inf, -scalars.inf):
         down, across = axes
-        summed, left = (down, across) if abs(ord) == 1 else (across, down)
+        summed, compared = (down, across) if abs(ord) == 1 else (across, down)
         sums = reduction.sum(size, summed, keepdims=True)
-        found = (reduction.max if ord > 0 else reduction.min)(sums, left, keepdims=True)
-        return found if keepdims else reduction.sum(found, axes)
+        size = (reduction.max if ord > 0 else reduction.min)(sums, compared, keepdims=True)
+        return size if keepdims else reduction.sum(size, axes)
     raise ValueError(
         f"norm: ord: got {ord!r} for {len(axes)} axes; expected a number of vectors, or of matrices "
         "'fro', 1, -1, inf or -inf"

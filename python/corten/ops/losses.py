@@ -6,7 +6,7 @@ from typing import Any
 
 from corten.arguments import INT64, number, whole
 from corten.errors import ShapeError
-from corten.graph import push, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops.dtypes import dtype_of, floats, integers, shape
 from corten.ops.shapes import moveaxis, squeeze
 
@@ -27,13 +27,13 @@ __all__ = [
 def _classes(name: str, target: Any, output: Any, ignore_class: int | None) -> Any:
     # Labels have one axis less than scores; where they are not of an integer type, the cast checks that they are whole.
     sparse = dtype_of(target) != "float32" and len(shape(target)) == len(shape(output)) - 1
-    given = integers(target) if sparse else floats(target)
+    targets = integers(target) if sparse else floats(target)
     ignored = [] if ignore_class is None else [whole(ignore_class, f"{name}: ignore_class", *INT64)]
-    return push(name, [given, floats(output)], ignore_class=ignored)[0]
+    return push(name, [targets, floats(output)], ignore_class=ignored)[0]
 
 
 @symbolic
-def softmax_cross_entropy(target: Any, logits: Any, ignore_class: int | None = None) -> Any:
+def softmax_cross_entropy(target: TensorLike, logits: TensorLike, ignore_class: int | None = None) -> Any:
     """``-sum(target log(softmax(logits)))`` over the last axis, by log-sum-exp: exact for logits of any size.
 
     Args:
@@ -56,7 +56,7 @@ def softmax_cross_entropy(target: Any, logits: Any, ignore_class: int | None = N
 
 
 @symbolic
-def cross_entropy(target: Any, probabilities: Any, ignore_class: int | None = None) -> Any:
+def cross_entropy(target: TensorLike, probabilities: TensorLike, ignore_class: int | None = None) -> Any:
     """``-sum(target log(p))`` over the last axis; p is divided by its sum and held within [1e-7, 1 - 1e-7].
 
     Args:
@@ -79,7 +79,7 @@ def cross_entropy(target: Any, probabilities: Any, ignore_class: int | None = No
 
 
 @symbolic
-def binary_cross_entropy(target: Any, probabilities: Any) -> Any:
+def binary_cross_entropy(target: TensorLike, probabilities: TensorLike) -> Any:
     """``-(t log(p) + (1 - t) log(1 - p))`` of each element; p is held within [1e-7, 1 - 1e-7].
 
     Args:
@@ -97,7 +97,7 @@ def binary_cross_entropy(target: Any, probabilities: Any) -> Any:
 
 
 @symbolic
-def sigmoid_cross_entropy(target: Any, logits: Any) -> Any:
+def sigmoid_cross_entropy(target: TensorLike, logits: TensorLike) -> Any:
     """:func:`binary_cross_entropy` of ``sigmoid(logits)``, exact for logits of any size.
 
     Args:
@@ -115,7 +115,7 @@ def sigmoid_cross_entropy(target: Any, logits: Any) -> Any:
 
 
 @symbolic
-def mean_squared_error(target: Any, output: Any) -> Any:
+def mean_squared_error(target: TensorLike, output: TensorLike) -> Any:
     """The mean of ``(output - target)^2`` over the last axis.
 
     >>> from corten import ops
@@ -126,7 +126,7 @@ def mean_squared_error(target: Any, output: Any) -> Any:
 
 
 @symbolic
-def mean_absolute_error(target: Any, output: Any) -> Any:
+def mean_absolute_error(target: TensorLike, output: TensorLike) -> Any:
     """The mean of ``|output - target|`` over the last axis.
 
     >>> from corten import ops
@@ -137,7 +137,7 @@ def mean_absolute_error(target: Any, output: Any) -> Any:
 
 
 @symbolic
-def huber(target: Any, output: Any, delta: float = 1.0) -> Any:
+def huber(target: TensorLike, output: TensorLike, delta: float = 1.0) -> Any:
     """The mean over the last axis of ``d^2 / 2`` up to ``|d| = delta``, ``delta (|d| - delta / 2)`` beyond.
 
     >>> from corten import ops
@@ -151,7 +151,7 @@ def huber(target: Any, output: Any, delta: float = 1.0) -> Any:
 
 
 @symbolic
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Any:
     """:func:`binary_cross_entropy` of each element, or :func:`sigmoid_cross_entropy` where ``from_logits``.
 
     >>> from corten import ops
@@ -164,7 +164,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 
 @symbolic
-def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def categorical_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1) -> Any:
     """:func:`cross_entropy` of distributions over an axis, or :func:`softmax_cross_entropy` where ``from_logits``.
 
     >>> from corten import ops
@@ -178,7 +178,9 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 
 
 @symbolic
-def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def sparse_categorical_crossentropy(
+    target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Any:
     """As :func:`categorical_crossentropy`, of integer labels, whose last axis may be one of size 1 more.
 
     >>> from corten import ops

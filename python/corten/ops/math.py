@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from corten.graph import push, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops.dtypes import floats
 
 __all__ = [
@@ -77,7 +77,7 @@ def _unary(name: str, x: Any) -> Any:
 
 
 @symbolic
-def add(x1: Any, x2: Any) -> Any:
+def add(x1: TensorLike, x2: TensorLike) -> Any:
     """``x1 + x2``.
 
     >>> from corten import ops
@@ -89,7 +89,7 @@ def add(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def subtract(x1: Any, x2: Any) -> Any:
+def subtract(x1: TensorLike, x2: TensorLike) -> Any:
     """``x1 - x2``.
 
     >>> from corten import ops
@@ -100,7 +100,7 @@ def subtract(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def multiply(x1: Any, x2: Any) -> Any:
+def multiply(x1: TensorLike, x2: TensorLike) -> Any:
     """``x1 x2``.
 
     >>> from corten import ops
@@ -111,7 +111,7 @@ def multiply(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def divide(x1: Any, x2: Any) -> Any:
+def divide(x1: TensorLike, x2: TensorLike) -> Any:
     """``x1 / x2``; infinite or NaN where ``x2`` is zero.
 
     >>> from corten import ops
@@ -122,7 +122,7 @@ def divide(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def power(x1: Any, x2: Any) -> Any:
+def power(x1: TensorLike, x2: TensorLike) -> Any:
     """``x1`` to the power ``x2``; NaN where ``x1`` is negative and ``x2`` no whole number.
 
     Where ``x1`` is 0, no gradient passes to it for ``0 < x2 < 1`` (see :func:`sqrt`), and none to ``x2``.
@@ -132,13 +132,14 @@ def power(x1: Any, x2: Any) -> Any:
     array([4., 9.], dtype=float32)
     """
     # Squares are what powers mostly are, and a square has a cheaper and everywhere finite gradient.
-    if isinstance(x2, (int, float)) and x2 == 2:
+    exponent: object = x2
+    if isinstance(exponent, (int, float)) and exponent == 2:
         return _unary("square", x1)
     return _binary("power", x1, x2)
 
 
 @symbolic
-def floor_divide(x1: Any, x2: Any) -> Any:
+def floor_divide(x1: TensorLike, x2: TensorLike) -> Any:
     """The largest integer not above ``x1 / x2``, as ``x1 // x2`` in Python; its gradient is zero.
 
     >>> from corten import ops
@@ -149,7 +150,7 @@ def floor_divide(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def mod(x1: Any, x2: Any) -> Any:
+def mod(x1: TensorLike, x2: TensorLike) -> Any:
     """``x1 - x2 floor(x1 / x2)``, with the sign of ``x2``, as ``x1 % x2`` in Python; NaN where ``x2`` is zero.
 
     >>> from corten import ops
@@ -160,7 +161,7 @@ def mod(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def maximum(x1: Any, x2: Any) -> Any:
+def maximum(x1: TensorLike, x2: TensorLike) -> Any:
     """The larger of two; NaN where either is NaN.
 
     >>> from corten import ops
@@ -171,7 +172,7 @@ def maximum(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def minimum(x1: Any, x2: Any) -> Any:
+def minimum(x1: TensorLike, x2: TensorLike) -> Any:
     """The smaller of two; NaN where either is NaN.
 
     >>> from corten import ops
@@ -182,7 +183,7 @@ def minimum(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def equal(x1: Any, x2: Any) -> Any:
+def equal(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where ``x1 == x2``, else 0.
 
     >>> from corten import ops
@@ -193,7 +194,7 @@ def equal(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def not_equal(x1: Any, x2: Any) -> Any:
+def not_equal(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where ``x1 != x2``, else 0.
 
     >>> from corten import ops
@@ -204,7 +205,7 @@ def not_equal(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def less(x1: Any, x2: Any) -> Any:
+def less(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where ``x1 < x2``, else 0.
 
     >>> from corten import ops
@@ -215,7 +216,7 @@ def less(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def less_equal(x1: Any, x2: Any) -> Any:
+def less_equal(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where ``x1 <= x2``, else 0.
 
     >>> from corten import ops
@@ -226,7 +227,7 @@ def less_equal(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def greater(x1: Any, x2: Any) -> Any:
+def greater(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where ``x1 > x2``, else 0.
 
     >>> from corten import ops
@@ -237,7 +238,7 @@ def greater(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def greater_equal(x1: Any, x2: Any) -> Any:
+def greater_equal(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where ``x1 >= x2``, else 0.
 
     >>> from corten import ops
@@ -248,7 +249,7 @@ def greater_equal(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def logical_and(x1: Any, x2: Any) -> Any:
+def logical_and(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where neither is zero, else 0.
 
     >>> from corten import ops
@@ -259,7 +260,7 @@ def logical_and(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def logical_or(x1: Any, x2: Any) -> Any:
+def logical_or(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where at least one is not zero, else 0.
 
     >>> from corten import ops
@@ -270,7 +271,7 @@ def logical_or(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def logical_xor(x1: Any, x2: Any) -> Any:
+def logical_xor(x1: TensorLike, x2: TensorLike) -> Any:
     """1 where one of the two is zero and the other is not, else 0.
 
     >>> from corten import ops
@@ -281,7 +282,7 @@ def logical_xor(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def divide_no_nan(x1: Any, x2: Any) -> Any:
+def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Any:
     """``x1 / x2``; 0 where ``x2`` is zero, and no gradient there.
 
     >>> from corten import ops
@@ -293,7 +294,7 @@ def divide_no_nan(x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def where(condition: Any, x1: Any, x2: Any) -> Any:
+def where(condition: TensorLike, x1: TensorLike, x2: TensorLike) -> Any:
     """``x1`` where ``condition`` is not zero, else ``x2``; the three are broadcast together.
 
     What was not chosen has no part in the gradient, even where it is infinite or NaN.
@@ -306,7 +307,7 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
 
 
 @symbolic
-def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Any:
     """``x`` with everything below ``x_min`` raised to it, and everything above ``x_max`` lowered to it.
 
     >>> from corten import ops
@@ -320,7 +321,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 @symbolic
-def negative(x: Any) -> Any:
+def negative(x: TensorLike) -> Any:
     """``-x``.
 
     >>> from corten import ops
@@ -331,7 +332,7 @@ def negative(x: Any) -> Any:
 
 
 @symbolic
-def abs(x: Any) -> Any:
+def abs(x: TensorLike) -> Any:
     """``|x|``; its gradient at 0 is 0.
 
     >>> from corten import ops
@@ -342,7 +343,7 @@ def abs(x: Any) -> Any:
 
 
 @symbolic
-def sign(x: Any) -> Any:
+def sign(x: TensorLike) -> Any:
     """-1, 0 or 1.
 
     >>> from corten import ops
@@ -353,7 +354,7 @@ def sign(x: Any) -> Any:
 
 
 @symbolic
-def square(x: Any) -> Any:
+def square(x: TensorLike) -> Any:
     """``x x``.
 
     >>> from corten import ops
@@ -364,7 +365,7 @@ def square(x: Any) -> Any:
 
 
 @symbolic
-def sqrt(x: Any) -> Any:
+def sqrt(x: TensorLike) -> Any:
     """The square root; NaN below zero.
 
     Its slope at 0 is infinite; as gradient 0 is taken there, so that the length ``sqrt(sum(square(x)))`` of a vector of
@@ -378,7 +379,7 @@ def sqrt(x: Any) -> Any:
 
 
 @symbolic
-def rsqrt(x: Any) -> Any:
+def rsqrt(x: TensorLike) -> Any:
     """``1 / sqrt(x)``.
 
     >>> from corten import ops
@@ -389,7 +390,7 @@ def rsqrt(x: Any) -> Any:
 
 
 @symbolic
-def reciprocal(x: Any) -> Any:
+def reciprocal(x: TensorLike) -> Any:
     """``1 / x``.
 
     >>> from corten import ops
@@ -400,7 +401,7 @@ def reciprocal(x: Any) -> Any:
 
 
 @symbolic
-def exp(x: Any) -> Any:
+def exp(x: TensorLike) -> Any:
     """``e^x``.
 
     >>> from corten import ops
@@ -411,7 +412,7 @@ def exp(x: Any) -> Any:
 
 
 @symbolic
-def expm1(x: Any) -> Any:
+def expm1(x: TensorLike) -> Any:
     """``e^x - 1``, exact near 0.
 
     >>> from corten import ops
@@ -422,7 +423,7 @@ def expm1(x: Any) -> Any:
 
 
 @symbolic
-def log(x: Any) -> Any:
+def log(x: TensorLike) -> Any:
     """The natural logarithm; -inf at 0, NaN below.
 
     >>> from corten import ops
@@ -433,7 +434,7 @@ def log(x: Any) -> Any:
 
 
 @symbolic
-def log2(x: Any) -> Any:
+def log2(x: TensorLike) -> Any:
     """The logarithm to the base 2; a whole number at powers of two.
 
     >>> from corten import ops
@@ -444,7 +445,7 @@ def log2(x: Any) -> Any:
 
 
 @symbolic
-def log10(x: Any) -> Any:
+def log10(x: TensorLike) -> Any:
     """The logarithm to the base 10; a whole number at powers of ten.
 
     >>> from corten import ops
@@ -455,7 +456,7 @@ def log10(x: Any) -> Any:
 
 
 @symbolic
-def log1p(x: Any) -> Any:
+def log1p(x: TensorLike) -> Any:
     """``log(1 + x)``, exact near 0.
 
     >>> from corten import ops
@@ -466,7 +467,7 @@ def log1p(x: Any) -> Any:
 
 
 @symbolic
-def sin(x: Any) -> Any:
+def sin(x: TensorLike) -> Any:
     """The sine of an angle in radians.
 
     >>> from corten import ops
@@ -477,7 +478,7 @@ def sin(x: Any) -> Any:
 
 
 @symbolic
-def cos(x: Any) -> Any:
+def cos(x: TensorLike) -> Any:
     """The cosine of an angle in radians.
 
     >>> from corten import ops
@@ -488,7 +489,7 @@ def cos(x: Any) -> Any:
 
 
 @symbolic
-def erf(x: Any) -> Any:
+def erf(x: TensorLike) -> Any:
     """The error function ``2 / sqrt(pi) integral_0^x e^(-t t) dt``.
 
     >>> from corten import ops
@@ -499,7 +500,7 @@ def erf(x: Any) -> Any:
 
 
 @symbolic
-def floor(x: Any) -> Any:
+def floor(x: TensorLike) -> Any:
     """The largest whole number not above ``x``; no gradient passes.
 
     >>> from corten import ops
@@ -510,7 +511,7 @@ def floor(x: Any) -> Any:
 
 
 @symbolic
-def ceil(x: Any) -> Any:
+def ceil(x: TensorLike) -> Any:
     """The smallest whole number not below ``x``; no gradient passes.
 
     >>> from corten import ops
@@ -521,7 +522,7 @@ def ceil(x: Any) -> Any:
 
 
 @symbolic
-def round(x: Any) -> Any:
+def round(x: TensorLike) -> Any:
     """The nearest whole number, halves to the even one; no gradient passes.
 
     >>> from corten import ops
@@ -532,7 +533,7 @@ def round(x: Any) -> Any:
 
 
 @symbolic
-def logical_not(x: Any) -> Any:
+def logical_not(x: TensorLike) -> Any:
     """1 where ``x`` is zero, else 0.
 
     >>> from corten import ops
@@ -543,7 +544,7 @@ def logical_not(x: Any) -> Any:
 
 
 @symbolic
-def isnan(x: Any) -> Any:
+def isnan(x: TensorLike) -> Any:
     """1 where ``x`` is NaN, else 0.
 
     >>> import numpy as np
@@ -551,12 +552,12 @@ def isnan(x: Any) -> Any:
     >>> ops.isnan([1, np.nan])
     array([0., 1.], dtype=float32)
     """
-    given = floats(x)
-    return not_equal(given, given)
+    value = floats(x)
+    return not_equal(value, value)
 
 
 @symbolic
-def isfinite(x: Any) -> Any:
+def isfinite(x: TensorLike) -> Any:
     """1 where ``x`` is neither infinite nor NaN, else 0.
 
     >>> import numpy as np
@@ -568,7 +569,7 @@ def isfinite(x: Any) -> Any:
 
 
 @symbolic
-def isinf(x: Any) -> Any:
+def isinf(x: TensorLike) -> Any:
     """1 where ``x`` is infinite, else 0.
 
     >>> import numpy as np
@@ -580,7 +581,7 @@ def isinf(x: Any) -> Any:
 
 
 @symbolic
-def identity(x: Any) -> Any:
+def identity(x: TensorLike) -> Any:
     """``x`` itself, as a value of its own.
 
     >>> from corten import ops
@@ -591,7 +592,7 @@ def identity(x: Any) -> Any:
 
 
 @symbolic
-def stop_gradient(variable: Any) -> Any:
+def stop_gradient(variable: TensorLike) -> Any:
     """``variable`` as a constant: no gradient passes.
 
     >>> import numpy as np, corten

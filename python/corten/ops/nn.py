@@ -7,7 +7,7 @@ from typing import Any
 
 from corten.arguments import number, one_of, shown, whole, wholes
 from corten.errors import ShapeError
-from corten.graph import push, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops.activation import relu
 from corten.ops.dtypes import cast, floats, shape
 from corten.ops.math import add, multiply
@@ -27,7 +27,7 @@ def pair(value: int | Sequence[int], name: str) -> list[int]:
 
 
 @symbolic
-def dense(x: Any, kernel: Any, bias: Any = None, activation: str = "linear") -> Any:
+def dense(x: TensorLike, kernel: TensorLike, bias: TensorLike | None = None, activation: str = "linear") -> Any:
     """The fully connected layer ``activation(x . kernel + bias)``.
 
     Args:
@@ -50,9 +50,9 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str = "linear") -> 
 
 @symbolic
 def conv2d(
-    x: Any,
-    kernel: Any,
-    bias: Any = None,
+    x: TensorLike,
+    kernel: TensorLike,
+    bias: TensorLike | None = None,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     dilation: int | Sequence[int] = 1,
@@ -98,9 +98,9 @@ def conv2d(
 
 @symbolic
 def conv2d_transpose(
-    x: Any,
-    kernel: Any,
-    bias: Any = None,
+    x: TensorLike,
+    kernel: TensorLike,
+    bias: TensorLike | None = None,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     output_padding: int | Sequence[int] | None = None,
@@ -143,20 +143,20 @@ def conv2d_transpose(
         )
     one_of(padding, ("valid", "same"), "conv2d_transpose: padding")
     one_of(activation, ("linear", "relu"), "conv2d_transpose: activation")
-    given = [] if output_padding is None else wholes(output_padding, "conv2d_transpose: output_padding", 0)
-    if len(given) > 2 or (given and len(given) != 2 and not hasattr(output_padding, "__index__")):
+    extra = [] if output_padding is None else wholes(output_padding, "conv2d_transpose: output_padding", 0)
+    if len(extra) > 2 or (extra and len(extra) != 2 and not hasattr(output_padding, "__index__")):
         raise ValueError(f"conv2d_transpose: output_padding: expected one int or two, got {shown(output_padding)}")
-    more: list[int | None] = [None, None] if not given else [given[0], given[-1]]
+    more: list[int | None] = [extra[0], extra[-1]] if extra else [None, None]
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, gaps)]
     axes = list(zip(x.shape[1:3], reach, steps, more))
-    size = [_transposed_size(n, k, s, padding == "same", extra) for n, k, s, extra in axes]
+    size = [_transposed_size(n, k, s, padding == "same", m) for n, k, s, m in axes]
     # "same" is what a convolution of an image of that size would have; of an even kernel without output padding there
     # is none, and the result is cut from all that the input reaches.
     cut = padding == "same" and any(-(-out // s) != n for out, (n, _, s, _) in zip(size, axes))
     begin = [max(0, (n - 1) * s + k - out) // 2 for out, (n, k, s, _) in zip(size, axes)]
-    whole = [max((n - 1) * s + k, b + out) for b, out, (n, k, s, _) in zip(begin, size, axes)]
+    full = [max((n - 1) * s + k, b + out) for b, out, (n, k, s, _) in zip(begin, size, axes)]
     window = {"strides": steps, "padding": "valid" if cut else padding, "dilation": gaps, "groups": 1}
-    y = push("conv2d_input_gradient", [x, kernel], size=whole if cut else size, **window)[0]
+    y = push("conv2d_input_gradient", [x, kernel], size=full if cut else size, **window)[0]
     if cut:
         rows, columns = (slice(b, b + out) for b, out in zip(begin, size))
         y = getitem(y, (slice(None), rows, columns))
@@ -180,7 +180,10 @@ def _pool2d(name: str, x: Any, pool_size: Any, strides: Any, padding: str) -> An
 
 @symbolic
 def max_pool2d(
-    x: Any, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str = "valid"
+    x: TensorLike,
+    pool_size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: str = "valid",
 ) -> Any:
     """The largest of each window, for each channel. Of equal ones the first in row order gets the gradient.
 
@@ -206,7 +209,10 @@ def max_pool2d(
 
 @symbolic
 def average_pool2d(
-    x: Any, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str = "valid"
+    x: TensorLike,
+    pool_size: int | Sequence[int] = 2,
+    strides: int | Sequence[int] | None = None,
+    padding: str = "valid",
 ) -> Any:
     """The mean of each window, for each channel. Cells outside the image do not count.
 
@@ -231,7 +237,7 @@ def average_pool2d(
 
 
 @symbolic
-def dropout(x: Any, rate: float, state: Any, noise_shape: Sequence[int | None] | None = None) -> Any:
+def dropout(x: TensorLike, rate: float, state: TensorLike, noise_shape: Sequence[int | None] | None = None) -> Any:
     """Zeroes each element with probability ``rate`` and divides the others by ``1 - rate`` (Srivastava et al. 2014).
 
     Args:
@@ -256,5 +262,5 @@ def dropout(x: Any, rate: float, state: Any, noise_shape: Sequence[int | None] |
         return push("dropout", [x, state], rate=rate)[0]
     if not isinstance(noise_shape, (list, tuple)) or len(noise_shape) != len(shape(x)):
         raise ValueError(f"dropout: noise_shape: expected {len(shape(x))} sizes, got {shown(noise_shape)}")
-    sizes = [given if wanted is None else wanted for wanted, given in zip(noise_shape, shape(x))]
+    sizes = [size if wanted is None else wanted for wanted, size in zip(noise_shape, shape(x))]
     return multiply(x, push("dropout", [broadcast_to(1.0, sizes), state], rate=rate)[0])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten.arguments import number, real
-from corten.graph import push, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops.axes import axes_of, axis_of
 from corten.ops.creation import ones, zeros
 from corten.ops.dtypes import floats, shape
@@ -23,7 +23,9 @@ EPSILON = 1e-7
 
 
 @symbolic
-def batch_norm(x: Any, gamma: Any = None, beta: Any = None, epsilon: float = 1e-3) -> tuple[Any, Any, Any]:
+def batch_norm(
+    x: TensorLike, gamma: TensorLike | None = None, beta: TensorLike | None = None, epsilon: float = 1e-3
+) -> tuple[Any, Any, Any]:
     """Batch normalisation by the batch's own statistics, as in training (Ioffe and Szegedy, 2015).
 
     ``y = gamma (x - mean) / sqrt(variance + epsilon) + beta``, mean and variance over all axes but the last.
@@ -53,7 +55,7 @@ def batch_norm(x: Any, gamma: Any = None, beta: Any = None, epsilon: float = 1e-
 
 
 @symbolic
-def affine(x: Any, centre: Any, scale: Any, shift: Any) -> Any:
+def affine(x: TensorLike, centre: TensorLike, scale: TensorLike, shift: TensorLike) -> Any:
     """``(x - centre) scale + shift`` for each channel, the last axis, in one pass.
 
     Args:
@@ -74,7 +76,13 @@ def affine(x: Any, centre: Any, scale: Any, shift: Any) -> Any:
 
 @symbolic
 def batch_normalization(
-    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+    x: TensorLike,
+    mean: TensorLike,
+    variance: TensorLike,
+    axis: int,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
+    epsilon: float = 1e-3,
 ) -> Any:
     """Batch normalisation by given statistics: ``scale (x - mean) / sqrt(variance + epsilon) + offset``.
 
@@ -106,7 +114,11 @@ def batch_normalization(
 
 @symbolic
 def layer_normalization(
-    x: Any, gamma: Any = None, beta: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None
+    x: TensorLike,
+    gamma: TensorLike | None = None,
+    beta: TensorLike | None = None,
+    axis: int | Sequence[int] = -1,
+    epsilon: float | None = None,
 ) -> Any:
     """Layer normalisation (Ba, Kiros and Hinton, 2016): each sample by its own mean and variance over ``axis``.
 
@@ -134,7 +146,9 @@ def layer_normalization(
 
 
 @symbolic
-def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None) -> Any:
+def rms_normalization(
+    x: TensorLike, scale: TensorLike | None = None, axis: int | Sequence[int] = -1, epsilon: float | None = None
+) -> Any:
     """RMS normalisation (Zhang and Sennrich, 2019): ``scale x / sqrt(mean(x^2) + epsilon)``, the mean over ``axis``.
 
     Args:
@@ -157,7 +171,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
 
 
 @symbolic
-def normalize(x: Any, axis: int | Sequence[int] = -1, order: float = 2, epsilon: float | None = None) -> Any:
+def normalize(x: TensorLike, axis: int | Sequence[int] = -1, order: float = 2, epsilon: float | None = None) -> Any:
     """``x / max(|x|, epsilon)``, the length taken over ``axis``; no square overflows.
 
     Args:
@@ -207,6 +221,6 @@ def _on_last(x: Any, axes: list[int], function: Callable[[Any], Any]) -> Any:
     order = [a for a in range(len(shape(x))) if a not in axes] + axes
     moved = x if order == sorted(order) else transpose(x, order)
     sizes = shape(moved)
-    kept = len(order) - len(axes)
-    y = reshape(function(reshape(moved, (*sizes[:kept], math.prod(sizes[kept:])))), sizes)
+    leading = len(order) - len(axes)
+    y = reshape(function(reshape(moved, (*sizes[:leading], math.prod(sizes[leading:])))), sizes)
     return y if order == sorted(order) else transpose(y, [order.index(a) for a in range(len(order))])

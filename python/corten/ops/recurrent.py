@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten.graph import push, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops.dtypes import floats, shape
 from corten.ops.nn import dense
 from corten.ops.shapes import reshape
@@ -31,12 +31,12 @@ def _recurrence(
 
 @symbolic
 def lstm(
-    gates: Any,
-    h: Any,
-    c: Any,
-    recurrent_kernel: Any,
-    mask: Any = None,
-    dropout: Any = None,
+    gates: TensorLike,
+    h: TensorLike,
+    c: TensorLike,
+    recurrent_kernel: TensorLike,
+    mask: TensorLike | None = None,
+    dropout: TensorLike | None = None,
     go_backwards: bool = False,
 ) -> Any:
     """A long short-term memory over sequences (Hochreiter and Schmidhuber 1997; Gers et al. 2000). At each step
@@ -71,12 +71,12 @@ def lstm(
 
 @symbolic
 def gru(
-    gates: Any,
-    h: Any,
-    recurrent_kernel: Any,
-    recurrent_bias: Any = None,
-    mask: Any = None,
-    dropout: Any = None,
+    gates: TensorLike,
+    h: TensorLike,
+    recurrent_kernel: TensorLike,
+    recurrent_bias: TensorLike | None = None,
+    mask: TensorLike | None = None,
+    dropout: TensorLike | None = None,
     go_backwards: bool = False,
     reset_after: bool = True,
 ) -> Any:
@@ -116,11 +116,11 @@ def gru(
 
 @symbolic
 def simple_rnn(
-    gates: Any,
-    h: Any,
-    recurrent_kernel: Any,
-    mask: Any = None,
-    dropout: Any = None,
+    gates: TensorLike,
+    h: TensorLike,
+    recurrent_kernel: TensorLike,
+    mask: TensorLike | None = None,
+    dropout: TensorLike | None = None,
     go_backwards: bool = False,
     activation: str = "tanh",
 ) -> Any:
@@ -146,8 +146,8 @@ def simple_rnn(
     >>> ops.simple_rnn(np.ones((1, 3, 1), np.float32), [[0]], [[1]], activation="relu")[0].ravel()
     array([1., 2., 3.], dtype=float32)
     """
-    found = _recurrence("simple_rnn", [gates, h, recurrent_kernel], mask, dropout, go_backwards, activation=activation)
-    return tuple(found)
+    inputs = [gates, h, recurrent_kernel]
+    return tuple(_recurrence("simple_rnn", inputs, mask, dropout, go_backwards, activation=activation))
 
 
 # --- single steps ----------------------------------------------------------------------------------------------------
@@ -161,7 +161,14 @@ def _one_step(x: Any, kernel: Any, bias: Any) -> Any:
 
 
 @symbolic
-def lstm_step(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None) -> Any:
+def lstm_step(
+    x: TensorLike,
+    h: TensorLike,
+    c: TensorLike,
+    kernel: TensorLike,
+    recurrent_kernel: TensorLike,
+    bias: TensorLike | None = None,
+) -> Any:
     """One step of an LSTM: see :func:`lstm`.
 
     Args:
@@ -185,7 +192,14 @@ def lstm_step(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: 
 
 
 @symbolic
-def gru_step(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None, reset_after: bool = True) -> Any:
+def gru_step(
+    x: TensorLike,
+    h: TensorLike,
+    kernel: TensorLike,
+    recurrent_kernel: TensorLike,
+    bias: TensorLike | None = None,
+    reset_after: bool = True,
+) -> Any:
     """One step of a GRU: see :func:`gru`.
 
     Args:
@@ -212,7 +226,12 @@ def gru_step(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any = Non
 
 @symbolic
 def simple_rnn_step(
-    x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None, activation: str = "tanh"
+    x: TensorLike,
+    h: TensorLike,
+    kernel: TensorLike,
+    recurrent_kernel: TensorLike,
+    bias: TensorLike | None = None,
+    activation: str = "tanh",
 ) -> Any:
     """One step of the simple recurrence: ``activation(x . kernel + h . recurrent_kernel + bias)``.
 

@@ -7,16 +7,17 @@ stays, with size 1. Sums are formed in a fixed order: the result does not depend
 from __future__ import annotations
 
 import math as scalars
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from corten.arguments import whole
 from corten.errors import ShapeError
-from corten.graph import push, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops import math
-from corten.ops.axes import axes_of, axis_of
+from corten.ops.axes import Axes, axes_of, axis_of
 from corten.ops.dtypes import cast, floats, shape
 from corten.ops.shapes import broadcast_to, expand_dims, getitem, moveaxis, one_hot, pad, reshape, squeeze, stack
 
@@ -43,16 +44,14 @@ __all__ = [
     "var",
 ]
 
-Axis = int | Sequence[int] | None
 
-
-def _reduce(name: str, x: Any, axis: Axis, keepdims: bool) -> Any:
+def _reduce(name: str, x: Any, axis: Axes, keepdims: bool) -> Any:
     x = floats(x)
     return push(name, [x], axes=axes_of(axis, len(shape(x)), name), keepdims=bool(keepdims))[0]
 
 
 @symbolic
-def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def sum(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """The sum over axes.
 
     >>> from corten import ops
@@ -63,7 +62,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def mean(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """The mean over axes; ``ValueError`` over nothing.
 
     >>> from corten import ops
@@ -74,7 +73,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def max(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """The largest over axes; NaN where any is NaN. Equal largest ones share the gradient.
 
     >>> from corten import ops
@@ -85,7 +84,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def min(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """The smallest over axes; NaN where any is NaN. Equal smallest ones share the gradient.
 
     >>> from corten import ops
@@ -96,7 +95,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def prod(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """The product over axes; its gradient by a factor is the product of the others, whatever that factor is.
 
     >>> from corten import ops
@@ -107,7 +106,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def var(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """The variance over axes: the mean of ``(x - mean)^2``.
 
     >>> from corten import ops
@@ -118,7 +117,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def std(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """The standard deviation over axes: the root of :func:`var`, also where that is beyond the largest float.
 
     Where all are equal its gradient is 0.
@@ -133,13 +132,13 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return math.divide(length, scalars.sqrt(count))
 
 
-def euclidean(x: Any, axis: Axis, keepdims: bool) -> Any:
+def euclidean(x: TensorLike, axis: Axes, keepdims: bool) -> Any:
     """The root of the sum of squares over axes; no square overflows, and the gradient at 0 is 0."""
     return _reduce("norm", x, axis, keepdims)
 
 
 @symbolic
-def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def any(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """1 where an element over the axes is not zero, else 0.
 
     >>> from corten import ops
@@ -150,7 +149,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def all(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """1 where no element over the axes is zero, else 0.
 
     >>> from corten import ops
@@ -161,7 +160,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def logsumexp(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """``log(sum(e^x))`` over axes, without overflow; -inf, without a gradient, where all are -inf.
 
     >>> from corten import ops
@@ -183,15 +182,15 @@ def _position(name: str, x: Any, axis: int | None, keepdims: bool) -> Any:
     x = floats(x)
     rank = len(shape(x))
     if axis is None:
-        found = push(name, [reshape(x, [-1])], unless_nan=False)[0]
-        return reshape(found, [1] * rank) if keepdims else found
+        place = push(name, [reshape(x, [-1])], unless_nan=False)[0]
+        return reshape(place, [1] * rank) if keepdims else place
     index = axis_of(axis, rank, name)
-    found = push(name, [x if index == rank - 1 else moveaxis(x, index, -1)], unless_nan=False)[0]
-    return expand_dims(found, index) if keepdims else found
+    places = push(name, [x if index == rank - 1 else moveaxis(x, index, -1)], unless_nan=False)[0]
+    return expand_dims(places, index) if keepdims else places
 
 
 @symbolic
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Any:
     """Where along an axis the largest is (the first of equal ones), as int32; without an axis, in the flattened value.
 
     >>> from corten import ops
@@ -202,7 +201,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Any:
     """Where along an axis the smallest is (the first of equal ones), as int32; without an axis, in the flattened value.
 
     >>> from corten import ops
@@ -213,7 +212,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def amax(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def amax(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """As :func:`max`.
 
     >>> from corten import ops
@@ -224,7 +223,7 @@ def amax(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def amin(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Any:
     """As :func:`min`.
 
     >>> from corten import ops
@@ -235,7 +234,7 @@ def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @symbolic
-def average(x: Any, axis: Axis = None, weights: Any = None) -> Any:
+def average(x: TensorLike, axis: Axes = None, weights: TensorLike | None = None) -> Any:
     """The mean over axes, in which elements count as much as their weights say; NaN where the weights sum to 0.
 
     Args:
@@ -249,17 +248,17 @@ def average(x: Any, axis: Axis = None, weights: Any = None) -> Any:
     """
     if weights is None:
         return mean(x, axis)
-    x, weights = floats(x), floats(weights)
+    x, factors = floats(x), floats(weights)
     rank = len(shape(x))
-    if len(shape(weights)) == 1 and rank > 1:
+    if len(shape(factors)) == 1 and rank > 1:
         place = axis_of(axis, rank, "average")
-        weights = reshape(weights, [-1 if a == place else 1 for a in range(rank)])
-    total = sum(broadcast_to(weights, shape(x)), axis)
-    return math.divide(sum(math.multiply(x, weights), axis), total)
+        factors = reshape(factors, [-1 if a == place else 1 for a in range(rank)])
+    total = sum(broadcast_to(factors, shape(x)), axis)
+    return math.divide(sum(math.multiply(x, factors), axis), total)
 
 
 @symbolic
-def count_nonzero(x: Any, axis: Axis = None) -> Any:
+def count_nonzero(x: TensorLike, axis: Axes = None) -> Any:
     """How many elements over axes are not zero.
 
     >>> from corten import ops
@@ -270,7 +269,7 @@ def count_nonzero(x: Any, axis: Axis = None) -> Any:
 
 
 @symbolic
-def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
+def moments(x: TensorLike, axes: Axes, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
     """Mean and variance over axes.
 
     Raises:
@@ -302,7 +301,7 @@ def _running(name: str, x: Any, axis: int | None, dtype: Any, combine: Callable[
 
 
 @symbolic
-def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Any:
     """The sum of each element and those before it along an axis; without one, of the flattened value.
 
     >>> from corten import ops
@@ -314,7 +313,7 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 @symbolic
-def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None) -> Any:
     """The product of each element and those before it along an axis; without one, of the flattened value.
 
     >>> from corten import ops
@@ -325,7 +324,7 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 @symbolic
-def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
+def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Any, Any]:
     """The ``k`` largest along the last axis and where they are, the largest first; of equal ones the first.
 
     Meant for few: each is looked for among all.
@@ -346,13 +345,13 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     if not shape(x):
         raise ShapeError("top_k: expected at least one axis, got shape ()")
     k = whole(k, "top_k: k", 1, shape(x)[-1])
-    # Below every number there is what was found already.
-    left = math.maximum(math.stop_gradient(x), np.finfo(np.float32).min)
+    # What was picked already is below every number there is.
+    remaining = math.maximum(math.stop_gradient(x), np.finfo(np.float32).min)
     values, places = [], []
     for _ in range(k):
-        place = argmax(left, axis=-1)
-        found = one_hot(place, shape(x)[-1])
-        values.append(sum(math.where(found, x, 0.0), axis=-1))
+        place = argmax(remaining, axis=-1)
+        picked = one_hot(place, shape(x)[-1])
+        values.append(sum(math.where(picked, x, 0.0), axis=-1))
         places.append(place)
-        left = math.where(found, -np.inf, left)
+        remaining = math.where(picked, -np.inf, remaining)
     return stack(values, axis=-1), stack(places, axis=-1)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from corten.arguments import INT64, number, shown, whole, wholes
 from corten.errors import ShapeError
-from corten.graph import Operand, Tensor, as_array, push, symbolic
-from corten.ops.axes import axes_of, axis_of, each_axis
+from corten.graph import Operand, Tensor, TensorLike, Value, as_array, push, symbolic
+from corten.ops.axes import Axes, Index, axes_of, axis_of, each_axis
 from corten.ops.dtypes import cast, integers, shape, untouched
 
 __all__ = [
@@ -51,14 +52,14 @@ __all__ = [
 _slice = slice
 
 
-def _given(x: Any) -> Any:
+def _value(x: TensorLike) -> Value:
     return x if isinstance(x, Operand) else as_array(x)
 
 
 def _sizes(value: Any, what: str) -> list[int]:
     """Sizes as ints: one or several, among which may be tensors that were made of constants."""
     if isinstance(value, (list, tuple)):
-        return [size for given in value for size in _sizes(given, what)]
+        return [size for item in value for size in _sizes(item, what)]
     if isinstance(value, Tensor):
         try:
             value = value.graph.known(value)
@@ -71,14 +72,14 @@ def _items(values: Any, what: str) -> list[Any]:
     """The values of a list of them, or of an array along its first axis."""
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__") or getattr(values, "ndim", 1) == 0:
         raise TypeError(f"{what}: expected a list of values, got {shown(values)}")
-    return [_given(value) for value in values]
+    return [_value(value) for value in values]
 
 
 # --- the same elements in the same order -----------------------------------------------------------------------------
 
 
 @symbolic
-def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
+def reshape(x: TensorLike, newshape: int | Sequence[int]) -> Any:
     """The same elements in the same order under another shape; one size may be -1: what is left. Costs nothing.
 
     >>> from corten import ops
@@ -86,11 +87,11 @@ def reshape(x: Any, newshape: int | Sequence[int]) -> Any:
     array([[1., 2.],
            [3., 4.]], dtype=float32)
     """
-    return push("reshape", [_given(x)], shape=_sizes(newshape, "reshape: newshape"))[0]
+    return push("reshape", [_value(x)], shape=_sizes(newshape, "reshape: newshape"))[0]
 
 
 @symbolic
-def ravel(x: Any) -> Any:
+def ravel(x: TensorLike) -> Any:
     """All elements along one axis.
 
     >>> from corten import ops
@@ -101,14 +102,14 @@ def ravel(x: Any) -> Any:
 
 
 @symbolic
-def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Any:
     """A new axis of size 1 at ``axis`` of the result.
 
     >>> from corten import ops
     >>> ops.expand_dims([1., 2.], -1).shape
     (2, 1)
     """
-    x = _given(x)
+    x = _value(x)
     axes = wholes(axis, "expand_dims: axis")
     rank = len(x.shape) + len(axes)
     new = axes_of(axes, rank, "expand_dims")
@@ -117,14 +118,14 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
 
 
 @symbolic
-def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def squeeze(x: TensorLike, axis: Axes = None) -> Any:
     """Without the axes of size 1, or without those given, which must have size 1 (``ShapeError``).
 
     >>> from corten import ops
     >>> ops.squeeze([[[1., 2.]]], axis=0).shape
     (1, 2)
     """
-    x = _given(x)
+    x = _value(x)
     sizes = x.shape
     gone = [a for a, n in enumerate(sizes) if n == 1] if axis is None else axes_of(axis, len(sizes), "squeeze")
     if any(sizes[a] != 1 for a in gone):
@@ -136,7 +137,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 @symbolic
-def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Any:
     """Axis ``i`` of the result is axis ``axes[i]`` of ``x``; by default all in reverse.
 
     >>> from corten import ops
@@ -144,7 +145,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     array([[1., 3.],
            [2., 4.]], dtype=float32)
     """
-    x = _given(x)
+    x = _value(x)
     rank = len(x.shape)
     order = each_axis(range(rank)[::-1] if axes is None else axes, rank, "transpose")
     if sorted(order) != list(range(rank)):
@@ -153,14 +154,14 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 
 
 @symbolic
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Any:
     """Two axes change places.
 
     >>> from corten import ops
     >>> ops.swapaxes([[[1., 2.]]], 0, 2).shape
     (2, 1, 1)
     """
-    x = _given(x)
+    x = _value(x)
     rank = len(x.shape)
     first, second = axis_of(axis1, rank, "swapaxes"), axis_of(axis2, rank, "swapaxes")
     order = list(range(rank))
@@ -169,14 +170,14 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 
 @symbolic
-def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+def moveaxis(x: TensorLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
     """Axes ``source`` go to the places ``destination``; the others keep their order.
 
     >>> from corten import ops
     >>> ops.moveaxis([[[1., 2.]]], -1, 0).shape
     (2, 1, 1)
     """
-    x = _given(x)
+    x = _value(x)
     rank = len(x.shape)
     sources, places = each_axis(source, rank, "moveaxis"), each_axis(destination, rank, "moveaxis")
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
@@ -188,27 +189,27 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 
 @symbolic
-def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def flip(x: TensorLike, axis: Axes = None) -> Any:
     """The reverse order along axes; along all of them by default.
 
     >>> from corten import ops
     >>> ops.flip([1., 2., 3.])
     array([3., 2., 1.], dtype=float32)
     """
-    x = _given(x)
+    x = _value(x)
     flipped = axes_of(axis, len(x.shape), "flip")
     return getitem(x, tuple(_slice(None, None, -1 if a in flipped else None) for a in range(len(x.shape))))
 
 
 @symbolic
-def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
+def roll(x: TensorLike, shift: int | Sequence[int], axis: Axes = None) -> Any:
     """Elements moved on by ``shift`` along axes, those that leave at the end coming in at the beginning.
 
     >>> from corten import ops
     >>> ops.roll([1., 2., 3.], 1)
     array([3., 1., 2.], dtype=float32)
     """
-    x = _given(x)
+    x = _value(x)
     if axis is None:
         return reshape(roll(reshape(x, [-1]), shift, 0), list(x.shape))
     axes, shifts = each_axis(axis, len(x.shape), "roll"), wholes(shift, "roll: shift")
@@ -216,19 +217,20 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
         shifts = shifts * len(axes)
     if len(shifts) != len(axes):
         raise ValueError(f"roll: expected a shift for each axis, got {shift!r} for {axis!r}")
+    rolled: Any = x
     for place, by in zip(axes, shifts):
         cut = -by % max(1, x.shape[place])
         if cut:
             before: tuple[Any, ...] = (_slice(None),) * place
-            x = concatenate([x[(*before, _slice(cut, None))], x[(*before, _slice(None, cut))]], place)
-    return untouched(x)
+            rolled = concatenate([rolled[(*before, _slice(cut, None))], rolled[(*before, _slice(None, cut))]], place)
+    return untouched(rolled)
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
 @symbolic
-def getitem(x: Any, key: Any) -> Any:
+def getitem(x: TensorLike, key: Index) -> Any:
     """``x[key]`` as in NumPy, for ints, slices with any step, ``...`` and ``None``; what ``tensor[key]`` calls.
 
     Raises:
@@ -240,7 +242,7 @@ def getitem(x: Any, key: Any) -> Any:
     array([[2.],
            [5.]], dtype=float32)
     """
-    x = _given(x)
+    x = _value(x)
     keys = list(key) if isinstance(key, tuple) else [key]
     used = sum(k is not None and k is not Ellipsis for k in keys)
     rank = len(x.shape)
@@ -252,10 +254,10 @@ def getitem(x: Any, key: Any) -> Any:
     begin: list[int] = []
     size: list[int] = []
     step: list[int] = []
-    kept: list[int] = []
+    shape: list[int] = []
     for k in keys:
         if k is None:
-            kept.append(1)
+            shape.append(1)
             continue
         axis = len(begin)
         extent = x.shape[axis]
@@ -264,7 +266,7 @@ def getitem(x: Any, key: Any) -> Any:
             begin.append(span.start if len(span) else 0)
             size.append(len(span))
             step.append(span.step)
-            kept.append(len(span))
+            shape.append(len(span))
             continue
         if isinstance(k, bool) or not hasattr(k, "__index__") or isinstance(k, Operand) or getattr(k, "ndim", 0) > 0:
             raise TypeError(
@@ -277,14 +279,13 @@ def getitem(x: Any, key: Any) -> Any:
         size.append(1)
         step.append(1)
     if size != list(x.shape) or any(s != 1 for s in step):
-        x = push("slice", [x], begin=begin, size=size, step=step)[0]
-    elif kept == list(x.shape):
-        return untouched(x)
-    return x if kept == list(x.shape) else reshape(x, kept)
+        part = push("slice", [x], begin=begin, size=size, step=step)[0]
+        return part if shape == size else reshape(part, shape)
+    return untouched(x) if shape == size else reshape(x, shape)
 
 
 @symbolic
-def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
+def slice(inputs: TensorLike, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
     """The part of size ``shape`` that begins at ``start_indices``.
 
     >>> from corten import ops
@@ -292,7 +293,7 @@ def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> An
     array([[2., 3.],
            [5., 6.]], dtype=float32)
     """
-    inputs = _given(inputs)
+    inputs = _value(inputs)
     begin, size = _sizes(start_indices, "slice: start_indices"), _sizes(shape, "slice: shape")
     fits = len(begin) == len(size) == len(inputs.shape)
     if not fits or any(b < 0 or s < 0 or b + s > n for b, s, n in zip(begin, size, inputs.shape)):
@@ -301,14 +302,14 @@ def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> An
 
 
 @symbolic
-def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Parts along an axis: so many equal ones, or cut before each of the given positions.
 
     >>> from corten import ops
     >>> ops.split([1., 2., 3., 4.], 2)
     [array([1., 2.], dtype=float32), array([3., 4.], dtype=float32)]
     """
-    x = _given(x)
+    x = _value(x)
     axis = axis_of(axis, len(x.shape), "split")
     extent = x.shape[axis]
     cuts = wholes(indices_or_sections, "split: indices_or_sections")
@@ -326,23 +327,23 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
 
 @symbolic
-def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Any]:
     """The slices along an axis, without it.
 
     >>> from corten import ops
     >>> ops.unstack([[1., 2.], [3., 4.]])
     [array([1., 2.], dtype=float32), array([3., 4.], dtype=float32)]
     """
-    x = _given(x)
+    x = _value(x)
     axis = axis_of(axis, len(x.shape), "unstack")
     if num is not None and whole(num, "unstack: num", *INT64) != x.shape[axis]:
         raise ShapeError(f"unstack: expected {num} slices along axis {axis}, got shape {tuple(x.shape)}")
-    rest = [*x.shape[:axis], *x.shape[axis + 1 :]]
-    return [reshape(part, rest) for part in push("split", [x], axis=axis, sizes=[1] * x.shape[axis])]
+    sizes = [*x.shape[:axis], *x.shape[axis + 1 :]]
+    return [reshape(part, sizes) for part in push("split", [x], axis=axis, sizes=[1] * x.shape[axis])]
 
 
 @symbolic
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Any:
     """The slices of ``x`` at ``indices`` along an axis (without one, of the flattened ``x``).
 
     Args:
@@ -361,19 +362,18 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     array([[5., 6.],
            [1., 2.]], dtype=float32)
     """
-    x, indices = _given(x), integers(indices)
-    if axis is None:
-        x, axis = reshape(x, [-1]), 0
-    axis = axis_of(axis, len(x.shape), "take")
+    x, indices = _value(x), integers(indices)
+    x = reshape(x, [-1]) if axis is None else x
+    axis = axis_of(0 if axis is None else axis, len(x.shape), "take")
     if axis == 0:
         return push("gather", [x, indices])[0]
-    found = push("gather", [moveaxis(x, axis, 0), indices])[0]
+    picked = push("gather", [moveaxis(x, axis, 0), indices])[0]
     count = len(shape(indices))
-    return moveaxis(found, list(range(count)), list(range(axis, axis + count)))
+    return moveaxis(picked, list(range(count)), list(range(axis, axis + count)))
 
 
 @symbolic
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Any:
     """Of each line of ``x`` along an axis the elements at that line's own ``indices``.
 
     Args:
@@ -393,23 +393,23 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     array([[2.],
            [3.]], dtype=float32)
     """
-    x, indices = _given(x), integers(indices)
+    x, indices = _value(x), integers(indices)
     if axis is None:
         return take(x, reshape(indices, [-1]))
     axis = axis_of(axis, len(x.shape), "take_along_axis")
-    x, indices = moveaxis(x, axis, -1), moveaxis(indices, axis, -1)
-    lines = list(x.shape[:-1])
-    if len(indices.shape) != len(x.shape) or any(m not in (1, n) for n, m in zip(lines, indices.shape)):
+    moved, places = moveaxis(x, axis, -1), moveaxis(indices, axis, -1)
+    lines = list(moved.shape[:-1])
+    if len(places.shape) != len(moved.shape) or any(m not in (1, n) for n, m in zip(lines, places.shape)):
         raise ShapeError(
-            f"take_along_axis: indices of shape {tuple(indices.shape)} do not fit shape {tuple(x.shape)}, "
+            f"take_along_axis: indices of shape {tuple(places.shape)} do not fit shape {tuple(moved.shape)}, "
             "the axis of which is the last here"
         )
-    extent, count = x.shape[-1], indices.shape[-1]
-    # An index outside its line is found here: in the whole it would be another line's.
-    indices = push("gather", [np.arange(extent, dtype=np.int32), indices])[0]
-    indices = reshape(broadcast_to(indices, [*lines, count]), [-1, count])
-    found = _picked(reshape(x, [-1, extent]), indices)
-    return moveaxis(reshape(found, [*lines, count]), -1, axis)
+    extent, count = moved.shape[-1], places.shape[-1]
+    # An index outside its line is noticed here: among all elements it would be another line's.
+    places = push("gather", [np.arange(extent, dtype=np.int32), places])[0]
+    places = reshape(broadcast_to(places, [*lines, count]), [-1, count])
+    picked = _picked(reshape(moved, [-1, extent]), places)
+    return moveaxis(reshape(picked, [*lines, count]), -1, axis)
 
 
 def _picked(x: Any, indices: Any) -> Any:
@@ -425,14 +425,14 @@ def _picked(x: Any, indices: Any) -> Any:
 
 
 @symbolic
-def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Any:
+def slice_update(inputs: TensorLike, start_indices: Sequence[int], updates: TensorLike) -> Any:
     """``inputs`` with ``updates`` in the place that begins at ``start_indices``.
 
     >>> from corten import ops
     >>> ops.slice_update([1., 2., 3., 4.], [1], [8., 9.])
     array([1., 8., 9., 4.], dtype=float32)
     """
-    inputs, updates = _given(inputs), _given(updates)
+    inputs, updates = _value(inputs), _value(updates)
     begin = _sizes(start_indices, "slice_update: start_indices")
     sizes = list(updates.shape)
     fits = len(begin) == len(sizes) == len(inputs.shape)
@@ -444,7 +444,7 @@ def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Any
 def _framed(inputs: Any, begin: list[int], inner: Any) -> Any:
     """``inner`` with what of ``inputs`` is before and behind it, one axis after the other."""
     for axis in reversed(range(len(begin))):
-        # Along the axes before, only as far as ``inner`` reaches; along those behind, the whole is there already.
+        # Along the axes before, only as far as ``inner`` reaches; along those behind, all is there already.
         own = [_slice(b, b + n) for b, n in zip(begin[:axis], inner.shape)]
         end = begin[axis] + inner.shape[axis]
         before, behind = (inputs[(*own, part)] for part in (_slice(0, begin[axis]), _slice(end, None)))
@@ -453,27 +453,27 @@ def _framed(inputs: Any, begin: list[int], inner: Any) -> Any:
 
 
 @symbolic
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The ``offset``-th diagonals of the matrices that two axes make, along a new last axis.
 
     >>> from corten import ops
     >>> ops.diagonal([[1., 2.], [3., 4.]])
     array([1., 4.], dtype=float32)
     """
-    x = _given(x)
+    x = _value(x)
     rank = len(x.shape)
     if rank < 2:
         raise ShapeError(f"diagonal: expected at least two axes, got shape {tuple(x.shape)}")
-    x = moveaxis(x, [axis_of(axis1, rank, "diagonal"), axis_of(axis2, rank, "diagonal")], [-2, -1])
-    *lines, rows, columns = x.shape
+    matrices = moveaxis(x, [axis_of(axis1, rank, "diagonal"), axis_of(axis2, rank, "diagonal")], [-2, -1])
+    *lines, rows, columns = matrices.shape
     offset = max(-rows, min(whole(offset, "diagonal: offset"), columns))
     below, right = max(-offset, 0), max(offset, 0)
     places = below * columns + right + (columns + 1) * np.arange(min(rows - below, columns - right))
-    return take(reshape(x, [*lines, rows * columns]), places, axis=-1)
+    return take(reshape(matrices, [*lines, rows * columns]), places, axis=-1)
 
 
 @symbolic
-def diag(x: Any, k: int = 0) -> Any:
+def diag(x: TensorLike, k: int = 0) -> Any:
     """A vector as the ``k``-th diagonal of a matrix of zeros; of a matrix, that diagonal.
 
     >>> from corten import ops
@@ -481,7 +481,7 @@ def diag(x: Any, k: int = 0) -> Any:
     array([[1., 0.],
            [0., 2.]], dtype=float32)
     """
-    x = _given(x)
+    x = _value(x)
     if len(x.shape) not in (1, 2):
         raise ShapeError(f"diag: expected one or two axes, got shape {tuple(x.shape)}")
     if len(x.shape) == 2:
@@ -493,16 +493,16 @@ def diag(x: Any, k: int = 0) -> Any:
     return pad(square, [(max(-k, 0), max(k, 0)), (max(k, 0), max(-k, 0))]) if k else square
 
 
-def _triangle(x: Any, keep: Any) -> Any:
-    x = _given(x)
+def _triangle(x: TensorLike, keep: Any) -> Any:
+    x = _value(x)
     if len(x.shape) < 2:
         raise ShapeError(f"tril, triu: expected at least two axes, got shape {tuple(x.shape)}")
-    kept = push("where", [keep(*x.shape[-2:]).astype(np.float32), cast(x, "float32"), np.float32(0)])[0]
-    return cast(kept, x.dtype)
+    triangle = push("where", [keep(*x.shape[-2:]).astype(np.float32), cast(x, "float32"), np.float32(0)])[0]
+    return cast(triangle, x.dtype)
 
 
 @symbolic
-def tril(x: Any, k: int = 0) -> Any:
+def tril(x: TensorLike, k: int = 0) -> Any:
     """Matrices with zeros above the ``k``-th diagonal.
 
     >>> from corten import ops
@@ -515,7 +515,7 @@ def tril(x: Any, k: int = 0) -> Any:
 
 
 @symbolic
-def triu(x: Any, k: int = 0) -> Any:
+def triu(x: TensorLike, k: int = 0) -> Any:
     """Matrices with zeros below the ``k``-th diagonal.
 
     >>> from corten import ops
@@ -531,24 +531,24 @@ def triu(x: Any, k: int = 0) -> Any:
 
 
 @symbolic
-def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
+def concatenate(xs: Iterable[TensorLike], axis: int = 0) -> Any:
     """Values one after the other along an axis; their other sizes are equal. Mixed types become float32.
 
     >>> from corten import ops
     >>> ops.concatenate([[1., 2.], [3.]])
     array([1., 2., 3.], dtype=float32)
     """
-    given = _items(xs, "concatenate")
-    if not given:
+    values = _items(xs, "concatenate")
+    if not values:
         raise ValueError("concatenate: expected at least one value, got none")
-    axis = axis_of(axis, len(given[0].shape), "concatenate")
-    if len({str(x.dtype) for x in given}) > 1:
-        given = [cast(x, "float32") for x in given]
-    return untouched(given[0]) if len(given) == 1 else push("concatenate", given, axis=axis)[0]
+    axis = axis_of(axis, len(values[0].shape), "concatenate")
+    if len({str(x.dtype) for x in values}) > 1:
+        values = [cast(x, "float32") for x in values]
+    return untouched(values[0]) if len(values) == 1 else push("concatenate", values, axis=axis)[0]
 
 
 @symbolic
-def stack(x: Sequence[Any], axis: int = 0) -> Any:
+def stack(x: Iterable[TensorLike], axis: int = 0) -> Any:
     """Values of one shape along a new axis.
 
     >>> from corten import ops
@@ -556,18 +556,18 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
     array([[1., 3.],
            [2., 4.]], dtype=float32)
     """
-    given = _items(x, "stack")
-    if not given:
+    values = _items(x, "stack")
+    if not values:
         raise ValueError("stack: expected at least one value, got none")
-    shapes = {tuple(shape(value)) for value in given}
+    shapes = {tuple(shape(item)) for item in values}
     if len(shapes) > 1:
         raise ShapeError(f"stack: expected values of one shape, got {sorted(shapes)}")
-    axis = axis_of(axis, len(shape(given[0])) + 1, "stack")
-    return concatenate([expand_dims(value, axis) for value in given], axis)
+    axis = axis_of(axis, len(shape(values[0])) + 1, "stack")
+    return concatenate([expand_dims(item, axis) for item in values], axis)
 
 
 @symbolic
-def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Any:
     """``x2`` behind ``x1`` along an axis; without one, both flattened.
 
     >>> from corten import ops
@@ -578,19 +578,19 @@ def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
 
 
 @symbolic
-def hstack(xs: Sequence[Any]) -> Any:
+def hstack(xs: Iterable[TensorLike]) -> Any:
     """Values side by side: along the second axis, vectors along their only one.
 
     >>> from corten import ops
     >>> ops.hstack([[1., 2.], [3.]])
     array([1., 2., 3.], dtype=float32)
     """
-    given = _items(xs, "hstack")
-    return concatenate(given, 1 if given and len(given[0].shape) > 1 else 0)
+    values = _items(xs, "hstack")
+    return concatenate(values, 1 if values and len(values[0].shape) > 1 else 0)
 
 
 @symbolic
-def vstack(xs: Sequence[Any]) -> Any:
+def vstack(xs: Iterable[TensorLike]) -> Any:
     """Values one above the other: along the first axis, vectors as rows.
 
     >>> from corten import ops
@@ -602,7 +602,7 @@ def vstack(xs: Sequence[Any]) -> Any:
 
 
 @symbolic
-def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
+def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Any]:
     """The coordinates of all points of a grid: for each vector a value with as many axes as there are vectors.
 
     Args:
@@ -617,15 +617,17 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
         raise ValueError(f"meshgrid: indexing: expected 'xy' or 'ij', got {indexing!r}")
     vectors = [ravel(value) for value in x]
     sizes = [vector.shape[0] for vector in vectors]
-    made = [
+    grids = [
         broadcast_to(reshape(vector, [-1 if a == place else 1 for a in range(len(sizes))]), sizes)
         for place, vector in enumerate(vectors)
     ]
-    return [swapaxes(value, 0, 1) for value in made] if indexing == "xy" and len(made) > 1 else made
+    return [swapaxes(value, 0, 1) for value in grids] if indexing == "xy" and len(grids) > 1 else grids
 
 
 @symbolic
-def pad(x: Any, pad_width: int | Sequence[Any], mode: str = "constant", constant_values: float | None = None) -> Any:
+def pad(
+    x: TensorLike, pad_width: int | Sequence[Any], mode: str = "constant", constant_values: float | None = None
+) -> Any:
     """``x`` with cells of a constant (0 by default) around it.
 
     Args:
@@ -640,7 +642,7 @@ def pad(x: Any, pad_width: int | Sequence[Any], mode: str = "constant", constant
     """
     if mode != "constant":
         raise ValueError(f"pad: mode: expected 'constant', got {mode!r}")
-    x = _given(x)
+    x = _value(x)
     rank = len(x.shape)
     pairs = _pad_widths(pad_width, rank)
     value = 0.0 if constant_values is None else number(constant_values, "pad: constant_values")
@@ -663,7 +665,7 @@ def _pad_widths(pad_width: Any, rank: int) -> list[list[int]]:
 
 
 @symbolic
-def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Any:
     """``x`` repeated along new leading axes and axes of size 1.
 
     >>> from corten import ops
@@ -671,13 +673,13 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     array([[1., 2.],
            [1., 2.]], dtype=float32)
     """
-    x = _given(x)
+    x = _value(x)
     sizes = _sizes(shape, "broadcast_to: shape")
     return untouched(x) if sizes == list(x.shape) else push("broadcast_to", [x], shape=sizes)[0]
 
 
 @symbolic
-def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+def repeat(x: TensorLike, repeats: int, axis: int | None = None) -> Any:
     """Each element (each slice along ``axis``) so many times in a row.
 
     >>> from corten import ops
@@ -685,24 +687,23 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
     array([1., 1., 2., 2.], dtype=float32)
     """
     repeats = whole(repeats, "repeat: repeats", 0, 2**63 - 1)
-    x = _given(x)
-    if axis is None:
-        x, axis = reshape(x, [-1]), 0
-    axis = axis_of(axis, len(x.shape), "repeat")
+    x = _value(x)
+    x = reshape(x, [-1]) if axis is None else x
+    axis = axis_of(0 if axis is None else axis, len(x.shape), "repeat")
     before, after = list(x.shape[: axis + 1]), list(x.shape[axis + 1 :])
     wide = broadcast_to(reshape(x, [*before, 1, *after]), [*before, repeats, *after])
     return reshape(wide, [*before[:-1], before[-1] * repeats, *after])
 
 
 @symbolic
-def tile(x: Any, repeats: int | Sequence[int]) -> Any:
+def tile(x: TensorLike, repeats: int | Sequence[int]) -> Any:
     """The whole of ``x`` so many times along each axis.
 
     >>> from corten import ops
     >>> ops.tile([1., 2.], 2)
     array([1., 2., 1., 2.], dtype=float32)
     """
-    x = _given(x)
+    x = _value(x)
     counts = _sizes(repeats, "tile: repeats")
     rank = max(len(counts), len(x.shape))
     counts = [1] * (rank - len(counts)) + counts
@@ -713,7 +714,7 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
 
 
 @symbolic
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32", sparse: bool = False) -> Any:
+def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = "float32", sparse: bool = False) -> Any:
     """For each label a vector of zeros with a one at the label's place.
 
     Args:

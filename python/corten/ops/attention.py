@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from corten.arguments import number
-from corten.errors import ShapeError
-from corten.graph import push, symbolic
+from corten.errors import ArgumentTypeError, ShapeError
+from corten.graph import TensorLike, push, symbolic
 from corten.ops.creation import arange
 from corten.ops.dtypes import cast, floats, shape
 from corten.ops.linear import matmul
@@ -23,15 +23,15 @@ _MASKED = -1e30
 
 @symbolic
 def attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any = None,
-    bias: Any = None,
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    mask: TensorLike | None = None,
+    bias: TensorLike | None = None,
     scale: float | None = None,
     causal: bool = False,
     rate: float = 0.0,
-    state: Any = None,
+    state: TensorLike | None = None,
 ) -> tuple[Any, Any]:
     """Scaled dot-product attention of several heads (Vaswani et al. 2017, section 3.2), and its weights.
 
@@ -76,8 +76,13 @@ def attention(
     rate = number(rate, "attention: rate", 0, 1)
     if mask is not None:
         mask = _four_axes(mask, q, k)
+    dropping = None
+    if rate > 0:
+        if state is None:
+            raise ArgumentTypeError(f"attention: state: expected int32 (seed, step) for rate {rate}, got None")
+        dropping = cast(state, "int32")
     if bias is None:
-        extras = ([] if mask is None else [mask]) + ([cast(state, "int32")] if rate > 0 else [])
+        extras = [extra for extra in (mask, dropping) if extra is not None]
         y, weights = push(
             "attention",
             [query, key, value, *extras],
@@ -92,8 +97,8 @@ def attention(
     query, key, value = (transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
     scores = add(multiply(matmul(query, key, transpose_b=True), scale), bias)
     weights = attention_weights(scores, mask, causal)
-    kept = dropout(weights, rate, state) if rate > 0 else weights
-    return transpose(matmul(kept, value), (0, 2, 1, 3)), weights
+    dropped = weights if dropping is None else dropout(weights, rate, dropping)
+    return transpose(matmul(dropped, value), (0, 2, 1, 3)), weights
 
 
 def _four_axes(mask: Any, q: tuple[int, ...], k: tuple[int, ...]) -> Any:
@@ -110,7 +115,7 @@ def _four_axes(mask: Any, q: tuple[int, ...], k: tuple[int, ...]) -> Any:
 
 
 @symbolic
-def attention_weights(scores: Any, mask: Any = None, causal: bool = False) -> Any:
+def attention_weights(scores: TensorLike, mask: TensorLike | None = None, causal: bool = False) -> Any:
     """The softmax of scores over what may be attended to.
 
     Args:
@@ -141,11 +146,11 @@ def attention_weights(scores: Any, mask: Any = None, causal: bool = False) -> An
 
 @symbolic
 def dot_product_attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    bias: Any = None,
-    mask: Any = None,
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike | None = None,
+    mask: TensorLike | None = None,
     scale: float | None = None,
     is_causal: bool = False,
     flash_attention: bool | None = None,
