@@ -139,12 +139,12 @@ def get(identifier: LossLike) -> Loss | None:
     """
     if identifier is None or isinstance(identifier, Loss):
         return identifier
-    found = find(identifier, _KNOWN, "loss")
-    if not isinstance(found, Loss):
-        return LossFunctionWrapper(found)
+    loss = find(identifier, _KNOWN, "loss")
+    if not isinstance(loss, Loss):
+        return LossFunctionWrapper(loss)
     if isinstance(identifier, str):
-        found.name = identifier
-    return found
+        loss.name = identifier
+    return loss
 
 
 def serialize(loss: Loss) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def serialize(loss: Loss) -> dict[str, Any]:
     return serialized(loss, "loss")
 
 
-def deserialize(name: Any) -> Loss | None:
+def deserialize(name: LossLike) -> Loss | None:
     """The loss that a name or a configuration describes.
 
     >>> from corten import losses

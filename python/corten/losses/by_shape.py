@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten import ops
+from corten.graph import TensorLike
 from corten.losses.crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from corten.losses.loss import Loss
 
@@ -36,10 +38,10 @@ class CrossentropyByShape(Loss):
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = "crossentropy") -> None:
         super().__init__(name, reduction)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         functions = {
             "binary": binary_crossentropy,
             "sparse": sparse_categorical_crossentropy,
             "categorical": categorical_crossentropy,
         }
-        return functions[kind_of_targets(y_true.shape, y_pred.shape)](y_true, y_pred)
+        return functions[kind_of_targets(ops.shape(y_true), ops.shape(y_pred))](y_true, y_pred)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from corten import ops
 from corten.arguments import real
 from corten.errors import ShapeError
-from corten.graph import Tensor
+from corten.graph import Tensor, TensorLike, Value
 from corten.losses.loss import Loss, expect_same, loss_function
+from corten.ops.dtypes import as_value
 
 __all__ = [
     "BinaryCrossentropy",
@@ -31,8 +34,10 @@ __all__ = [
 EPSILON = 1e-7
 
 
-def logits_behind(y_pred: Tensor, activation: str) -> Tensor | None:
+def logits_behind(y_pred: Value, activation: str) -> Tensor | None:
     """What the activation (``"softmax"`` over the last axis, or ``"sigmoid"``) that made ``y_pred`` was given."""
+    if not isinstance(y_pred, Tensor):
+        return None
     graph, id = y_pred.graph, y_pred.id
     while (node := graph.core.producer(id)) is not None:
         op, inputs, _, attributes, _ = node
@@ -77,7 +82,7 @@ def _expect_classes(name: str, y_pred: Any) -> None:
 
 @loss_function
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
     """``-sum(y_true log(y_pred))`` over the classes.
 
@@ -119,7 +124,7 @@ def categorical_crossentropy(
 
 @loss_function
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
     """``-log(y_pred[label])`` for integer labels.
 
@@ -144,9 +149,11 @@ def sparse_categorical_crossentropy(
     array([0.6931, 0.    ], dtype=float32)
     """
     name = "sparse_categorical_crossentropy"
+    y_true, y_pred = as_value(y_true, "y_true"), as_value(y_pred, "y_pred")
     _expect_classes(name, y_pred)
     logits = y_pred if from_logits else logits_behind(y_pred, "softmax") if axis in (-1, y_pred.ndim - 1) else None
-    labels, pred = y_true, _last(y_pred if logits is None else logits, axis)
+    labels: Any = y_true
+    pred = _last(y_pred if logits is None else logits, axis)
     if labels.ndim == pred.ndim and labels.shape[axis] == 1:
         labels = ops.squeeze(labels, axis)
     if labels.shape != pred.shape[:-1]:
@@ -165,7 +172,7 @@ def sparse_categorical_crossentropy(
 
 @loss_function
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
     """``-mean(y_true log(y_pred) + (1 - y_true) log(1 - y_pred))`` over ``axis``.
 
@@ -193,8 +200,8 @@ def binary_crossentropy(
 
 @loss_function
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
@@ -213,7 +220,7 @@ def binary_focal_crossentropy(
     """
     y_true, y_pred = expect_same("binary_focal_crossentropy", y_true, y_pred)
     true = _smooth(ops.cast(y_true, "float32"), label_smoothing, 2)
-    other = ops.subtract(1.0, true)
+    false = ops.subtract(1.0, true)
     logits = y_pred if from_logits else logits_behind(y_pred, "sigmoid")
     if logits is None:
         values, yes, no = ops.binary_cross_entropy(true, y_pred), y_pred, ops.subtract(1.0, y_pred)
@@ -221,17 +228,17 @@ def binary_focal_crossentropy(
         # 1 - sigmoid(x) is 0 from x = 17 on, sigmoid(-x) is not.
         values = ops.sigmoid_cross_entropy(true, logits)
         yes, no = ops.sigmoid(logits), ops.sigmoid(ops.negative(logits))
-    missed = ops.add(ops.multiply(true, no), ops.multiply(other, yes))
+    missed = ops.add(ops.multiply(true, no), ops.multiply(false, yes))
     values = ops.multiply(ops.power(missed, gamma), values)
     if apply_class_balancing:
-        values = ops.multiply(ops.add(ops.multiply(true, alpha), ops.multiply(other, 1.0 - alpha)), values)
+        values = ops.multiply(ops.add(ops.multiply(true, alpha), ops.multiply(false, 1.0 - alpha)), values)
     return ops.mean(values, axis=axis)
 
 
 @loss_function
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
@@ -281,14 +288,14 @@ class CategoricalCrossentropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits = from_logits
         self.label_smoothing = _smoothing("CategoricalCrossentropy", label_smoothing)
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return categorical_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
 
 
@@ -309,14 +316,14 @@ class SparseCategoricalCrossentropy(Loss):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits = from_logits
         self.ignore_class = ignore_class
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.ignore_class, self.axis)
 
 
@@ -339,14 +346,14 @@ class BinaryCrossentropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits = from_logits
         self.label_smoothing = _smoothing("BinaryCrossentropy", label_smoothing)
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
 
 
@@ -372,7 +379,7 @@ class BinaryFocalCrossentropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         _focusing("BinaryFocalCrossentropy", alpha, gamma)
@@ -383,7 +390,7 @@ class BinaryFocalCrossentropy(Loss):
         self.label_smoothing = _smoothing("BinaryFocalCrossentropy", label_smoothing)
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return binary_focal_crossentropy(
             y_true,
             y_pred,
@@ -418,7 +425,7 @@ class CategoricalFocalCrossentropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         _focusing("CategoricalFocalCrossentropy", alpha, gamma)
@@ -428,7 +435,7 @@ class CategoricalFocalCrossentropy(Loss):
         self.label_smoothing = _smoothing("CategoricalFocalCrossentropy", label_smoothing)
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return categorical_focal_crossentropy(
             y_true, y_pred, self.alpha, self.gamma, self.from_logits, self.label_smoothing, self.axis
         )

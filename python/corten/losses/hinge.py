@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from corten import ops
+from corten.graph import TensorLike
 from corten.losses.loss import Loss, expect_same, loss_function
 
 __all__ = ["CategoricalHinge", "Hinge", "SquaredHinge", "categorical_hinge", "hinge", "squared_hinge"]
@@ -24,7 +27,7 @@ def _margin(name: str, y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def hinge(y_true: Any, y_pred: Any) -> Any:
+def hinge(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``mean(max(1 - y_true y_pred, 0))`` over the last axis.
 
     >>> import numpy as np
@@ -36,7 +39,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``mean(max(1 - y_true y_pred, 0)^2)`` over the last axis.
 
     >>> import numpy as np
@@ -48,7 +51,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``max(max((1 - y_true) y_pred) - sum(y_true y_pred) + 1, 0)`` over the last axis, for one-hot targets.
 
     >>> import numpy as np
@@ -72,11 +75,11 @@ class Hinge(Loss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return hinge(y_true, y_pred)
 
 
@@ -90,11 +93,14 @@ class SquaredHinge(Loss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "squared_hinge", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "squared_hinge",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return squared_hinge(y_true, y_pred)
 
 
@@ -108,9 +114,12 @@ class CategoricalHinge(Loss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "categorical_hinge", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_hinge",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return categorical_hinge(y_true, y_pred)

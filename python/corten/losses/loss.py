@@ -8,13 +8,16 @@ import itertools
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
+
+from numpy.typing import DTypeLike
 
 from corten import ops
 from corten.arguments import misused
 from corten.configured import Configured
 from corten.errors import ShapeError
-from corten.graph import Graph, Tensor, current_graph, has_symbolic, record
+from corten.graph import Graph, Tensor, TensorLike, Value, current_graph, has_symbolic, record
+from corten.ops.dtypes import as_value
 
 __all__ = [
     "Loss",
@@ -28,6 +31,9 @@ __all__ = [
     "on_tensors",
     "safe_divide",
 ]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -53,7 +59,7 @@ def _applied(function: Callable[..., Any], graph: Graph, values: tuple[Any, ...]
         raise misused(error, name, *values) from error
 
 
-def loss_function(function: Callable[..., Any]) -> Callable[..., Any]:
+def loss_function(function: Callable[P, R]) -> Callable[P, R]:
     """Lets a function (y_true, y_pred, options) of tensors be applied to any values."""
 
     @functools.wraps(function)
@@ -62,11 +68,12 @@ def loss_function(function: Callable[..., Any]) -> Callable[..., Any]:
             lambda true, pred: function(true, pred, *args, **kwargs), y_true, y_pred, name=function.__name__
         )
 
-    return wrapper
+    return cast("Callable[P, R]", wrapper)
 
 
-def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def align(y_true: TensorLike, y_pred: TensorLike) -> tuple[Any, Any]:
     """Gives both the same rank where one has a last axis of size 1 more, as Keras does: (n,) and (n, 1)."""
+    y_true, y_pred = as_value(y_true, "y_true"), as_value(y_pred, "y_pred")
     if y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
         return (y_true, ops.expand_dims(y_pred, -1)) if y_pred.ndim == 1 else (ops.squeeze(y_true, -1), y_pred)
     if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
@@ -74,7 +81,7 @@ def align(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def expect_same(name: str, y_true: Any, y_pred: Any, hint: str = "") -> tuple[Any, Any]:
+def expect_same(name: str, y_true: TensorLike, y_pred: TensorLike, hint: str = "") -> tuple[Value, Value]:
     """Both of the same rank and shape; nothing is broadcast silently.
 
     Raises:
@@ -82,11 +89,15 @@ def expect_same(name: str, y_true: Any, y_pred: Any, hint: str = "") -> tuple[An
     """
     true, pred = align(y_true, y_pred)
     if true.shape != pred.shape:
-        raise ShapeError(f"{name}: y_true {y_true.shape} and y_pred {y_pred.shape} must have the same shape{hint}")
+        raise ShapeError(
+            f"{name}: y_true {ops.shape(y_true)} and y_pred {ops.shape(y_pred)} must have the same shape{hint}"
+        )
     return true, pred
 
 
-def by_sample(name: str, function: Callable[..., Any], y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+def by_sample(
+    name: str, function: Callable[..., Any], y_true: TensorLike, y_pred: TensorLike, *args: Any, **kwargs: Any
+) -> Any:
     """``function(y_true, y_pred, ...)`` of a user's function, called so that each sample meets its own prediction.
 
     Ranks are aligned as by :func:`align`. Where the shapes still differ, the function may do with them what it wants
@@ -101,7 +112,7 @@ def by_sample(name: str, function: Callable[..., Any], y_true: Any, y_pred: Any,
         return function(y_true, y_pred, *args, **kwargs)
     true, pred = align(y_true, y_pred)
     if pred is not y_pred:
-        pred.mask = y_pred.mask
+        pred.mask = getattr(y_pred, "mask", None)
     if true.shape != pred.shape:
         _rehearse(name, lambda true, pred: function(true, pred, *args, **kwargs), true, pred)
     return function(true, pred, *args, **kwargs)
@@ -134,9 +145,9 @@ class _Rehearsal(Graph):
                 if of_a | of_b == 3 and self._across_samples(a.shape, b.shape):
                     self.mixed = a.shape, b.shape
                     raise ShapeError(f"{op}: {a.shape} and {b.shape} set samples against other samples")
-        made = super().push(op, values, attributes)
-        self.origins.update((value.id, functools.reduce(operator.or_, origins, 0)) for value in made)
-        return made
+        outputs = super().push(op, values, attributes)
+        self.origins.update((value.id, functools.reduce(operator.or_, origins, 0)) for value in outputs)
+        return outputs
 
     def _across_samples(self, a: tuple[int, ...], b: tuple[int, ...]) -> bool:
         by_row = a != () and b != () and a[0] in self.samples and b[0] in self.samples
@@ -168,13 +179,13 @@ def _rehearse(name: str, function: Callable[..., Any], y_true: Any, y_pred: Any)
         )
 
 
-def safe_divide(a: Any, b: Any) -> Any:
+def safe_divide(a: TensorLike, b: TensorLike) -> Any:
     """``a / b``, and 0 where ``b`` is 0."""
     empty = ops.equal(b, 0.0)
     return ops.where(empty, 0.0, ops.divide(a, ops.where(empty, 1.0, b)))
 
 
-def fit_weights(name: str, weights: Any, values: Any, what: str = "sample_weight") -> Any:
+def fit_weights(name: str, weights: TensorLike, values: TensorLike, what: str = "sample_weight") -> Any:
     """``weights`` in a shape that broadcasts against ``values`` from the left: one for each sample, or for each step.
 
     ``what`` they are stands in the message.
@@ -182,31 +193,33 @@ def fit_weights(name: str, weights: Any, values: Any, what: str = "sample_weight
     Raises:
         ShapeError: they do not fit.
     """
-    weights = ops.cast(weights, "float32")
-    given = weights.shape
-    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
-        weights = ops.squeeze(weights, -1)
-    if 0 < weights.ndim < values.ndim:
-        weights = ops.reshape(weights, (*weights.shape, *([1] * (values.ndim - weights.ndim))))
-    fits = weights.ndim == 0 or (
-        weights.ndim == values.ndim and all(w in (1, v) for w, v in zip(weights.shape, values.shape, strict=True))
+    shape = ops.shape(values)
+    factors = ops.cast(weights, "float32")
+    if factors.ndim == len(shape) + 1 and factors.shape[-1] == 1:
+        factors = ops.squeeze(factors, -1)
+    if 0 < factors.ndim < len(shape):
+        factors = ops.reshape(factors, (*factors.shape, *([1] * (len(shape) - factors.ndim))))
+    fits = factors.ndim == 0 or (
+        factors.ndim == len(shape) and all(w in (1, v) for w, v in zip(factors.shape, shape, strict=True))
     )
     if not fits:
-        raise ShapeError(f"{name}: {what} {given} does not fit the losses {values.shape}")
-    return weights
+        raise ShapeError(f"{name}: {what} {ops.shape(weights)} does not fit the losses {shape}")
+    return factors
 
 
-def apply_mask(weights: Any, mask: Any, reduction: str | None) -> Any:
-    """Weights that leave out what is masked; a mean then is over what is left."""
+def apply_mask(weights: TensorLike | None, mask: TensorLike, reduction: str | None) -> Any:
+    """Weights that leave out what is masked; a mean then is over the others."""
     factor = ops.cast(mask, "float32")
     if reduction in ("mean", "sum_over_batch_size"):
-        factor = ops.multiply(factor, safe_divide(float(_size(mask.shape)), ops.sum(factor)))
+        factor = ops.multiply(factor, safe_divide(float(_size(factor.shape)), ops.sum(factor)))
     if weights is None:
         return factor
+    weights = as_value(weights)
     if weights.ndim == factor.ndim + 1 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, -1)
-    if 0 < weights.ndim < factor.ndim:
-        weights = ops.reshape(weights, (*weights.shape, *([1] * (factor.ndim - weights.ndim))))
+    shape = ops.shape(weights)
+    if 0 < len(shape) < factor.ndim:
+        weights = ops.reshape(weights, (*shape, *([1] * (factor.ndim - len(shape)))))
     return ops.multiply(ops.cast(weights, "float32"), factor)
 
 
@@ -247,7 +260,7 @@ class Loss(Configured):
     """
 
     def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike | None = None
     ) -> None:
         kind = type(self).__name__
         if reduction not in REDUCTIONS:
@@ -258,11 +271,11 @@ class Loss(Configured):
         self.reduction = reduction
         self.dtype = "float32"
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
         """The values of the samples: y_pred's shape without its last axis."""
         raise NotImplementedError(f"{type(self).__name__} does not define call()")
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> Any:
         """The reduced loss.
 
         Args:
@@ -273,9 +286,9 @@ class Loss(Configured):
         Raises:
             ShapeError: the shapes do not fit, or ``call`` sets samples against others.
         """
-        return on_tensors(lambda *given: self.reduced(*given)[0], y_true, y_pred, sample_weight, name=self.name)
+        return on_tensors(lambda *tensors: self.reduced(*tensors)[0], y_true, y_pred, sample_weight, name=self.name)
 
-    def reduced(self, y_true: Any, y_pred: Any, weights: Any) -> tuple[Any, Any]:
+    def reduced(self, y_true: Tensor, y_pred: Tensor, weights: Tensor | None) -> tuple[Any, Any]:
         """The reduced loss of tensors, and what a mean over several batches must weight it by.
 
         None stands for the number of samples; where a mask leaves some out, that is how many elements count, and under
@@ -329,12 +342,12 @@ class LossFunctionWrapper(Loss):
         fn: Callable[..., Any],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name or getattr(fn, "__name__", None), reduction, dtype)
         self.fn = fn
         self.kwargs = kwargs
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return by_sample(f"loss {self.name!r}", self.fn, y_true, y_pred, **self.kwargs)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from corten import ops
+from corten.graph import TensorLike
 from corten.losses.loss import Loss, expect_same, loss_function
 
 __all__ = [
@@ -33,7 +36,7 @@ EPSILON = 1e-7
 
 
 @loss_function
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``mean((y_true - y_pred)^2)`` over the last axis.
 
     >>> import numpy as np
@@ -46,7 +49,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``mean(|y_true - y_pred|)`` over the last axis.
 
     >>> import numpy as np
@@ -59,7 +62,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``100 mean(|y_true - y_pred| / max(|y_true|, 1e-7))`` over the last axis.
 
     >>> import numpy as np
@@ -73,7 +76,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``mean((log(1 + y_true) - log(1 + y_pred))^2)`` over the last axis; what is below 1e-7 counts as 1e-7.
 
     >>> import numpy as np
@@ -87,7 +90,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Any:
     """The mean over the last axis of ``e^2 / 2`` where ``|e| <= delta``, else of ``delta |e| - delta^2 / 2``.
 
     >>> import numpy as np
@@ -100,7 +103,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 
 
 @loss_function
-def log_cosh(y_true: Any, y_pred: Any) -> Any:
+def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``mean(log(cosh(y_pred - y_true)))`` over the last axis, without overflow.
 
     >>> import numpy as np
@@ -116,7 +119,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def poisson(y_true: Any, y_pred: Any) -> Any:
+def poisson(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``mean(y_pred - y_true log(y_pred + 1e-7))`` over the last axis.
 
     >>> import numpy as np
@@ -130,7 +133,7 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """``sum(y_true log(y_true / y_pred))`` over the last axis, both clipped to [1e-7, 1].
 
     >>> import numpy as np
@@ -144,7 +147,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Any:
     """``-sum(y_true y_pred) / (|y_true| |y_pred|)`` along ``axis``: -1 for the same direction, 1 for opposite ones.
 
     >>> import numpy as np
@@ -166,11 +169,14 @@ class MeanSquaredError(Loss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_squared_error", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_error",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return mean_squared_error(y_true, y_pred)
 
 
@@ -184,11 +190,14 @@ class MeanAbsoluteError(Loss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_absolute_error", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_error",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return mean_absolute_error(y_true, y_pred)
 
 
@@ -205,11 +214,11 @@ class MeanAbsolutePercentageError(Loss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return mean_absolute_percentage_error(y_true, y_pred)
 
 
@@ -226,11 +235,11 @@ class MeanSquaredLogarithmicError(Loss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return mean_squared_logarithmic_error(y_true, y_pred)
 
 
@@ -251,14 +260,14 @@ class Huber(Loss):
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "huber_loss",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         if not 0 < delta < math.inf:
             raise ValueError(f"Huber: delta must be above 0, got {delta}")
         self.delta = delta
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return huber(y_true, y_pred, self.delta)
 
 
@@ -272,11 +281,14 @@ class LogCosh(Loss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "log_cosh", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "log_cosh",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return log_cosh(y_true, y_pred)
 
 
@@ -290,11 +302,14 @@ class Poisson(Loss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "poisson", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "poisson",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return poisson(y_true, y_pred)
 
 
@@ -308,11 +323,14 @@ class KLDivergence(Loss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "kl_divergence", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "kl_divergence",
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return kl_divergence(y_true, y_pred)
 
 
@@ -330,10 +348,10 @@ class CosineSimilarity(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "cosine_similarity",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: TensorLike, y_pred: TensorLike) -> Any:
         return cosine_similarity(y_true, y_pred, self.axis)

@@ -185,18 +185,18 @@ def get(identifier: MetricLike) -> Metric | None:
         return identifier
     if isinstance(identifier, Loss):
         return MeanMetricWrapper(identifier.call, name=identifier.name)
-    found = find(identifier, _KNOWN, "metric")
-    if isinstance(found, Loss):
-        return get(found)
-    if not isinstance(found, Metric):
-        name = getattr(found, "__name__", type(found).__name__)
-        return MeanMetricWrapper(found, name=name)
+    metric = find(identifier, _KNOWN, "metric")
+    if isinstance(metric, Loss):
+        return get(metric)
+    if not isinstance(metric, Metric):
+        name = getattr(metric, "__name__", type(metric).__name__)
+        return MeanMetricWrapper(metric, name=name)
     if isinstance(identifier, str):
-        found.name = identifier
-    return found
+        metric.name = identifier
+    return metric
 
 
-def for_shapes(identifier: Any, y_true_shape: tuple[int, ...], y_pred_shape: tuple[int, ...]) -> Metric:
+def for_shapes(identifier: MetricLike, y_true_shape: tuple[int, ...], y_pred_shape: tuple[int, ...]) -> Metric:
     """As :func:`get`; "accuracy" and "crossentropy" are chosen by the shapes of targets and predictions.
 
     >>> from corten import metrics
@@ -207,14 +207,14 @@ def for_shapes(identifier: Any, y_true_shape: tuple[int, ...], y_pred_shape: tup
     """
     choices = _BY_SHAPE.get(identifier.lower()) if isinstance(identifier, str) else None
     if choices is not None:
-        return choices[kind_of_targets(tuple(y_true_shape), tuple(y_pred_shape))](name=identifier)
+        return choices[kind_of_targets(tuple(y_true_shape), tuple(y_pred_shape))](name=str(identifier))
     metric = get(identifier)
     if metric is None:
         raise TypeError("metric: expected a name, a Metric or a function, got None")
     return metric
 
 
-def check(identifier: Any) -> None:
+def check(identifier: MetricLike) -> None:
     """Raises what :func:`for_shapes` would raise, without making anything."""
     if isinstance(identifier, Metric) or (isinstance(identifier, str) and identifier.lower() in _BY_SHAPE):
         return
@@ -235,7 +235,7 @@ def serialize(metric: Metric) -> dict[str, Any]:
     return serialized(metric, "metric")
 
 
-def deserialize(config: Any) -> Metric | None:
+def deserialize(config: MetricLike) -> Metric | None:
     """The metric that a name or a configuration describes.
 
     >>> from corten import metrics

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from corten import ops
 from corten.arguments import whole
 from corten.errors import ShapeError
-from corten.graph import push
+from corten.graph import TensorLike, push
 from corten.losses.loss import expect_same, loss_function
 from corten.metrics.reduction import MeanMetricWrapper
 
@@ -28,7 +30,7 @@ __all__ = [
 
 
 @loss_function
-def accuracy(y_true: Any, y_pred: Any) -> Any:
+def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """1 where ``y_pred == y_true``, else 0.
 
     >>> import numpy as np
@@ -41,7 +43,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Any:
     """1 where ``(y_pred > threshold) == y_true``, else 0; 0 where the prediction is NaN.
 
     >>> import numpy as np
@@ -55,7 +57,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
 
 
 @loss_function
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """1 where the largest element of ``y_pred`` along the last axis is where that of ``y_true`` is, else 0.
 
     The first of equal elements is the largest. A row that holds NaN is never right.
@@ -87,7 +89,7 @@ def _labels(name: str, y_true: Any, y_pred: Any) -> Any:
 
 
 @loss_function
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Any:
     """1 where the largest element of ``y_pred`` along the last axis is at the label, else 0.
 
     The first of equal elements is the largest. A row that holds NaN is never right.
@@ -115,7 +117,7 @@ def _in_top(labels: Any, y_pred: Any, k: int) -> Any:
 
 
 @loss_function
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Any:
     """1 where the class of the one-hot target is among the ``k`` largest predictions, else 0; of equals the first win.
 
     >>> import numpy as np
@@ -128,7 +130,9 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 
 @loss_function
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
+def sparse_top_k_categorical_accuracy(
+    y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
+) -> Any:
     """1 where the label is among the ``k`` largest predictions, else 0; of equal ones the first win.
 
     With ``from_sorted_ids``, ``y_pred`` holds class numbers, the likeliest first.
@@ -140,7 +144,8 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     """
     labels = _labels("sparse_top_k_categorical_accuracy", y_true, y_pred)
     if from_sorted_ids:
-        return ops.max(ops.equal(ops.expand_dims(labels, -1), y_pred[..., :k]), axis=-1)
+        first = ops.getitem(y_pred, (..., slice(k)))
+        return ops.max(ops.equal(ops.expand_dims(labels, -1), first), axis=-1)
     return _in_top(ops.cast(labels, "int32"), y_pred, k)
 
 
@@ -159,7 +164,7 @@ class Accuracy(MeanMetricWrapper):
 
     _direction = "up"
 
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(accuracy, name, dtype)
 
 
@@ -174,7 +179,9 @@ class BinaryAccuracy(MeanMetricWrapper):
 
     _direction = "up"
 
-    def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
+    def __init__(
+        self, name: str | None = "binary_accuracy", dtype: DTypeLike | None = None, threshold: float = 0.5
+    ) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
         self.threshold = threshold
 
@@ -190,7 +197,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
 
     _direction = "up"
 
-    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
 
 
@@ -205,7 +212,7 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
 
     _direction = "up"
 
-    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: DTypeLike | None = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
@@ -220,7 +227,9 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
     _direction = "up"
 
-    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(
+        self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: DTypeLike | None = None
+    ) -> None:
         super().__init__(top_k_categorical_accuracy, name, dtype, k=_k("TopKCategoricalAccuracy", k))
         self.k = k
 
@@ -240,7 +249,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         self,
         k: int = 5,
         name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         from_sorted_ids: bool = False,
     ) -> None:
         k = _k("SparseTopKCategoricalAccuracy", k)

@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from corten import ops
 from corten.arguments import count, number, real, whole
 from corten.errors import ShapeError
-from corten.graph import Array, Graph, Variable, gradients
+from corten.graph import Array, Graph, TensorLike, Value, Variable, gradients
 from corten.losses.loss import expect_same, fit_weights, safe_divide
 from corten.metrics.metric import Metric
 from corten.metrics.reduction import unmasked, weigh
+from corten.ops.dtypes import as_value
 
 __all__ = [
     "AUC",
@@ -34,13 +36,13 @@ EPSILON = 1e-7
 
 def counts(
     name: str,
-    y_true: Any,
-    y_pred: Any,
-    weights: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    weights: TensorLike | None,
     thresholds: Sequence[float],
     top_k: int | None = None,
     class_id: int | None = None,
-    label_weights: Any = None,
+    label_weights: ArrayLike | None = None,
     by_label: bool = False,
 ) -> dict[str, Any]:
     """The weighted numbers of ``tp``, ``fp``, ``tn``, ``fn`` at each threshold.
@@ -49,21 +51,21 @@ def counts(
     ``by_label``.
     """
     weights = unmasked(y_pred, weights)
-    y_true, y_pred = expect_same(name, y_true, y_pred)
-    weights = ops.constant(1.0) if weights is None else fit_weights(name, weights, y_pred)
+    true, pred = expect_same(name, y_true, y_pred)
+    weight = ops.constant(1.0) if weights is None else fit_weights(name, weights, pred)
     if top_k is not None:
-        y_pred = _only_top(y_pred, top_k)
+        pred = _only_top(pred, top_k)
     if class_id is not None:
-        if y_pred.ndim < 2 or not 0 <= class_id < y_pred.shape[-1]:
-            raise ShapeError(f"{name}: there is no class {class_id} in predictions of shape {y_pred.shape}")
-        y_true, y_pred = y_true[..., class_id : class_id + 1], y_pred[..., class_id : class_id + 1]
-        if weights.ndim and weights.shape[-1] > 1:
-            weights = weights[..., class_id : class_id + 1]
+        if pred.ndim < 2 or not 0 <= class_id < pred.shape[-1]:
+            raise ShapeError(f"{name}: no class {class_id} in predictions of shape {pred.shape}")
+        true, pred = true[..., class_id : class_id + 1], pred[..., class_id : class_id + 1]
+        if weight.ndim and weight.shape[-1] > 1:
+            weight = weight[..., class_id : class_id + 1]
     if label_weights is not None:
-        weights = ops.multiply(weights, ops.constant(np.asarray(label_weights, np.float32)))
-    labels = y_pred.shape[-1] if by_label else 1
+        weight = ops.multiply(weight, ops.constant(np.asarray(label_weights, np.float32)))
+    labels = pred.shape[-1] if by_label else 1
     # (labels, samples): one row of samples for each label, or one for all.
-    rows = [ops.reshape(v, (-1, labels)) for v in (y_pred, y_true, ops.broadcast_to(weights, y_pred.shape))]
+    rows = [ops.reshape(v, (-1, labels)) for v in (pred, true, ops.broadcast_to(weight, pred.shape))]
     pred, true, weight = (ops.transpose(v) for v in rows)
     # As many samples at once as make a million comparisons, so that memory does not grow with the thresholds.
     samples, each = pred.shape[1], labels * len(thresholds)
@@ -75,11 +77,11 @@ def counts(
     else:
         starts = range(0, samples, size)
         parts = [_at_once(sums, *(v[:, start : start + size] for v in (pred, true, weight))) for start in starts]
-        above, *all = (functools.reduce(ops.add, found) for found in zip(*parts, strict=True))
+        above, *all = (functools.reduce(ops.add, sums) for sums in zip(*parts, strict=True))
     # (thresholds, labels)
     tp, fp = ops.transpose(above[..., 0]), ops.transpose(above[..., 1])
-    found = {"tp": tp, "fp": fp, "fn": ops.subtract(all[0], tp), "tn": ops.subtract(all[1], fp)}
-    return found if by_label else {key: ops.reshape(value, (-1,)) for key, value in found.items()}
+    totals = {"tp": tp, "fp": fp, "fn": ops.subtract(all[0], tp), "tn": ops.subtract(all[1], fp)}
+    return totals if by_label else {key: ops.reshape(value, (-1,)) for key, value in totals.items()}
 
 
 #: How many comparisons of predictions with thresholds are made at once.
@@ -137,7 +139,7 @@ def _at_once(function: Callable[..., Any], *tensors: Any) -> Any:
     return [graph.constant(result) for result in results]
 
 
-def _only_top(y_pred: Any, k: int) -> Any:
+def _only_top(y_pred: Value, k: int) -> Any:
     """``y_pred`` with all but the ``k`` largest of the last axis far below any threshold; the first of equals wins."""
     remaining, top = y_pred, ops.zeros_like(y_pred)
     for _ in range(min(k, y_pred.shape[-1])):
@@ -148,12 +150,12 @@ def _only_top(y_pred: Any, k: int) -> Any:
 
 
 def _thresholds(kind: str, thresholds: Any, default: float) -> list[float]:
-    given: Any = default if thresholds is None else thresholds
-    several = isinstance(given, (list, tuple)) or np.ndim(given) == 1
-    found = [real(t, f"{kind}: thresholds") for t in (given if several else [given])]
-    if not found or (thresholds is not None and not all(0.0 <= t <= 1.0 for t in found)):
+    wanted: Any = default if thresholds is None else thresholds
+    several = isinstance(wanted, (list, tuple)) or np.ndim(wanted) == 1
+    numbers = [real(t, f"{kind}: thresholds") for t in (wanted if several else [wanted])]
+    if not numbers or (thresholds is not None and not all(0.0 <= t <= 1.0 for t in numbers)):
         raise ValueError(f"{kind}: thresholds must be from 0 to 1, got {thresholds}")
-    return [float(t) for t in found]
+    return [float(t) for t in numbers]
 
 
 def _add_sums(metric: Metric, names: dict[str, str], shape: tuple[int, ...]) -> dict[str, Variable]:
@@ -183,9 +185,9 @@ class _Counter(Metric):
         self._sums = _add_sums(self, self._parts, shape)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        found = counts(self.name, y_true, y_pred, sample_weight, self.thresholds, self.top_k, self.class_id)
+        batch = counts(self.name, y_true, y_pred, sample_weight, self.thresholds, self.top_k, self.class_id)
         for part, variable in self._sums.items():
-            self.accumulate(variable, found[part])
+            self.accumulate(variable, batch[part])
 
     def _first(self, values: Any) -> Any:
         return ops.reshape(values, ()) if len(self.thresholds) == 1 else values
@@ -202,7 +204,9 @@ class TruePositives(_Counter):
 
     _parts = {"tp": "accumulator"}
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
         super().__init__(thresholds, None, None, name, dtype)
 
     def result(self) -> Any:
@@ -220,7 +224,9 @@ class FalsePositives(_Counter):
 
     _parts = {"fp": "accumulator"}
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
         super().__init__(thresholds, None, None, name, dtype)
 
     def result(self) -> Any:
@@ -238,7 +244,9 @@ class TrueNegatives(_Counter):
 
     _parts = {"tn": "accumulator"}
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
         super().__init__(thresholds, None, None, name, dtype)
 
     def result(self) -> Any:
@@ -256,7 +264,9 @@ class FalseNegatives(_Counter):
 
     _parts = {"fn": "accumulator"}
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
         super().__init__(thresholds, None, None, name, dtype)
 
     def result(self) -> Any:
@@ -286,11 +296,11 @@ class Precision(_Counter):
 
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(thresholds, top_k, class_id, name, dtype)
 
@@ -315,11 +325,11 @@ class Recall(_Counter):
 
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(thresholds, top_k, class_id, name, dtype)
 
@@ -359,7 +369,7 @@ class AUC(Metric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
@@ -395,16 +405,18 @@ class AUC(Metric):
         names = {"tp": "true_positives", "fp": "false_positives", "tn": "true_negatives", "fn": "false_negatives"}
         self._sums = _add_sums(self, names, shape)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        y_pred = as_value(y_pred, "y_pred")
         if self.multi_label and y_pred.ndim != 2:
             raise ShapeError(f"AUC {self.name!r}: with multi_label expected (batch, labels), got {y_pred.shape}")
         if self._sums is None:
             self._build((self.num_thresholds, y_pred.shape[1]))
         if self.from_logits:
-            logits, y_pred = y_pred, ops.sigmoid(y_pred)
-            y_pred.mask = logits.mask
+            probabilities = ops.sigmoid(y_pred)
+            probabilities.mask = getattr(y_pred, "mask", None)
+            y_pred = probabilities
         label_weights = None if self.multi_label else self.label_weights
-        found = counts(
+        batch = counts(
             self.name,
             y_true,
             y_pred,
@@ -415,7 +427,7 @@ class AUC(Metric):
             by_label=self.multi_label,
         )
         for part, variable in (self._sums or {}).items():
-            self.accumulate(variable, found[part])
+            self.accumulate(variable, batch[part])
 
     def result(self) -> Any:
         if self._sums is None:
@@ -491,7 +503,7 @@ class FBetaScore(Metric):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(dtype, name)
         kind = type(self).__name__
@@ -506,7 +518,7 @@ class FBetaScore(Metric):
         self.threshold = threshold
         self._sums: dict[str, Any] | None = None
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         sample_weight = unmasked(y_pred, sample_weight)
         y_true, y_pred = expect_same(self.name, y_true, y_pred)
         if y_pred.ndim != 2:
@@ -523,13 +535,13 @@ class FBetaScore(Metric):
         true = ops.cast(y_true, "float32")
         weights = None if sample_weight is None else fit_weights(self.name, sample_weight, y_pred)
         axis = None if self.average == "micro" else 0
-        found = {
+        batch = {
             "tp": ops.multiply(positive, true),
             "fp": ops.multiply(positive, ops.subtract(1.0, true)),
             "fn": ops.multiply(ops.subtract(1.0, positive), true),
             "p": true,
         }
-        for part, values in found.items():
+        for part, values in batch.items():
             weighted = values if weights is None else weigh(values, weights)
             self.accumulate(self._sums[part], ops.sum(weighted, axis=axis))
 
@@ -561,6 +573,6 @@ class F1Score(FBetaScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)

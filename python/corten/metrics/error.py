@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from corten import losses, ops
 from corten.arguments import whole
 from corten.errors import ShapeError
+from corten.graph import TensorLike
 from corten.losses.loss import expect_same, fit_weights, safe_divide
 from corten.metrics.metric import Metric
 from corten.metrics.reduction import Averaged, MeanMetricWrapper, unmasked, weigh
@@ -42,7 +45,7 @@ class MeanSquaredError(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_squared_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.mean_squared_error, name, dtype)
 
 
@@ -57,7 +60,7 @@ class MeanAbsoluteError(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.mean_absolute_error, name, dtype)
 
 
@@ -72,7 +75,7 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.mean_absolute_percentage_error, name, dtype)
 
 
@@ -87,7 +90,7 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
 
 
@@ -102,7 +105,7 @@ class LogCoshError(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "logcosh", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.log_cosh, name, dtype)
 
 
@@ -117,7 +120,7 @@ class Poisson(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "poisson", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "poisson", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.poisson, name, dtype)
 
 
@@ -132,7 +135,7 @@ class KLDivergence(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "kl_divergence", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.kl_divergence, name, dtype)
 
 
@@ -151,7 +154,7 @@ class CosineSimilarity(MeanMetricWrapper):
 
     _direction = "up"
 
-    def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+    def __init__(self, name: str | None = "cosine_similarity", dtype: DTypeLike | None = None, axis: int = -1) -> None:
         super().__init__(_cosine, name, dtype, axis=axis)
         self.axis = axis
 
@@ -167,7 +170,7 @@ class Hinge(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "hinge", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.hinge, name, dtype)
 
 
@@ -182,7 +185,7 @@ class SquaredHinge(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "squared_hinge", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.squared_hinge, name, dtype)
 
 
@@ -197,7 +200,7 @@ class CategoricalHinge(MeanMetricWrapper):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "categorical_hinge", dtype: DTypeLike | None = None) -> None:
         super().__init__(losses.categorical_hinge, name, dtype)
 
 
@@ -215,7 +218,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
@@ -240,7 +243,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
@@ -272,7 +275,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,
@@ -301,10 +304,10 @@ class RootMeanSquaredError(Averaged):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         weights = unmasked(y_pred, sample_weight)
         y_true, y_pred = expect_same("root_mean_squared_error", y_true, y_pred)
         self.gather(ops.square(ops.subtract(y_pred, y_true)), weights)
@@ -338,7 +341,7 @@ class R2Score(Metric):
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str | None = "r2_score",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(dtype, name)
         if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
@@ -357,7 +360,7 @@ class R2Score(Metric):
         self.total_mse = self.add_sum((outputs,), name="residual")
         self.count = self.add_sum((outputs,), name="count")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         sample_weight = unmasked(y_pred, sample_weight)
         y_true, y_pred = expect_same("r2_score", y_true, y_pred)
         if y_pred.ndim != 2:
@@ -401,8 +404,8 @@ class R2Score(Metric):
         if self.num_regressors == 0:
             return scores
         n, p = self.num_samples.value, float(self.num_regressors)
-        left = ops.subtract(n, p + 1.0)
-        enough = ops.greater(left, 0.0)
-        factor = ops.divide(ops.subtract(n, 1.0), ops.where(enough, left, 1.0))
+        freedom = ops.subtract(n, p + 1.0)
+        enough = ops.greater(freedom, 0.0)
+        factor = ops.divide(ops.subtract(n, 1.0), ops.where(enough, freedom, 1.0))
         adjusted = ops.subtract(1.0, ops.multiply(ops.subtract(1.0, scores), factor))
         return ops.where(enough, adjusted, scores)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from corten import initializers
 from corten.arguments import misused
 from corten.configured import Configured
-from corten.graph import Graph, Tensor, Variable, assign, clear, current_graph, push, tracing
+from corten.graph import Graph, Tensor, TensorLike, Variable, assign, clear, current_graph, push, tracing
+from corten.initializers import InitializerLike
 
 __all__ = ["Metric"]
 
@@ -64,19 +66,19 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _collect(value: Any, rests: bool, found: dict[int, Variable]) -> None:
+def _collect(value: Any, rests: bool, variables: dict[int, Variable]) -> None:
     """Adds a variable, or those of a metric, by their ids; or all that lists and dicts hold."""
     if isinstance(value, Variable):
         # The weights of a layer, whose path it leads, are not the metric's to be reset.
-        if id(value) not in found and "/" not in value.path:
-            found[id(value)] = value
+        if id(value) not in variables and "/" not in value.path:
+            variables[id(value)] = value
     elif isinstance(value, Metric):
-        found.update((id(variable), variable) for variable in value._held(rests))
+        variables.update((id(variable), variable) for variable in value._state(rests))
     elif isinstance(value, (list, tuple, dict)):
-        for one in value.values() if isinstance(value, dict) else value:
-            if isinstance(one, (float, str)):
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, (float, str)):
                 break
-            _collect(one, rests, found)
+            _collect(item, rests, variables)
 
 
 #: Attributes that hold no state beside what was made here.
@@ -123,7 +125,7 @@ class Metric(Configured):
             if name in cls.__dict__:
                 setattr(cls, name, _in_a_step(cls.__dict__[name]))
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: DTypeLike | None = None, name: str | None = None) -> None:
         if dtype not in (None, "float32"):
             raise ValueError(f"{type(self).__name__}: dtype must be 'float32', got {dtype!r}")
         self.name = name or _name(type(self).__name__)
@@ -135,8 +137,8 @@ class Metric(Configured):
     def add_variable(
         self,
         shape: Sequence[int] = (),
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike | None = None,
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
@@ -152,12 +154,12 @@ class Metric(Configured):
         What it lacks, less than half a unit of its last place, is in a variable of :attr:`whole_state`.
         """
         total = self.add_variable(shape, "zeros", name=name)
-        rest = Variable(np.zeros(total.shape, np.float32), trainable=False, name=f"{total.name}_rest")
-        rest.path = f"{self.name}/{rest.name}"
-        self._rests[id(total)] = rest
+        remainder = Variable(np.zeros(total.shape, np.float32), trainable=False, name=f"{total.name}_rest")
+        remainder.path = f"{self.name}/{remainder.name}"
+        self._rests[id(total)] = remainder
         return total
 
-    def accumulate(self, total: Variable, values: Any) -> None:
+    def accumulate(self, total: Variable, values: TensorLike) -> None:
         """Adds ``values``, of its shape, to a variable that :meth:`add_sum` made; within a step only.
 
         >>> import numpy as np
@@ -169,12 +171,15 @@ class Metric(Configured):
         >>> int(mean.count)
         16777218
         """
-        rest = self._rests[id(total)]
-        total_now, rest_now = push("accumulate", [total.value, rest.value, values])
-        assign([total, rest], [total_now, rest_now])
+        remainder = self._rests[id(total)]
+        assign([total, remainder], push("accumulate", [total.value, remainder.value, values]))
 
     def add_weight(
-        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+        self,
+        shape: Sequence[int] = (),
+        initializer: InitializerLike | None = None,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
     ) -> Variable:
         """The older name of :meth:`add_variable`."""
         return self.add_variable(shape, initializer or "zeros", dtype, name=name)
@@ -182,19 +187,19 @@ class Metric(Configured):
     @property
     def variables(self) -> list[Variable]:
         """The state: variables made here or set as attributes, and those of metrics set as attributes, in lists too."""
-        return self._held(rests=False)
+        return self._state(rests=False)
 
     @property
     def whole_state(self) -> list[Variable]:
         """:attr:`variables`, and what the sums among them lack."""
-        return self._held(rests=True)
+        return self._state(rests=True)
 
-    def _held(self, rests: bool) -> list[Variable]:
-        found = {id(variable): variable for variable in self._variables}
+    def _state(self, rests: bool) -> list[Variable]:
+        variables = {id(variable): variable for variable in self._variables}
         for name, value in self.__dict__.items():
             if name not in _OWN and isinstance(value, (Variable, Metric, list, tuple, dict)):
-                _collect(value, rests, found)
-        return [*found.values(), *(self._rests.values() if rests else ())]
+                _collect(value, rests, variables)
+        return [*variables.values(), *(self._rests.values() if rests else ())]
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Takes a batch into account."""

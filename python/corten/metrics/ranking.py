@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten.errors import ShapeError
 from corten.graph import Array
@@ -13,7 +14,7 @@ from corten.graph import Array
 __all__ = ["ndcg_at_k", "recall_at_k"]
 
 
-def recall_at_k(ranked: Any, relevant: Sequence[Iterable[int]], k: int = 10) -> float:
+def recall_at_k(ranked: ArrayLike, relevant: Sequence[Iterable[int]], k: int = 10) -> float:
     """The mean, over all users with anything relevant, of the part of the relevant items that is among the first k.
 
     Args:
@@ -32,7 +33,7 @@ def recall_at_k(ranked: Any, relevant: Sequence[Iterable[int]], k: int = 10) -> 
     return _mean("recall_at_k", ranked, relevant, k, lambda hits, wanted: hits.sum() / wanted)
 
 
-def ndcg_at_k(ranked: Any, relevant: Sequence[Iterable[int]], k: int = 10) -> float:
+def ndcg_at_k(ranked: ArrayLike, relevant: Sequence[Iterable[int]], k: int = 10) -> float:
     """The mean over all users of the discounted gain of the first k, relative to the best that is possible.
 
     A relevant item at place i (from 1) gains ``1 / log2(i + 1)``. Arguments and errors as in :func:`recall_at_k`.
@@ -52,14 +53,14 @@ def _mean(
     items = np.asarray(ranked)
     if k < 1 or items.ndim != 2 or items.shape[1] < k or len(items) != len(relevant):
         raise ShapeError(f"{name}: expected {len(relevant)} rows of at least {max(k, 1)} items, got {items.shape}")
-    found = []
+    measured = []
     for user, (row, wanted) in enumerate(zip(items[:, :k], relevant, strict=True)):
         ranked_items, times = np.unique(row[row >= 0], return_counts=True)
         if (times > 1).any():
             raise ValueError(f"{name}: item {ranked_items[times > 1][0]} is ranked more than once for user {user}")
         ours = np.unique(np.fromiter(wanted, np.int64))
         if len(ours):
-            found.append(float(measure(np.isin(row, ours[ours >= 0]), len(ours))))
-    if not found:
+            measured.append(float(measure(np.isin(row, ours[ours >= 0]), len(ours))))
+    if not measured:
         raise ValueError(f"{name}: no user has anything relevant")
-    return float(np.mean(found))
+    return float(np.mean(measured))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from corten import ops
 from corten.errors import ShapeError
+from corten.graph import Tensor, TensorLike, Value
 from corten.losses.loss import apply_mask, by_sample
 from corten.metrics.metric import Metric
 
@@ -17,25 +20,28 @@ def _rest(x: Any, first: int) -> list[int]:
     return list(range(first, x.ndim))
 
 
-def weigh(values: Any, weights: Any) -> Any:
+def weigh(values: TensorLike, weights: TensorLike) -> Any:
     """``values * weights``, 0 where a weight is 0: what does not count may be anything, NaN too."""
     return ops.where(weights, ops.multiply(values, weights), 0.0)
 
 
-def unmasked(y_pred: Any, weights: Any) -> Any:
+def unmasked(y_pred: TensorLike, weights: TensorLike | None) -> TensorLike | None:
     """The weights, 0 for what the mask of ``y_pred`` excludes; None where there is neither."""
     mask = getattr(y_pred, "mask", None)
-    return weights if mask is None else apply_mask(weights, mask, "sum")
+    if mask is None:
+        return weights
+    masked: Tensor = apply_mask(weights, mask, "sum")
+    return masked
 
 
-def per_sample(values: Any, weights: Any, reduce: Callable[..., Any], name: str) -> tuple[Any, Any]:
+def per_sample(values: Value, weights: Value | None, reduce: Callable[..., Any], name: str) -> tuple[Any, Any]:
     """Weighted values, one for each sample, and the weights (None where there are none), as Keras reduces them.
 
     Raises:
         ShapeError: the weights do not fit.
     """
     if weights is not None:
-        given = values.shape, weights.shape
+        shapes = values.shape, weights.shape
         if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
             weights = ops.squeeze(weights, -1)
         if values.ndim == 2 and values.shape[-1] == 1 and weights.ndim == 1:
@@ -44,7 +50,7 @@ def per_sample(values: Any, weights: Any, reduce: Callable[..., Any], name: str)
             values = reduce(values, axis=_rest(values, weights.ndim))
         fits = zip(weights.shape, values.shape, strict=False)
         if weights.ndim > values.ndim or not all(w in (1, v) for w, v in fits):
-            raise ShapeError(f"metric {name!r}: sample_weight {given[1]} does not fit the values {given[0]}")
+            raise ShapeError(f"metric {name!r}: sample_weight {shapes[1]} does not fit the values {shapes[0]}")
         if weights.shape != values.shape:
             weights = ops.broadcast_to(weights, values.shape)
         values = weigh(values, weights)
@@ -66,14 +72,14 @@ class Sum(Metric):
     3.0
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sum", dtype: DTypeLike | None = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_sum(name="total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         weights = None if sample_weight is None else _floats(sample_weight)
-        values, _ = per_sample(_floats(values), weights, ops.sum, self.name)
-        self.accumulate(self.total, ops.sum(values))
+        samples, _ = per_sample(_floats(values), weights, ops.sum, self.name)
+        self.accumulate(self.total, ops.sum(samples))
 
     def result(self) -> Any:
         return self.total.value
@@ -82,25 +88,24 @@ class Sum(Metric):
 class Averaged(Metric):
     """The weighted mean of values, 0 where there are none; subclasses say of what."""
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, name: str | None = None, dtype: DTypeLike | None = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_sum(name="total")
         self.count = self.add_sum(name="count")
 
-    def gather(self, values: Any, sample_weight: Any) -> None:
+    def gather(self, values: TensorLike, sample_weight: TensorLike | None) -> None:
         """Takes values, a float for each sample, into account."""
         mask = getattr(values, "mask", None)
-        values = _floats(values)
-        weights = None if sample_weight is None else _floats(sample_weight)
+        weights: Tensor | None = None if sample_weight is None else _floats(sample_weight)
         if weights is not None and mask is not None:
             # Values that a class is ignored in have no weight; without weights Keras counts them as zeros.
             weights = apply_mask(weights, mask, "sum")
-        values, weights = per_sample(values, weights, ops.mean, self.name)
+        samples, weights = per_sample(_floats(values), weights, ops.mean, self.name)
         if weights is not None:
             count = ops.sum(weights) if weights.ndim else weights
         else:
-            count = float(values.shape[0]) if values.ndim else 1.0
-        self.accumulate(self.total, ops.sum(values) if values.ndim else values)
+            count = float(samples.shape[0]) if samples.ndim else 1.0
+        self.accumulate(self.total, ops.sum(samples) if samples.ndim else samples)
         self.accumulate(self.count, count)
 
     def result(self) -> Any:
@@ -121,16 +126,17 @@ class Mean(Averaged):
     5.0
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         self.gather(values, sample_weight)
 
 
-def _floats(value: Any) -> Any:
+def _floats(value: Any) -> Tensor:
     """A number or a tensor as a float32 tensor."""
-    return ops.cast(value, "float32") if hasattr(value, "shape") else ops.constant(float(value))
+    tensor: Tensor = ops.cast(value, "float32") if hasattr(value, "shape") else ops.constant(float(value))
+    return tensor
 
 
 class MeanMetricWrapper(Averaged):
@@ -147,11 +153,13 @@ class MeanMetricWrapper(Averaged):
     1.5
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: DTypeLike | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(name, dtype)
         self._fn = fn
         self._kwargs = kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         weights = unmasked(y_pred, sample_weight)
         self.gather(by_sample(f"metric {self.name!r}", self._fn, y_true, y_pred, **self._kwargs), weights)

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from corten.arguments import shown
 from corten.graph import Array, Operand, TensorLike, Value, as_array, engine_dtype, push, symbolic
 
-__all__ = ["cast", "dtype_of", "floats", "shape"]
+__all__ = ["as_value", "cast", "dtype_of", "floats", "shape"]
 
 
 def shape(x: TensorLike) -> tuple[int, ...]:
@@ -53,8 +53,13 @@ def _scalar(x: Any, what: str) -> Array:
 
 def integers(x: TensorLike) -> Value:
     """``x`` as int32: labels and indices."""
-    value = x if isinstance(x, Operand) else as_array(x)
+    value = as_value(x)
     return value if value.dtype == "int32" else _cast(value, "int32")
+
+
+def as_value(x: TensorLike, what: str = "array") -> Value:
+    """``x`` as what ops compute with: an operand as it is, anything else as an array."""
+    return x if isinstance(x, Operand) else as_array(x, what)
 
 
 def _cast(value: Value, dtype: str) -> Value:
@@ -87,5 +92,5 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Any:
     array([1., 2.], dtype=float32)
     """
     wanted = engine_dtype(dtype)
-    value = x if isinstance(x, Operand) else as_array(x)
+    value = as_value(x)
     return untouched(value) if str(value.dtype) == wanted else _cast(value, wanted)

@@ -11,9 +11,9 @@ from numpy.typing import DTypeLike
 
 from corten.arguments import INT64, number, shown, whole, wholes
 from corten.errors import ShapeError
-from corten.graph import Operand, Tensor, TensorLike, Value, as_array, push, symbolic
+from corten.graph import Operand, Tensor, TensorLike, push, symbolic
 from corten.ops.axes import Axes, Index, axes_of, axis_of, each_axis
-from corten.ops.dtypes import cast, integers, shape, untouched
+from corten.ops.dtypes import as_value, cast, integers, shape, untouched
 
 __all__ = [
     "append",
@@ -52,10 +52,6 @@ __all__ = [
 _slice = slice
 
 
-def _value(x: TensorLike) -> Value:
-    return x if isinstance(x, Operand) else as_array(x)
-
-
 def _sizes(value: Any, what: str) -> list[int]:
     """Sizes as ints: one or several, among which may be tensors that were made of constants."""
     if isinstance(value, (list, tuple)):
@@ -72,7 +68,7 @@ def _items(values: Any, what: str) -> list[Any]:
     """The values of a list of them, or of an array along its first axis."""
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__") or getattr(values, "ndim", 1) == 0:
         raise TypeError(f"{what}: expected a list of values, got {shown(values)}")
-    return [_value(value) for value in values]
+    return [as_value(value) for value in values]
 
 
 # --- the same elements in the same order -----------------------------------------------------------------------------
@@ -87,7 +83,7 @@ def reshape(x: TensorLike, newshape: int | Sequence[int]) -> Any:
     array([[1., 2.],
            [3., 4.]], dtype=float32)
     """
-    return push("reshape", [_value(x)], shape=_sizes(newshape, "reshape: newshape"))[0]
+    return push("reshape", [as_value(x)], shape=_sizes(newshape, "reshape: newshape"))[0]
 
 
 @symbolic
@@ -109,7 +105,7 @@ def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Any:
     >>> ops.expand_dims([1., 2.], -1).shape
     (2, 1)
     """
-    x = _value(x)
+    x = as_value(x)
     axes = wholes(axis, "expand_dims: axis")
     rank = len(x.shape) + len(axes)
     new = axes_of(axes, rank, "expand_dims")
@@ -125,7 +121,7 @@ def squeeze(x: TensorLike, axis: Axes = None) -> Any:
     >>> ops.squeeze([[[1., 2.]]], axis=0).shape
     (1, 2)
     """
-    x = _value(x)
+    x = as_value(x)
     sizes = x.shape
     gone = [a for a, n in enumerate(sizes) if n == 1] if axis is None else axes_of(axis, len(sizes), "squeeze")
     if any(sizes[a] != 1 for a in gone):
@@ -145,7 +141,7 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Any:
     array([[1., 3.],
            [2., 4.]], dtype=float32)
     """
-    x = _value(x)
+    x = as_value(x)
     rank = len(x.shape)
     order = each_axis(range(rank)[::-1] if axes is None else axes, rank, "transpose")
     if sorted(order) != list(range(rank)):
@@ -161,7 +157,7 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Any:
     >>> ops.swapaxes([[[1., 2.]]], 0, 2).shape
     (2, 1, 1)
     """
-    x = _value(x)
+    x = as_value(x)
     rank = len(x.shape)
     first, second = axis_of(axis1, rank, "swapaxes"), axis_of(axis2, rank, "swapaxes")
     order = list(range(rank))
@@ -177,7 +173,7 @@ def moveaxis(x: TensorLike, source: int | Sequence[int], destination: int | Sequ
     >>> ops.moveaxis([[[1., 2.]]], -1, 0).shape
     (2, 1, 1)
     """
-    x = _value(x)
+    x = as_value(x)
     rank = len(x.shape)
     sources, places = each_axis(source, rank, "moveaxis"), each_axis(destination, rank, "moveaxis")
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
@@ -196,7 +192,7 @@ def flip(x: TensorLike, axis: Axes = None) -> Any:
     >>> ops.flip([1., 2., 3.])
     array([3., 2., 1.], dtype=float32)
     """
-    x = _value(x)
+    x = as_value(x)
     flipped = axes_of(axis, len(x.shape), "flip")
     return getitem(x, tuple(_slice(None, None, -1 if a in flipped else None) for a in range(len(x.shape))))
 
@@ -209,7 +205,7 @@ def roll(x: TensorLike, shift: int | Sequence[int], axis: Axes = None) -> Any:
     >>> ops.roll([1., 2., 3.], 1)
     array([3., 1., 2.], dtype=float32)
     """
-    x = _value(x)
+    x = as_value(x)
     if axis is None:
         return reshape(roll(reshape(x, [-1]), shift, 0), list(x.shape))
     axes, shifts = each_axis(axis, len(x.shape), "roll"), wholes(shift, "roll: shift")
@@ -242,7 +238,7 @@ def getitem(x: TensorLike, key: Index) -> Any:
     array([[2.],
            [5.]], dtype=float32)
     """
-    x = _value(x)
+    x = as_value(x)
     keys = list(key) if isinstance(key, tuple) else [key]
     used = sum(k is not None and k is not Ellipsis for k in keys)
     rank = len(x.shape)
@@ -293,7 +289,7 @@ def slice(inputs: TensorLike, start_indices: Sequence[int], shape: Sequence[int]
     array([[2., 3.],
            [5., 6.]], dtype=float32)
     """
-    inputs = _value(inputs)
+    inputs = as_value(inputs)
     begin, size = _sizes(start_indices, "slice: start_indices"), _sizes(shape, "slice: shape")
     fits = len(begin) == len(size) == len(inputs.shape)
     if not fits or any(b < 0 or s < 0 or b + s > n for b, s, n in zip(begin, size, inputs.shape)):
@@ -309,7 +305,7 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     >>> ops.split([1., 2., 3., 4.], 2)
     [array([1., 2.], dtype=float32), array([3., 4.], dtype=float32)]
     """
-    x = _value(x)
+    x = as_value(x)
     axis = axis_of(axis, len(x.shape), "split")
     extent = x.shape[axis]
     cuts = wholes(indices_or_sections, "split: indices_or_sections")
@@ -334,7 +330,7 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Any]:
     >>> ops.unstack([[1., 2.], [3., 4.]])
     [array([1., 2.], dtype=float32), array([3., 4.], dtype=float32)]
     """
-    x = _value(x)
+    x = as_value(x)
     axis = axis_of(axis, len(x.shape), "unstack")
     if num is not None and whole(num, "unstack: num", *INT64) != x.shape[axis]:
         raise ShapeError(f"unstack: expected {num} slices along axis {axis}, got shape {tuple(x.shape)}")
@@ -362,7 +358,7 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Any:
     array([[5., 6.],
            [1., 2.]], dtype=float32)
     """
-    x, indices = _value(x), integers(indices)
+    x, indices = as_value(x), integers(indices)
     x = reshape(x, [-1]) if axis is None else x
     axis = axis_of(0 if axis is None else axis, len(x.shape), "take")
     if axis == 0:
@@ -393,7 +389,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
     array([[2.],
            [3.]], dtype=float32)
     """
-    x, indices = _value(x), integers(indices)
+    x, indices = as_value(x), integers(indices)
     if axis is None:
         return take(x, reshape(indices, [-1]))
     axis = axis_of(axis, len(x.shape), "take_along_axis")
@@ -432,7 +428,7 @@ def slice_update(inputs: TensorLike, start_indices: Sequence[int], updates: Tens
     >>> ops.slice_update([1., 2., 3., 4.], [1], [8., 9.])
     array([1., 8., 9., 4.], dtype=float32)
     """
-    inputs, updates = _value(inputs), _value(updates)
+    inputs, updates = as_value(inputs), as_value(updates)
     begin = _sizes(start_indices, "slice_update: start_indices")
     sizes = list(updates.shape)
     fits = len(begin) == len(sizes) == len(inputs.shape)
@@ -460,7 +456,7 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
     >>> ops.diagonal([[1., 2.], [3., 4.]])
     array([1., 4.], dtype=float32)
     """
-    x = _value(x)
+    x = as_value(x)
     rank = len(x.shape)
     if rank < 2:
         raise ShapeError(f"diagonal: expected at least two axes, got shape {tuple(x.shape)}")
@@ -481,7 +477,7 @@ def diag(x: TensorLike, k: int = 0) -> Any:
     array([[1., 0.],
            [0., 2.]], dtype=float32)
     """
-    x = _value(x)
+    x = as_value(x)
     if len(x.shape) not in (1, 2):
         raise ShapeError(f"diag: expected one or two axes, got shape {tuple(x.shape)}")
     if len(x.shape) == 2:
@@ -494,7 +490,7 @@ def diag(x: TensorLike, k: int = 0) -> Any:
 
 
 def _triangle(x: TensorLike, keep: Any) -> Any:
-    x = _value(x)
+    x = as_value(x)
     if len(x.shape) < 2:
         raise ShapeError(f"tril, triu: expected at least two axes, got shape {tuple(x.shape)}")
     triangle = push("where", [keep(*x.shape[-2:]).astype(np.float32), cast(x, "float32"), np.float32(0)])[0]
@@ -642,7 +638,7 @@ def pad(
     """
     if mode != "constant":
         raise ValueError(f"pad: mode: expected 'constant', got {mode!r}")
-    x = _value(x)
+    x = as_value(x)
     rank = len(x.shape)
     pairs = _pad_widths(pad_width, rank)
     value = 0.0 if constant_values is None else number(constant_values, "pad: constant_values")
@@ -673,7 +669,7 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Any:
     array([[1., 2.],
            [1., 2.]], dtype=float32)
     """
-    x = _value(x)
+    x = as_value(x)
     sizes = _sizes(shape, "broadcast_to: shape")
     return untouched(x) if sizes == list(x.shape) else push("broadcast_to", [x], shape=sizes)[0]
 
@@ -687,7 +683,7 @@ def repeat(x: TensorLike, repeats: int, axis: int | None = None) -> Any:
     array([1., 1., 2., 2.], dtype=float32)
     """
     repeats = whole(repeats, "repeat: repeats", 0, 2**63 - 1)
-    x = _value(x)
+    x = as_value(x)
     x = reshape(x, [-1]) if axis is None else x
     axis = axis_of(0 if axis is None else axis, len(x.shape), "repeat")
     before, after = list(x.shape[: axis + 1]), list(x.shape[axis + 1 :])
@@ -703,7 +699,7 @@ def tile(x: TensorLike, repeats: int | Sequence[int]) -> Any:
     >>> ops.tile([1., 2.], 2)
     array([1., 2., 1., 2.], dtype=float32)
     """
-    x = _value(x)
+    x = as_value(x)
     counts = _sizes(repeats, "tile: repeats")
     rank = max(len(counts), len(x.shape))
     counts = [1] * (rank - len(counts)) + counts
