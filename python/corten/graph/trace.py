@@ -48,7 +48,7 @@ class Step:
         self._checks = graph.checks
         self.program = graph.compile(leaves, flatten(outputs))
         #: Shape and dtype of each output.
-        self.specs = self.program.outputs
+        self.specs = [(tuple(shape), dtype) for shape, dtype in self.program.outputs]
         # Numbers in the place of tensors, for these would keep the graph alive.
         numbers = iter(range(len(self.specs)))
         self.outputs = map_nested(lambda leaf: None if leaf is None else next(numbers), outputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -109,12 +110,12 @@ def _nest(value: Any, what: str) -> Any:
 
 def _signature(columns: Sequence[Array], structure: Any, batch: int, declared: Sequence[str]) -> Signature:
     """A batch of the columns; each has the dtype of the model's input where one is declared."""
-    dtypes = [column_dtype(array) for array in columns]
     x, _, _ = unpack_x_y_sample_weight(structure)
-    places = flatten(x)
-    if declared and len(places) == len(declared) and not isinstance(x, dict):
-        for place, dtype in zip(places, declared, strict=True):
-            dtypes[place] = column_dtype(columns[place], dtype)
+    # The columns of x come first.
+    count = 1 if isinstance(x, int) else len(flatten(x))
+    if len(declared) != count or isinstance(x, dict):
+        declared = ()
+    dtypes = [column_dtype(array, dtype) for array, dtype in zip_longest(columns, declared)]
     return Signature(structure, [(batch, *array.shape[1:]) for array in columns], dtypes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,31 +133,31 @@ class Rows:
 
     def append(self, outputs: Any) -> None:
         """Takes the outputs of one batch."""
-        self._expect_rows(array.ndim for array in flatten(outputs))
+        self._expect_rows([array.shape for array in flatten(outputs)])
         self._parts.append(outputs)
 
     def place(self, chunk: Chunk, step: Step) -> list[Array]:
         """Where the outputs of a chunk are to be put: arrays of (steps, *shape)."""
-        specs, steps = step.specs, chunk.steps
-        self._expect_rows(len(shape) for shape, _ in specs)
+        steps, shapes = chunk.steps, [shape for shape, _ in step.specs]
+        self._expect_rows(shapes)
         begins = self._ends()
-        if len(self._arrays) != len(specs) or not all(
-            array.shape[1:] == tuple(shape[1:]) and len(array) >= begin + steps * shape[0]
-            for array, begin, (shape, _) in zip(self._arrays, begins, specs, strict=True)
+        if [array.shape[1:] for array in self._arrays] != [shape[1:] for shape in shapes] or not all(
+            len(array) >= begin + steps * shape[0]
+            for array, begin, shape in zip(self._arrays, begins, shapes, strict=True)
         ):
             self._close()
-            left = steps * chunk.batch if self._left is None else self._left
+            rows = steps * chunk.batch if self._left is None else self._left
             self._arrays = [
-                np.zeros((max(steps * each, left * each // max(1, chunk.batch)), *sizes), dtype)
-                for (each, *sizes), dtype in specs
+                np.zeros((max(steps * each, rows * each // max(1, chunk.batch)), *sizes), dtype)
+                for (each, *sizes), dtype in step.specs
             ]
-            begins = [0] * len(specs)
+            begins = [0] * len(shapes)
         self._step, self._begins, self.done = step, begins, 0
         if self._left is not None:
             self._left -= steps * chunk.batch
         return [
             array[begin : begin + steps * shape[0]].reshape(steps, *shape)
-            for array, begin, (shape, _) in zip(self._arrays, begins, specs, strict=True)
+            for array, begin, shape in zip(self._arrays, begins, shapes, strict=True)
         ]
 
     def _ends(self) -> list[int]:
@@ -176,8 +176,8 @@ class Rows:
         self._close()
         return _joined(self._parts)
 
-    def _expect_rows(self, ranks: Iterable[int]) -> None:
-        if not all(ranks):
+    def _expect_rows(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        if () in shapes:
             raise ValueError(
                 f"predict: {self._name!r} returns a scalar for a batch; outputs need a row for each sample"
             )
