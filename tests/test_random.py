@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import corten
-from contracts.ways import run
+from contracts.harness import run
 from corten import random
 from corten.graph import Graph
 

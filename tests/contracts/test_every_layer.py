@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import corten
-from contracts.ways import kind, run, weights
+from contracts.harness import kind, run, weights
 from corten import _core, layers, ops
 from corten.graph import Graph, Tensor, Variable, flatten
 from keras_differences import MASK_DIFFERENCES

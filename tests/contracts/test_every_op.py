@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import corten
-from contracts.ways import central_differences, compiled, eagerly, on_arrays, pulled_back, same, weights
+from contracts.harness import central_differences, compiled, eagerly, on_arrays, pulled_back, same, weights
 from corten import _core, activations, ops, random
 from corten.graph import flatten
 from corten.layers.masking import where_counted

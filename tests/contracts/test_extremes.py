@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contracts.harness import pulled_back, weights
 from contracts.test_every_op import OPS, SMALL, Op, values
-from contracts.ways import pulled_back, weights
 from corten.graph import flatten
 
 NUMBERS = [0.0, 1e-30, 1e-5, 20.0, 90.0, 1e4, 1e10, 1e19, 1e30]

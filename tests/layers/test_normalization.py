@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import corten
-from contracts.ways import run
+from contracts.harness import run
 from corten import layers
 from corten.graph import Graph, Variable
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import corten
-from contracts.ways import compiled, eagerly, same
+from contracts.harness import compiled, eagerly, same
 from corten import layers, losses, ops
 
 INF = np.inf

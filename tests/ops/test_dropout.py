@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import corten
-from contracts.ways import compiled, eagerly, on_arrays
+from contracts.harness import compiled, eagerly, on_arrays
 from corten import _core, ops
 from corten.graph import Graph
 
