@@ -18,6 +18,12 @@ SOURCES := $(shell find rust python -type f ! -name '*.pyc' ! -path '*/target/*'
 WHEEL := dist/.wheel
 INSTALLED := $(VENV)/.installed
 
+# Where the compiler that rust-toolchain.toml names is neither installed nor to be fetched, the machine's own builds.
+ifneq ($(shell cargo --version 2>/dev/null),)
+else ifneq ($(shell cargo +stable --version 2>/dev/null),)
+export RUSTUP_TOOLCHAIN := stable
+endif
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup build wheel demo examples test test-all \
