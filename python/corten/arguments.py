@@ -23,7 +23,7 @@ _LEAST = -sys.float_info.max
 _MOST = 1 << 20
 
 
-def whole(value: Any, where: str, low: int | None = None, high: int | None = None) -> int:
+def whole(value: object, where: str, low: int | None = None, high: int | None = None) -> int:
     """An integer from ``low`` to ``high``: an int, or what else can be an index, such as NumPy's integers. No bool is.
 
     >>> from corten.arguments import whole
@@ -37,7 +37,8 @@ def whole(value: Any, where: str, low: int | None = None, high: int | None = Non
     try:
         if isinstance(value, bool):
             raise TypeError
-        result = operator.index(value)
+        index: Any = value
+        result = operator.index(index)
     except TypeError:
         raise ArgumentTypeError(f"{where}: expected an int, got {shown(value)}") from None
     if (low is not None and result < low) or (high is not None and result > high):
@@ -46,7 +47,7 @@ def whole(value: Any, where: str, low: int | None = None, high: int | None = Non
     return result
 
 
-def wholes(value: Any, where: str, low: int | None = None, high: int | None = None) -> list[int]:
+def wholes(value: object, where: str, low: int | None = None, high: int | None = None) -> list[int]:
     """One integer as :func:`whole` takes it, or several of them, as a list.
 
     >>> from corten.arguments import wholes
@@ -62,7 +63,7 @@ def wholes(value: Any, where: str, low: int | None = None, high: int | None = No
     return [whole(item, where, low, high) for item in value]
 
 
-def extents(shape: Any, where: str) -> list[int]:
+def extents(shape: object, where: str) -> list[int]:
     """The sizes of a new array: one integer or several, none negative, none beyond what an array can have.
 
     >>> from corten.arguments import extents
@@ -72,7 +73,7 @@ def extents(shape: Any, where: str) -> list[int]:
     return wholes(shape, where, 0, 2**63 - 1)
 
 
-def count(value: Any, where: str, least: int = 1) -> int:
+def count(value: object, where: str, least: int = 1) -> int:
     """An integer of at least ``least``.
 
     >>> from corten.arguments import count
@@ -82,7 +83,7 @@ def count(value: Any, where: str, least: int = 1) -> int:
     return whole(value, where, least)
 
 
-def number(value: Any, where: str, low: float = _LEAST, below: float = math.inf) -> float:
+def number(value: object, where: str, low: float = _LEAST, below: float = math.inf) -> float:
     """A finite number in [low, below) as a float: an int, a float, or a scalar of NumPy's. No bool is, nor a text.
 
     >>> from corten.arguments import number
@@ -99,7 +100,7 @@ def number(value: Any, where: str, low: float = _LEAST, below: float = math.inf)
     return result
 
 
-def real(value: Any, where: str) -> float:
+def real(value: object, where: str) -> float:
     """A real number as a float, be it infinite or NaN.
 
     >>> from corten.arguments import real
@@ -109,14 +110,15 @@ def real(value: Any, where: str) -> float:
     try:
         if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", 0) != 0 or not hasattr(value, "__float__"):
             raise TypeError
-        return float(value)
+        scalar: Any = value
+        return float(scalar)
     except OverflowError:
         raise ValueError(f"{where}: expected a number that a float can hold, got {shown(value)}") from None
     except TypeError:
         raise ArgumentTypeError(f"{where}: expected a number, got {shown(value)}") from None
 
 
-def one_of(value: Any, names: Iterable[str], where: str) -> str:
+def one_of(value: object, names: Iterable[str], where: str) -> str:
     """One of several names.
 
     >>> from corten.arguments import one_of
@@ -132,7 +134,7 @@ def one_of(value: Any, names: Iterable[str], where: str) -> str:
     return value
 
 
-def misused(error: AttributeError, where: str, *values: Any) -> Exception:
+def misused(error: AttributeError, where: str, *values: object) -> Exception:
     """An ``ArgumentTypeError``, where what lacks the attribute is one of a caller's ``values``; else the error.
 
     To be raised by what hands a caller's values on to functions that take tensors.
@@ -150,7 +152,7 @@ def _holds(values: Any, sought: Any, depth: int) -> bool:
     )
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as an error message shows it: short, whatever it is.
 
     >>> from corten.arguments import shown

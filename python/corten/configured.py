@@ -18,7 +18,7 @@ Self = TypeVar("Self", bound="Configured")
 class Itself:
     """A key that equals only that of the same object; the object lives as long."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
@@ -135,7 +135,7 @@ def forwarded(scope: dict[str, Any], *own: str) -> dict[str, Any]:
     return {name: value for name, value in {**scope, **scope.get("kwargs", {})}.items() if name not in left}
 
 
-def serialized(value: Any, what: str) -> dict[str, Any]:
+def serialized(value: object, what: str) -> dict[str, Any]:
     """``{"class_name": ..., "config": ...}`` of an object that remembers its arguments.
 
     >>> serialized(5, "optimizer")
@@ -148,7 +148,7 @@ def serialized(value: Any, what: str) -> dict[str, Any]:
     return {"class_name": type(value).__name__, "config": value.get_config()}
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A value of a configuration without objects: these become their own configuration, functions their names."""
     if hasattr(value, "get_config"):
         return {"class_name": type(value).__name__, "config": value.get_config()}
@@ -159,5 +159,6 @@ def plain(value: Any) -> Any:
     if callable(value) and hasattr(value, "__name__"):
         return value.__name__
     if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
-        return (value.numpy() if hasattr(value, "numpy") else value).item()
+        number: Any = value.numpy() if hasattr(value, "numpy") else value
+        return number.item()
     return value

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["find"]
 
 
-def find(identifier: Any, known: Mapping[str, Callable[..., Any]], what: str) -> Any:
+def find(identifier: object, known: Mapping[str, Callable[..., Any]], what: str) -> Any:
     """The object that ``identifier`` stands for.
 
     A string names an entry of ``known`` (a class is called without arguments, a function taken as it is), a dict is a

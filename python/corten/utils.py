@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from corten import random as corten_random
 from corten.arguments import one_of, real, shown, whole
@@ -53,7 +54,7 @@ def clear_session(free_memory: bool = True) -> None:
     reset_names()
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> Array:
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Array:
     """One-hot float32 rows for integer labels: shape (..., num_classes).
 
     Raises:
@@ -82,7 +83,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     return rows
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> Array:
     """``x`` divided by its norm of the given order along ``axis``; zeros stay zeros.
 
     >>> import corten
@@ -99,10 +100,10 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     padding: str = "pre",
     truncating: str = "pre",
-    value: Any = 0.0,
+    value: ArrayLike = 0.0,
 ) -> Array:
     """Sequences of different lengths as one array (number, maxlen, ...).
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 from corten.arguments import shown
 from corten.callbacks.callback import Callback, Logs
@@ -12,7 +12,11 @@ from corten.callbacks.progress import ProgbarLogger
 from corten.callbacks.terminate_on_nan import TerminateOnNaN
 from corten.errors import ArgumentTypeError
 
-__all__ = ["CallbackList"]
+__all__ = ["CallbackList", "CallbacksLike"]
+
+
+#: Callbacks: one, or several in lists; None for none.
+CallbacksLike: TypeAlias = "Callback | Sequence[CallbacksLike] | None"
 
 
 class CallbackList(Callback):
@@ -42,7 +46,7 @@ class CallbackList(Callback):
 
     def __init__(
         self,
-        callbacks: Any = None,
+        callbacks: CallbacksLike | None = None,
         add_history: bool = False,
         add_progbar: bool = False,
         model: Any = None,
@@ -203,7 +207,7 @@ class CallbackList(Callback):
             callback.on_predict_batch_end(batch, logs=dict(logs or {}))
 
 
-def _flat(callbacks: Any) -> Iterable[Callback]:
+def _flat(callbacks: CallbacksLike) -> Iterable[Callback]:
     if callbacks is None:
         return
     if isinstance(callbacks, (list, tuple)):

@@ -17,14 +17,15 @@ __all__ = ["MonitorCallback", "expect_number", "learning_rate_of", "verbosity"]
 _UP = ("acc", "accuracy", "auc", "precision", "recall", "f1_score", "fbeta_score", "r2_score", "iou", "similarity")
 
 
-def expect_number(kind: str, name: str, value: Any, least: float = -math.inf) -> None:
+def expect_number(kind: str, name: str, value: object, least: float = -math.inf) -> None:
     """``TypeError`` where ``value`` is no number, ``ValueError`` where it is NaN or below ``least``."""
-    if not real(value, f"{kind}: {name}") >= least:
-        wanted = "must not be NaN" if math.isnan(value) else f"must be at least {least}"
+    number = real(value, f"{kind}: {name}")
+    if not number >= least:
+        wanted = "must not be NaN" if math.isnan(number) else f"must be at least {least}"
         raise ValueError(f"{kind}: {name} {wanted}, got {value}")
 
 
-def verbosity(kind: str, verbose: Any) -> int:
+def verbosity(kind: str, verbose: object) -> int:
     """``verbose`` as 0 (silent), 1 or 2; ``ValueError`` for anything else."""
     if not isinstance(verbose, numbers.Integral) or int(verbose) not in (0, 1, 2):
         raise ValueError(f"{kind}: verbose must be 0 or 1, got {verbose!r}")

@@ -7,7 +7,7 @@ import numbers
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 from corten.callbacks.callback import Callback, Logs
 
@@ -20,17 +20,17 @@ MOST_SHOWN = 10
 INTERVAL = 0.1
 
 
-def is_interactive(stream: Any) -> bool:
+def is_interactive(stream: TextIO | None) -> bool:
     """Whether what is written to ``stream`` can be written over: a terminal, or a notebook's output."""
     if _is_notebook(stream):
         return True
     try:
-        return bool(stream.isatty())
+        return stream is not None and bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
 
 
-def can_show(text: str, stream: Any) -> bool:
+def can_show(text: str, stream: TextIO | None) -> bool:
     """Whether the stream's encoding has all signs of the text: a redirected output on Windows often has not."""
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
@@ -99,7 +99,7 @@ class Progress:
         target: int | None,
         verbose: int = 1,
         title: str = "",
-        stream: Any = None,
+        stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.target = target

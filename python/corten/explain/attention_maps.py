@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from corten.graph import Array, map_nested
 from corten.layers.layer import Layer
 from corten.models.function import Function
 from corten.models.model import Model
+from corten.training.feed import Arrays
 
 __all__ = ["AttentionMaps", "attention_maps"]
 
@@ -29,7 +32,13 @@ class AttentionMaps:
 
     maps: dict[str, Array]
 
-    def plot(self, index: int = 0, queries: Any = None, keys: Any = None, path: Any = None) -> Any:
+    def plot(
+        self,
+        index: int = 0,
+        queries: Sequence[object] | None = None,
+        keys: Sequence[object] | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> Any:
         """A matplotlib figure of one input's maps: a row for each layer, a column for each head.
 
         Args:
@@ -61,7 +70,7 @@ class AttentionMaps:
         return made
 
 
-def attention_maps(model: Any, x: Any, layer: Any = None) -> AttentionMaps:
+def attention_maps(model: Model, x: Arrays, layer: str | Layer | None = None) -> AttentionMaps:
     """The weights that attention layers gave their keys, found by running the model once.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,7 @@ class Explanation:
         strength = np.abs(self.values)
         return strength if by_place or self.values.ndim < 3 else strength.sum(axis=-1)
 
-    def plot(self, count: int = 8, path: Any = None) -> Any:
+    def plot(self, count: int = 8, path: str | os.PathLike[str] | None = None) -> Any:
         """A matplotlib figure: the first ``count`` inputs, and below each what mattered; saved, if there is a path.
 
         Raises:

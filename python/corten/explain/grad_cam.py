@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten.errors import ShapeError
 from corten.explain.explanation import Explanation
-from corten.explain.probe import Probe, calls
+from corten.explain.probe import Probe, Target, calls
 from corten.graph import Array, Graph, Tensor
 from corten.layers.layer import Layer
 from corten.models.model import Model
@@ -17,7 +18,7 @@ from corten.ops.dtypes import floats
 __all__ = ["grad_cam"]
 
 
-def grad_cam(model: Any, x: Any, target: Any = None, layer: Any = None) -> Explanation:
+def grad_cam(model: Model, x: ArrayLike, target: Target | None = None, layer: str | Layer | None = None) -> Explanation:
     """``relu(sum over channels of a_c A_c)``, with ``a_c`` the mean gradient of the score by the feature map ``A_c``.
 
     Args:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten import random
 from corten.explain.explanation import Explanation
-from corten.explain.probe import Probe
+from corten.explain.probe import Probe, Target
 from corten.graph import Array
 from corten.layers.arguments import count, number, whole
+from corten.layers.layer import Layer
+from corten.models.model import Model
 from corten.ops.dtypes import floats
+from corten.training.feed import Arrays
 
 __all__ = ["integrated_gradients", "saliency", "smooth_grad"]
 
 
-def saliency(model: Any, x: Any, target: Any = None, layer: Any = None) -> Explanation:
+def saliency(model: Model, x: Arrays, target: Target | None = None, layer: str | Layer | None = None) -> Explanation:
     """The gradient of the score by the input: how much it changes with each element.
 
     Args:
@@ -45,7 +47,13 @@ def saliency(model: Any, x: Any, target: Any = None, layer: Any = None) -> Expla
 
 
 def smooth_grad(
-    model: Any, x: Any, target: Any = None, samples: int = 25, noise: float = 0.15, layer: Any = None, seed: int = 0
+    model: Model,
+    x: Arrays,
+    target: Target | None = None,
+    samples: int = 25,
+    noise: float = 0.15,
+    layer: str | Layer | None = None,
+    seed: int = 0,
 ) -> Explanation:
     """The mean of the gradients at noisy copies of the input: what remains is what does not hang on single pixels.
 
@@ -71,7 +79,12 @@ def smooth_grad(
 
 
 def integrated_gradients(
-    model: Any, x: Any, target: Any = None, baseline: Any = None, steps: int = 64, layer: Any = None
+    model: Model,
+    x: Arrays,
+    target: Target | None = None,
+    baseline: ArrayLike | None = None,
+    steps: int = 64,
+    layer: str | Layer | None = None,
 ) -> Explanation:
     """How much each element adds to the score on the straight way from a baseline: ``(x - b) * mean of the gradients``.
 

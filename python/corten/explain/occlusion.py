@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten.errors import ShapeError
 from corten.explain.explanation import Explanation
-from corten.explain.probe import Probe
+from corten.explain.probe import Probe, Target
 from corten.graph import Array, numeric
 from corten.layers.arguments import number, sizes
+from corten.models.model import Model
 
 __all__ = ["occlusion"]
 
 
 def occlusion(
-    model: Any, x: Any, target: Any = None, window: Any = 4, stride: Any = None, fill: float = 0.0
+    model: Model,
+    x: ArrayLike,
+    target: Target | None = None,
+    window: int | Sequence[int] = 4,
+    stride: int | Sequence[int] | None = None,
+    fill: float = 0.0,
 ) -> Explanation:
     """The score minus that of the input with a window covered; each place has the mean over the windows that cover it.
 

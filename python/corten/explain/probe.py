@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten import ops
 from corten.arguments import shown
@@ -15,8 +16,12 @@ from corten.layers.layer import Layer
 from corten.models.function import Function
 from corten.models.model import Model
 from corten.ops.dtypes import integers
+from corten.training.feed import Arrays
 
-__all__ = ["Probe", "batches", "calls", "find", "paths"]
+__all__ = ["Probe", "Target", "batches", "calls", "find", "paths"]
+
+#: Which score is explained: of a class, one class for each input, the likeliest (None), or what a function says.
+Target: TypeAlias = "ArrayLike | Callable[[Any], Any] | None"
 
 #: Rows that go through the model at once.
 ROWS = 64
@@ -44,7 +49,7 @@ def find(model: Model, layer: str | Layer) -> Layer:
     raise ValueError(f"{model.name!r} has no layer {layer!r}; there are {[p for p, _ in known]}")
 
 
-def batches(x: Any) -> Iterator[tuple[slice, Any]]:
+def batches(x: Arrays) -> Iterator[tuple[slice, Any]]:
     """Nested arrays in parts that go through the model at once, and which rows these are."""
 
     def part(rows: slice) -> Any:
@@ -55,7 +60,7 @@ def batches(x: Any) -> Iterator[tuple[slice, Any]]:
         yield rows, part(rows)
 
 
-def expect_arrays(x: Any) -> None:
+def expect_arrays(x: Arrays) -> None:
     """Refuses what is no input of :func:`batches`: symbolic tensors, nothing, and lists that hold themselves."""
     if has_symbolic(x):
         raise TypeError("expected arrays of inputs, got symbolic tensors")
@@ -88,7 +93,7 @@ class Probe:
         layer: a layer, its name or its path: the place is its output; None: the model's input.
     """
 
-    def __init__(self, model: Model, target: Any = None, layer: str | Layer | None = None) -> None:
+    def __init__(self, model: Model, target: Target | None = None, layer: str | Layer | None = None) -> None:
         if not isinstance(model, Model):
             raise TypeError(f"expected a model, got {type(model).__name__}")
         if target is not None and not callable(target):
@@ -100,7 +105,7 @@ class Probe:
         self.target = target
         self._scored, self._graded = Function(self._score), Function(self._gradient)
 
-    def inputs(self, x: Any) -> Any:
+    def inputs(self, x: Arrays) -> Any:
         """``x`` as arrays: of floats, where gradients by them are wanted."""
         expect_arrays(x)
         if self.layer is None and isinstance(x, (list, tuple, dict)) and any(np.ndim(leaf) for leaf in flatten(x)):
@@ -111,7 +116,7 @@ class Probe:
             return np.asarray(x, np.float32)
         return map_nested(np.asarray, x)
 
-    def targets(self, x: Any) -> Array | None:
+    def targets(self, x: Arrays) -> Array | None:
         """The class of each input that is explained; None where a function says what."""
         if callable(self.target):
             return None
@@ -127,11 +132,11 @@ class Probe:
         likeliest: Array = outputs.reshape(count, -1).argmax(axis=1).astype(np.int32)
         return likeliest
 
-    def scores(self, x: Any, targets: Array | None) -> Array:
+    def scores(self, x: Arrays, targets: Array | None) -> Array:
         """The score of each input (n,)."""
         return np.concatenate([self._scored(part, own) for part, own, _ in self._parts(x, targets, None)])
 
-    def look(self, x: Any, targets: Array | None, at: Array | None = None) -> tuple[Array, Array, Array]:
+    def look(self, x: Arrays, targets: Array | None, at: Array | None = None) -> tuple[Array, Array, Array]:
         """What the place holds, the gradient of the score by it, and the score (n,).
 
         Where ``at`` is given, it stands in for what the place would hold.

@@ -21,6 +21,9 @@ from corten.layers.noise import GaussianNoise
 from corten.layers.reshaping import Cropping2D, Flatten, Reshape
 from corten.models.model import Model
 from corten.models.sequential import Sequential
+from corten.optimizers import OptimizerLike
+from corten.training.compiled import LossesLike
+from corten.training.feed import Data
 
 __all__ = ["Autoencoder"]
 
@@ -87,7 +90,7 @@ class Autoencoder(Model):
     def inputs(self) -> list[SymbolicTensor]:
         return self.encoder.inputs
 
-    def compile(self, optimizer: Any = "adam", loss: Any = "mse", *args: Any, **kwargs: Any) -> None:
+    def compile(self, optimizer: OptimizerLike = "adam", loss: LossesLike = "mse", *args: Any, **kwargs: Any) -> None:
         """As for every model; mean squared error by default."""
         super().compile(optimizer, loss, *args, **kwargs)
 
@@ -107,31 +110,32 @@ class Autoencoder(Model):
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         return super().compute_metrics(x, _target(x, y, y_pred), y_pred, sample_weight)
 
-    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Data | None = None, *args: Any, **kwargs: Any) -> Any:
         """As for every model; the targets are ``x`` where none are given."""
         history = super().fit(x, *args, **kwargs)
-        if hasattr(x, "shape"):
-            self.measure_codes(x)
+        rows: Any = x
+        if hasattr(rows, "shape"):
+            self.measure_codes(rows)
         return history
 
     # --- codes ---------------------------------------------------------------------------------------------------
 
-    def encode(self, x: Any, batch_size: int | None = None) -> Array:
+    def encode(self, x: Data, batch_size: int | None = None) -> Array:
         """The codes of data."""
         codes: Array = self.encoder.predict(x, batch_size, verbose=0)
         return codes
 
-    def decode(self, codes: Any, batch_size: int | None = None) -> Array:
+    def decode(self, codes: Data, batch_size: int | None = None) -> Array:
         """What codes stand for."""
         data: Array = self.decoder.predict(codes, batch_size, verbose=0)
         return data
 
-    def reconstruct(self, x: Any, batch_size: int | None = None) -> Array:
+    def reconstruct(self, x: Data, batch_size: int | None = None) -> Array:
         """What becomes of data on their way through their codes."""
         data: Array = self.predict(x, batch_size, verbose=0)
         return data
 
-    def measure_codes(self, x: Any) -> None:
+    def measure_codes(self, x: Array) -> None:
         """Notes how the codes of up to 10,000 rows are spread, for :meth:`generate`. ``fit`` does it with its data."""
         rows = np.linspace(0, len(x) - 1, min(len(x), 10_000)).astype(int)
         codes = self.encode(x[rows], 256).astype(np.float64)

@@ -9,7 +9,8 @@ from corten.graph import SymbolicTensor, flatten, map_nested, record
 from corten.keywords import suggesting
 from corten.layers.input_layer import Input
 from corten.layers.layer import Layer
-from corten.models.functional import Functional
+from corten.models.functional import Functional, Symbols
+from corten.models.model import Model
 from corten.models.sequential import Sequential
 
 __all__ = ["clone_model"]
@@ -17,8 +18,8 @@ __all__ = ["clone_model"]
 
 @suggesting
 def clone_model(
-    model: Any,
-    input_tensors: Any = None,
+    model: Model,
+    input_tensors: Symbols | None = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,

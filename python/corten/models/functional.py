@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from corten.errors import ArgumentTypeError
 from corten.graph import Call, SymbolicTensor, Tensor, flatten, map_nested
@@ -11,7 +12,11 @@ from corten.layers.input_layer import InputLayer
 from corten.layers.layer import Layer
 from corten.models.model import Model
 
-__all__ = ["Functional"]
+__all__ = ["Functional", "Symbols"]
+
+
+#: Symbolic tensors: one, or several in lists, tuples and dicts.
+Symbols: TypeAlias = "SymbolicTensor | Sequence[Symbols] | Mapping[str, Symbols]"
 
 
 class Functional(Model):
@@ -26,7 +31,7 @@ class Functional(Model):
     """
 
     def __init__(
-        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
+        self, inputs: Symbols, outputs: Symbols, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
         for tensor in flatten([inputs, outputs]):

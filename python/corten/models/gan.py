@@ -8,7 +8,9 @@ from corten import losses, metrics, ops, optimizers, random
 from corten.errors import ArgumentTypeError, ShapeError
 from corten.graph import Array
 from corten.layers.arguments import count
+from corten.losses import LossLike
 from corten.models.model import Model
+from corten.optimizers import OptimizerLike
 
 __all__ = ["GAN"]
 
@@ -56,7 +58,11 @@ class GAN(Model):
         self.built = generator.built and discriminator.built
 
     def compile(  # type: ignore[override]
-        self, d_optimizer: Any = "adam", g_optimizer: Any = "adam", loss: Any = None, run_eagerly: bool = False
+        self,
+        d_optimizer: OptimizerLike = "adam",
+        g_optimizer: OptimizerLike = "adam",
+        loss: LossLike | None = None,
+        run_eagerly: bool = False,
     ) -> None:
         """Says how both are trained.
 

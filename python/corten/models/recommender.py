@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten import initializers, losses, ops
 from corten.errors import ShapeError
@@ -15,6 +16,7 @@ from corten.layers.arguments import count, number
 from corten.models.function import Function
 from corten.models.model import Model
 from corten.models.sequential import Sequential
+from corten.training.feed import Arrays, Data
 
 __all__ = ["Recommender"]
 
@@ -85,7 +87,7 @@ class Recommender(Model):
 
     _scores_of: Function
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         # Biases that a ranking does not read are there nevertheless: both kinds have the same weights.
         for layer in (self.user_embedding, self.item_embedding, self.user_bias, self.item_bias):
             layer._build_once((None,))
@@ -127,7 +129,7 @@ class Recommender(Model):
             total = total + part
         return total
 
-    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Data | None = None, y: Arrays | None = None, *args: Any, **kwargs: Any) -> Any:
         """Trains on pairs x, and their ratings y unless ``ranking``; see :meth:`Model.fit` for the other arguments.
 
         The pairs are remembered as what the users have seen.
@@ -139,10 +141,10 @@ class Recommender(Model):
             self._seen = pairs
             if y is not None and not self.ranking and float(self.offset) == 0:
                 # Near where training would bring it; then biases and vectors need only say what differs.
-                self.offset.assign(np.float32(np.mean(y)))
+                self.offset.assign(np.float32(np.mean(np.asarray(y))))
         return super().fit(x, y, *args, **kwargs)
 
-    def recommend(self, user: Any, k: int = 10, exclude_seen: Any = True) -> Array:
+    def recommend(self, user: ArrayLike, k: int = 10, exclude_seen: bool | ArrayLike = True) -> Array:
         """The ``k`` items that score highest, the best first; of equal ones the one with the lower number.
 
         Args:

@@ -50,7 +50,7 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         return list(self._layers)
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Layer | SymbolicTensor) -> None:
         """Puts a layer on top."""
         before = self._layers
         self._append(layer)
@@ -108,7 +108,7 @@ class Sequential(Model):
         object.__setattr__(self, "_functional", Functional(symbol, self._values[-1], name=self.name))
         self.built = True
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Creates the weights for inputs of ``input_shape`` (with the batch first)."""
         if self._functional is not None:
             (symbol,) = self._functional.inputs

@@ -6,23 +6,27 @@ import contextlib
 import functools
 import inspect
 import numbers
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from corten import metrics, ops, optimizers
 from corten.arguments import count
 from corten.callbacks import CallbackList, History
+from corten.callbacks.callback_list import CallbacksLike
 from corten.errors import warn
 from corten.graph import Graph, StandIn, SymbolicTensor, Variable, flatten, tracing
 from corten.keywords import suggesting
 from corten.layers.undo import undone_on_error
+from corten.optimizers import OptimizerLike
 from corten.random import draw_seed
-from corten.training.compiled import CompiledLoss, CompiledMetrics
+from corten.training.compiled import CompiledLoss, CompiledMetrics, LossesLike, LossWeights, MetricsLike
 from corten.training.feed import (
     ArrayFeed,
+    Arrays,
     Chunk,
+    Data,
     IterableFeed,
     feed_of,
     split_validation,
@@ -92,14 +96,14 @@ class Trainer:
     @suggesting
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossesLike | None = None,
+        loss_weights: LossWeights | None = None,
+        metrics: MetricsLike | None = None,
+        weighted_metrics: MetricsLike | None = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
+        jit_compile: bool | Literal["auto"] = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
         """Says how the model is trained.
@@ -293,17 +297,17 @@ class Trainer:
     @suggesting
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data | None = None,
+        y: Arrays | None = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: int | Literal["auto"] = "auto",
+        callbacks: CallbacksLike | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: Data | None = None,
         shuffle: bool = True,
-        class_weight: dict[int, float] | None = None,
-        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Arrays | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -461,13 +465,13 @@ class Trainer:
     @suggesting
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data | None = None,
+        y: Arrays | None = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
+        verbose: int | Literal["auto"] = "auto",
+        sample_weight: Arrays | None = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: CallbacksLike | None = None,
         return_dict: bool = False,
     ) -> Any:
         """The loss and the metrics on data: a float, a list of floats in the order of ``metrics_names``, or a dict."""
@@ -510,11 +514,11 @@ class Trainer:
 
     def predict(
         self,
-        x: Any,
+        x: Data,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: int | Literal["auto"] = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: CallbacksLike | None = None,
     ) -> Any:
         """The outputs for all rows of ``x``, as NumPy arrays in the structure of the outputs.
 
@@ -547,10 +551,10 @@ class Trainer:
 
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
+        x: Arrays,
+        y: Arrays | None = None,
+        sample_weight: Arrays | None = None,
+        class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
         """One training step on one batch; returns its loss and metrics as ``evaluate`` does."""
@@ -560,7 +564,9 @@ class Trainer:
             self.name, lambda: self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
         )
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self, x: Arrays, y: Arrays | None = None, sample_weight: Arrays | None = None, return_dict: bool = False
+    ) -> Any:
         """One evaluation step on one batch; returns its loss and metrics as ``evaluate`` does."""
         if not self.compiled:
             raise RuntimeError(f"{self.name!r} must be compiled before test_on_batch; call compile(optimizer, loss)")
@@ -568,7 +574,7 @@ class Trainer:
             lambda stand_in: self._on_batch("test", x, y, sample_weight, None, return_dict, stand_in)
         )
 
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Arrays) -> Any:
         """The outputs for one batch."""
         feed = ArrayFeed(x, batch_size=1, declared=self._declared)
         return self._predict([feed.whole()], Rows(feed.rows, self.name))

@@ -13,6 +13,7 @@ from corten.layers.arguments import count, number
 from corten.layers.layer import Layer
 from corten.layers.sampling import Sampling
 from corten.models.autoencoder import Autoencoder
+from corten.training.feed import Data
 
 __all__ = ["VAE"]
 
@@ -92,10 +93,10 @@ class VAE(Autoencoder):
             tracker.update_state(part, sample_weight=rows)
         return loss
 
-    def measure_codes(self, x: Any) -> None:
+    def measure_codes(self, x: Array) -> None:
         """Nothing: codes are drawn from the standard normal distribution, whatever the data."""
 
-    def encode(self, x: Any, batch_size: int | None = None) -> Array:
+    def encode(self, x: Data, batch_size: int | None = None) -> Array:
         """The means of the data's codes."""
         codes: Array = self._halves(self.encoder.predict(x, batch_size, verbose=0))[0]
         return codes

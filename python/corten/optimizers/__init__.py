@@ -75,7 +75,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return serialized(optimizer, "optimizer")
 
 
-def deserialize(config: Any) -> Any:
+def deserialize(config: OptimizerLike) -> Any:
     """The optimizer that a name or a configuration describes; None for None.
 
     >>> from corten import optimizers

@@ -11,7 +11,7 @@ from corten import ops
 from corten.configured import forwarded
 from corten.graph import Variable
 from corten.optimizers.fused import Fused
-from corten.optimizers.optimizer import expect
+from corten.optimizers.optimizer import LearningRateLike, Optimizer, expect
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 
@@ -46,7 +46,7 @@ class Adam(Fused):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -100,7 +100,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         weight_decay: float | None = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -140,7 +140,7 @@ class Adamax(Fused):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -188,7 +188,7 @@ class Nadam(Fused):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -233,7 +233,7 @@ class Nadam(Fused):
         return "nadam", betas(self)
 
 
-def betas(optimizer: Any) -> dict[str, Any]:
+def betas(optimizer: Optimizer) -> dict[str, Any]:
     """The attributes that all of these ops take."""
     names = ("beta_1", "beta_2", "epsilon")
     return {name: float(getattr(optimizer, name)) for name in names}

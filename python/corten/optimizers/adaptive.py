@@ -9,7 +9,7 @@ from typing import Any
 from corten.configured import forwarded
 from corten.graph import Variable
 from corten.optimizers.fused import Fused
-from corten.optimizers.optimizer import expect
+from corten.optimizers.optimizer import LearningRateLike, expect
 
 __all__ = ["Adadelta", "Adagrad", "RMSprop"]
 
@@ -39,7 +39,7 @@ class RMSprop(Fused):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -104,7 +104,7 @@ class Adagrad(Fused):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         weight_decay: float | None = None,
@@ -155,7 +155,7 @@ class Adadelta(Fused):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
         weight_decay: float | None = None,

@@ -7,29 +7,34 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, SupportsFloat, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten import ops
 from corten.arguments import real, whole
 from corten.configured import Configured, plain
 from corten.errors import ShapeError
-from corten.graph import Graph, Tensor, Variable, assign, current_graph, push, tracing
+from corten.graph import Graph, Tensor, TensorLike, Variable, assign, current_graph, push, tracing
 from corten.keywords import parameters, unexpected_argument
 from corten.optimizers.schedules import LearningRateSchedule
 from corten.optimizers.schedules import get as get_schedule
 
-__all__ = ["Optimizer"]
+__all__ = ["LearningRateLike", "Optimizer"]
 
 
-def expect(kind: str, name: str, value: Any, fits: Callable[[Any], bool], wanted: str) -> None:
+#: A learning rate: a number, a schedule or its configuration, or a function without arguments that gives a number.
+LearningRateLike: TypeAlias = "SupportsFloat | LearningRateSchedule | Callable[[], Any] | dict[str, Any]"
+
+
+def expect(kind: str, name: str, value: object, fits: Callable[[Any], bool], wanted: str) -> None:
     """``ValueError`` unless ``fits``; ``TypeError`` where ``value`` is no number."""
     if not fits(real(value, f"{kind}: {name}")):
         raise ValueError(f"{kind}: expected {wanted}, got {name}={value}")
 
 
-def expect_count(kind: str, name: str, value: Any, least: int) -> None:
+def expect_count(kind: str, name: str, value: object, least: int) -> None:
     """``ValueError`` unless ``value`` is None or an int of at least ``least``."""
     if value is not None:
         whole(value, f"{kind}: {name}", least)
@@ -92,7 +97,7 @@ class Optimizer(Configured):
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: LearningRateLike,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -204,7 +209,7 @@ class Optimizer(Configured):
         return self._given(rate(graph.variable(steps) if isinstance(steps, Variable) else steps))
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRateLike) -> None:
         new = self._rate(value)
         if isinstance(new, Variable):
             if not isinstance(self._learning_rate, Variable):
@@ -221,7 +226,7 @@ class Optimizer(Configured):
         raise AttributeError(f"{type(self).__name__} has no attribute 'lr'; use 'learning_rate'")
 
     @lr.setter
-    def lr(self, value: Any) -> None:
+    def lr(self, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} has no attribute 'lr'; use 'learning_rate'")
 
     @property
@@ -264,7 +269,7 @@ class Optimizer(Configured):
             raise ValueError(f"{self.name}: set_weights: expected {len(own)} arrays, got {len(weights)}")
         assign(own, weights)
 
-    def add_variable(self, reference: Variable, name: str, value: Any = 0.0) -> Variable:
+    def add_variable(self, reference: Variable, name: str, value: ArrayLike = 0.0) -> Variable:
         """A new slot, filled with ``value`` (a number, or an array), in the shape of ``reference``."""
         array = np.full(reference.shape, value, np.float32)
         slot = Variable(array, trainable=False, name=f"{reference.path.replace('/', '_')}_{name}")
@@ -350,11 +355,11 @@ class Optimizer(Configured):
     def _begin(self, iterations: Any, taken: Any) -> None:
         """Prepares a step for all variables. ``taken`` is 0 or 1 while gradients accumulate, else None."""
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: TensorLike) -> Any:
         """The loss times ``loss_scale_factor``."""
         return loss if self.loss_scale_factor is None else ops.multiply(loss, self.loss_scale_factor)
 
-    def minimize(self, loss: Any, variables: Sequence[Variable]) -> None:
+    def minimize(self, loss: TensorLike, variables: Sequence[Variable]) -> None:
         """Takes a step against the gradients of ``loss``, within a step of training.
 
         Variables that the loss does not depend on stay as they are, with a warning.

@@ -10,7 +10,7 @@ from typing import Any
 from corten import ops
 from corten.arguments import real
 from corten.configured import Configured, serialized
-from corten.graph import Variable
+from corten.graph import TensorLike, Variable
 from corten.lookup import find
 from corten.ops.dtypes import floats
 
@@ -58,7 +58,7 @@ class LearningRateSchedule(Configured):
     0.25
     """
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Any:
         """The learning rate of step ``step``."""
         raise NotImplementedError(f"{type(self).__name__} does not define __call__(step)")
 
@@ -95,7 +95,7 @@ class ExponentialDecay(LearningRateSchedule):
         self.staircase = staircase
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Any:
         exponent = ops.divide(floats(step), self.decay_steps)
         if self.staircase:
             exponent = ops.floor(exponent)
@@ -127,7 +127,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.values = [_rate("PiecewiseConstantDecay", "each value", value) for value in values]
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Any:
         count = floats(step)
         rate: Any = floats(self.values[0])
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
@@ -170,7 +170,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.cycle = cycle
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Any:
         count, steps = floats(step), floats(float(self.decay_steps))
         if self.cycle:
             steps = ops.multiply(steps, ops.maximum(ops.ceil(ops.divide(count, self.decay_steps)), 1.0))
@@ -213,7 +213,7 @@ class InverseTimeDecay(LearningRateSchedule):
         self.staircase = staircase
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Any:
         time = ops.divide(floats(step), self.decay_steps)
         if self.staircase:
             time = ops.floor(time)
@@ -260,7 +260,7 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_target = None if warmup_target is None else _rate("CosineDecay", "warmup_target", warmup_target)
         self.warmup_steps = _rate("CosineDecay", "warmup_steps", warmup_steps)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Any:
         count, peak = floats(step), self.initial_learning_rate
         warming = 0.0
         if self.warmup_target is not None:
@@ -312,7 +312,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.alpha = _rate("CosineDecayRestarts", "alpha", alpha)
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Any:
         part = ops.divide(floats(step), self.first_decay_steps)
         if self.t_mul == 1.0:
             restarts = ops.floor(part)
@@ -342,7 +342,7 @@ _KNOWN: dict[str, Callable[..., Any]] = {
 }
 
 
-def get(identifier: Any) -> LearningRateSchedule:
+def get(identifier: LearningRateSchedule | dict[str, Any]) -> LearningRateSchedule:
     """The schedule that a schedule or a configuration stands for.
 
     >>> from corten.optimizers import schedules

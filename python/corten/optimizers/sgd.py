@@ -7,7 +7,7 @@ from typing import Any
 from corten.configured import forwarded
 from corten.graph import Variable
 from corten.optimizers.fused import Fused
-from corten.optimizers.optimizer import expect
+from corten.optimizers.optimizer import LearningRateLike, expect
 
 __all__ = ["SGD", "Lion"]
 
@@ -34,7 +34,7 @@ class SGD(Fused):
 
     def __init__(
         self,
-        learning_rate: Any = 0.01,
+        learning_rate: LearningRateLike = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float | None = None,
@@ -83,7 +83,7 @@ class Lion(Fused):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.99,
         weight_decay: float | None = None,

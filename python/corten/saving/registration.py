@@ -42,7 +42,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return register
 
 
-def get_registered_name(obj: Any) -> str:
+def get_registered_name(obj: object) -> str:
     """The name a class or function was registered by; its own where it was not."""
     if not hasattr(obj, "__name__"):
         raise TypeError(f"get_registered_name: expected a class or a function, got {obj!r}")

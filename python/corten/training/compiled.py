@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat, TypeAlias
 
 import numpy as np
 
 from corten import losses, metrics, ops
 from corten.errors import ShapeError
-from corten.graph import Tensor, Variable, current_graph, flatten
+from corten.graph import Tensor, TensorLike, Variable, current_graph, flatten
+from corten.losses import LossLike
 from corten.losses.loss import by_sample, on_tensors
 from corten.losses.targets import expect_targets, range_of_targets
+from corten.metrics import MetricLike
+from corten.training.feed import Arrays
 
-__all__ = ["CompiledLoss", "CompiledMetrics", "LossTracker"]
+__all__ = ["CompiledLoss", "CompiledMetrics", "LossTracker", "LossWeights", "LossesLike", "MetricsLike"]
+
+
+#: The losses of all outputs: one, or in lists and dicts as the outputs are; and the factors that they count by.
+LossesLike: TypeAlias = "LossLike | Sequence[LossesLike] | Mapping[str, LossesLike]"
+LossWeights: TypeAlias = "SupportsFloat | Sequence[LossWeights] | Mapping[str, LossWeights] | None"
+
+#: The metrics of all outputs: one, or in lists and dicts as the outputs are.
+MetricsLike: TypeAlias = "MetricLike | losses.Loss | Sequence[MetricsLike] | Mapping[str, MetricsLike]"
 
 
 def _by_output(given: Any, names: list[str], count: int, what: str) -> list[Any]:
@@ -123,7 +134,7 @@ class LossTracker(metrics.Mean):
         super().__init__(name)
         self._parts: list[metrics.Mean] = []
 
-    def track(self, loss: Any, samples: int, parts: Sequence[tuple[Any, Any]]) -> None:
+    def track(self, loss: TensorLike, samples: int, parts: Sequence[tuple[Any, Any]]) -> None:
         """Takes a batch of a step into account; ``parts``: terms that are no means over samples, and their weights."""
         for index, (value, weight) in enumerate(parts):
             if index == len(self._parts):
@@ -160,7 +171,7 @@ def _loss_of(given: Any) -> losses.Loss | None:
 class CompiledLoss:
     """The weighted sum of the outputs' losses."""
 
-    def __init__(self, loss: Any, weights: Any = None) -> None:
+    def __init__(self, loss: LossesLike, weights: LossWeights | None = None) -> None:
         self.given = loss
         self.weights = weights
         self._trackers: list[metrics.Mean | None] = []
@@ -182,7 +193,7 @@ class CompiledLoss:
         parts, self._parts = self._parts, []
         return parts
 
-    def trained(self, names: list[str], y_pred: Any) -> list[bool]:
+    def trained(self, names: list[str], y_pred: Arrays) -> list[bool]:
         """Of each output, whether it has a loss."""
         return [one is not None for one in _by_place(self.given, y_pred, names, "loss")]
 
@@ -203,7 +214,7 @@ class CompiledLoss:
                 for one, name in zip(self._functions, names, strict=True)
             ]
 
-    def __call__(self, y: Any, y_pred: Any, sample_weight: Any, output_names: list[str]) -> Any:
+    def __call__(self, y: Arrays, y_pred: Arrays, sample_weight: Arrays, output_names: list[str]) -> Any:
         predictions = flatten(y_pred)
         names = _names(y_pred, output_names, len(predictions))
         trained = self.trained(names, y_pred)
@@ -293,8 +304,8 @@ class CompiledMetrics:
 
     def __init__(
         self,
-        unweighted: Any = None,
-        weighted: Any = None,
+        unweighted: MetricsLike | None = None,
+        weighted: MetricsLike | None = None,
         output_names: Callable[[], list[str]] = list,
         loss: CompiledLoss | None = None,
     ) -> None:
@@ -339,7 +350,7 @@ class CompiledMetrics:
     def whole_state(self) -> list[Variable]:
         return [variable for metric in self.metrics for variable in metric.whole_state]
 
-    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y: Arrays, y_pred: Arrays, sample_weight: Arrays | None = None) -> None:
         """Takes a batch into account: targets and predictions in the structure of the outputs."""
         predictions = flatten(y_pred)
         names = _names(y_pred, self._output_names(), len(predictions))

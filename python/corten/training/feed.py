@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from corten import _core
 from corten.errors import ShapeError
-from corten.graph import Array, Signature, flatten, map_nested
+from corten.graph import Array, Signature, TensorLike, flatten, map_nested
 from corten.graph.arrays import any_array, as_fed, column, column_dtype
 
 __all__ = [
     "ArrayFeed",
+    "Arrays",
+    "Batches",
     "Chunk",
+    "Data",
     "Declared",
+    "Frame",
     "IterableFeed",
     "feed_of",
     "pack",
@@ -51,6 +55,24 @@ class Chunk:
         ]
 
 
+class Frame(Protocol):
+    """A table that gives an array, such as a DataFrame."""
+
+    def to_numpy(self) -> Any: ...
+
+
+class Batches(Protocol):
+    """Batches by their index, such as a :class:`corten.utils.PyDataset`; ``len()`` or ``num_batches`` says how many."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+#: An array with a row for each sample, or several in lists, tuples and dicts; None for one that is left out.
+Arrays: TypeAlias = "TensorLike | Frame | Sequence[Arrays | None] | Mapping[str, Arrays | None]"
+
+#: What is trained on, evaluated or predicted from: arrays, or an iterable of batches x, (x, y), (x, y, sample_weight).
+Data: TypeAlias = "Arrays | Iterable[Any] | Batches"
+
 #: Gives the dtypes that the model's inputs declare; none where it is not known yet how many there are.
 Declared = Callable[[], Sequence[str]]
 
@@ -67,7 +89,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return x, y, sample_weight
 
 
-def pack(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def pack(x: Arrays, y: Arrays | None = None, sample_weight: Arrays | None = None) -> Any:
     """The inverse of :func:`unpack_x_y_sample_weight`."""
     if y is None and sample_weight is None:
         return (x,) if isinstance(x, (tuple, list)) else x
@@ -124,14 +146,14 @@ class ArrayFeed:
 
     def __init__(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: Arrays,
+        y: Arrays | None = None,
+        sample_weight: Arrays | None = None,
         batch_size: int | None = None,
         steps: int | None = None,
         shuffle: bool = False,
         seed: int = 0,
-        class_weight: dict[int, float] | None = None,
+        class_weight: Mapping[int, float] | None = None,
         declared: Declared = tuple,
     ) -> None:
         size = 32 if batch_size is None else batch_size
@@ -201,12 +223,12 @@ class IterableFeed:
 
     def __init__(
         self,
-        source: Any,
+        source: Iterable[Any] | Batches,
         steps: int | None = None,
-        class_weight: dict[int, float] | None = None,
+        class_weight: Mapping[int, float] | None = None,
         declared: Declared = tuple,
     ) -> None:
-        self.source = source
+        self.source: Any = source
         self.limit = steps
         self.class_weight = class_weight
         self._declared = declared
@@ -285,14 +307,14 @@ class IterableFeed:
 
 
 def feed_of(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    x: Data | None,
+    y: Arrays | None = None,
+    sample_weight: Arrays | None = None,
     batch_size: int | None = None,
     steps: int | None = None,
     shuffle: bool = False,
     seed: int = 0,
-    class_weight: dict[int, float] | None = None,
+    class_weight: Mapping[int, float] | None = None,
     declared: Declared = tuple,
 ) -> ArrayFeed | IterableFeed:
     """The feed for what the user gave as ``x``: arrays, or an iterable of batches."""
@@ -300,15 +322,17 @@ def feed_of(
     if arrays or x is None:
         if x is None:
             raise ValueError("x: expected arrays or an iterable of batches, got None")
-        return ArrayFeed(x, y, sample_weight, batch_size, steps, shuffle, seed, class_weight, declared)
+        columns: Any = x
+        return ArrayFeed(columns, y, sample_weight, batch_size, steps, shuffle, seed, class_weight, declared)
     if not (hasattr(x, "__iter__") or hasattr(x, "__next__") or hasattr(x, "__getitem__")):
         raise TypeError(f"x: expected arrays or an iterable of batches, got {type(x).__name__}")
     if y is not None or sample_weight is not None:
         raise ValueError("y and sample_weight come with x where x is an iterable of batches; leave them out")
-    return IterableFeed(x, steps, class_weight, declared)
+    batches: Any = x
+    return IterableFeed(batches, steps, class_weight, declared)
 
 
-def _weighted(y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> Any:
+def _weighted(y: Any, sample_weight: Any, class_weight: Mapping[int, float] | None) -> Any:
     """The sample weights, or those of the samples' classes; ``ValueError`` where both are given."""
     if class_weight is None:
         return sample_weight
@@ -317,7 +341,7 @@ def _weighted(y: Any, sample_weight: Any, class_weight: dict[int, float] | None)
     return class_weights(y, class_weight)
 
 
-def class_weights(y: Any, class_weight: Any) -> Array:
+def class_weights(y: Arrays, class_weight: Mapping[int, float]) -> Array:
     """The weight of each sample: that of its class."""
     if y is None or (isinstance(y, (list, tuple, dict)) and any(hasattr(item, "shape") for item in y)):
         raise ValueError("class_weight needs exactly one array of targets")

@@ -10,7 +10,7 @@ import numpy as np
 
 from corten.errors import ShapeError
 from corten.graph import Array, StandIn, Step, StepCache, flatten, map_nested, run_eagerly, tracing
-from corten.training.feed import Chunk
+from corten.training.feed import Arrays, Chunk
 
 __all__ = ["Rows", "Runner"]
 
@@ -131,7 +131,7 @@ class Rows:
         #: How many steps of the latest chunk are done.
         self.done = 0
 
-    def append(self, outputs: Any) -> None:
+    def append(self, outputs: Arrays) -> None:
         """Takes the outputs of one batch."""
         self._expect_rows([array.shape for array in flatten(outputs)])
         self._parts.append(outputs)
