@@ -119,7 +119,7 @@ def test_a_misspelt_variable_is_told() -> None:
 def test_a_data_folder_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORTEN_DATA", str(tmp_path / "nowhere"))
     with (
-        pytest.warns(UserWarning, match="CORTEN_DATA names no folder: .*nowhere"),
+        pytest.warns(UserWarning, match="CORTEN_DATA is not a folder: .*nowhere"),
         pytest.raises(OSError, match="nowhere"),
     ):
         corten.datasets.shakespeare.load_data()

@@ -75,7 +75,7 @@ def test_get() -> None:
     assert regularizers.get("l1_l2").get_config() == {"l1": 0.01, "l2": 0.01}
     assert isinstance(constraints.get("NonNeg"), constraints.NonNeg)
     for room in (regularizers, constraints):
-        with pytest.raises(ValueError, match="known are"):
+        with pytest.raises(ValueError, match="expected one of"):
             room.get("nothing")
         with pytest.raises(TypeError):
             room.get(3)

@@ -1,4 +1,4 @@
-"""Objects that remember the arguments they were made with, and which of their attributes were changed since."""
+"""Objects that remember the arguments they were created with, and which of their attributes were changed since."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _key(value: Any) -> Any:
 
 
 class Configured:
-    """Remembers its constructor's arguments: ``cls.from_config(made.get_config())`` makes an equal one.
+    """Remembers its constructor's arguments: ``cls.from_config(instance.get_config())`` makes an equal one.
 
     >>> class Point(Configured):
     ...     def __init__(self, x, y=0, **kwargs):
@@ -74,13 +74,13 @@ class Configured:
         object.__setattr__(self, name, value)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        made = super().__new__(cls)
+        instance = super().__new__(cls)
         key: Any = cls
         expect_known(key, args, kwargs)
         signature = signature_of(key)
         try:
             # Partial, for copies are made without arguments; what is missing is __init__'s to say.
-            bound = signature.bind_partial(made, *args, **kwargs)
+            bound = signature.bind_partial(instance, *args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{cls.__name__}: {error}") from None
         bound.apply_defaults()
@@ -91,8 +91,8 @@ class Configured:
                 config.update(value)
             elif kind is not inspect.Parameter.VAR_POSITIONAL:
                 config[name] = value
-        object.__setattr__(made, "_config", config)
-        return made
+        object.__setattr__(instance, "_config", config)
+        return instance
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this object again, as plain values."""
@@ -109,9 +109,9 @@ class Configured:
                 "the original; make another, type(x).from_config(x.get_config()) or clone_model of a model, and give "
                 "it the values: set_weights(get_weights())"
             )
-        made = object.__new__(kind)
-        vars(made).update(vars(self), _config=dict(self._config))
-        return made
+        copy = object.__new__(kind)
+        vars(copy).update(vars(self), _config=dict(self._config))
+        return copy
 
     @classmethod
     def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
@@ -123,16 +123,16 @@ def forwarded(scope: dict[str, Any], *own: str) -> dict[str, Any]:
     """The arguments that a constructor hands on: its ``locals()``, taken first of all, without its ``own`` arguments.
 
     >>> class Point:
-    ...     def __init__(self, **given):
-    ...         print(given)
+    ...     def __init__(self, **kwargs):
+    ...         print(kwargs)
     >>> class Circle(Point):
     ...     def __init__(self, radius, x=0, y=0, **kwargs):
     ...         super().__init__(**forwarded(locals(), "radius"))
-    >>> made = Circle(2, y=1, colour="red")
+    >>> circle = Circle(2, y=1, colour="red")
     {'x': 0, 'y': 1, 'colour': 'red'}
     """
-    left = {"self", "__class__", "kwargs", *own}
-    return {name: value for name, value in {**scope, **scope.get("kwargs", {})}.items() if name not in left}
+    excluded = {"self", "__class__", "kwargs", *own}
+    return {name: value for name, value in {**scope, **scope.get("kwargs", {})}.items() if name not in excluded}
 
 
 def serialized(value: object, what: str) -> dict[str, Any]:

@@ -91,10 +91,10 @@ def expect_known(cls: Any, args: Collection[Any], keywords: Collection[str]) -> 
         return
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in kinds.values()):
         raise unexpected_argument(cls.__name__, unknown[0], parameters(cls))
-    given = {*list(kinds)[1 : 1 + len(args)], *keywords}
+    passed = {*list(kinds)[1 : 1 + len(args)], *keywords}
     for name in unknown:
         new = _renamed(name, kinds)
-        if new is not None and kinds[new].default is inspect.Parameter.empty and new not in given:
+        if new is not None and kinds[new].default is inspect.Parameter.empty and new not in passed:
             raise unexpected_argument(cls.__name__, name, kinds)
 
 

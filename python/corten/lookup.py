@@ -28,16 +28,16 @@ def find(identifier: object, known: Mapping[str, Callable[..., Any]], what: str)
             raise ValueError(f"{what}: expected a configuration with a known class_name, got {identifier!r}")
         return known_class(**config)
     if isinstance(identifier, str):
-        found = known.get(identifier)
-        if found is None:
+        entry = known.get(identifier)
+        if entry is None:
             names = ", ".join(sorted(name for name in known if name.islower()))
-            raise ValueError(f"{what}: there is none called {identifier!r}; known are {names}")
-        return found() if isinstance(found, type) else found
+            raise ValueError(f"unknown {what} {identifier!r}; expected one of {names}")
+        return entry() if isinstance(entry, type) else entry
     if isinstance(identifier, type):
-        made = identifier()
-        if not callable(made) and not hasattr(made, "get_config"):
+        instance = identifier()
+        if not callable(instance) and not hasattr(instance, "get_config"):
             raise TypeError(f"{what}: expected a class of callables, got {identifier!r}")
-        return made
+        return instance
     if callable(identifier):
         return identifier
     raise TypeError(f"{what}: expected a name, a configuration or a callable, got {type(identifier).__name__}")

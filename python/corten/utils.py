@@ -143,11 +143,11 @@ def pad_sequences(
             continue
         if array.shape[1:] != shape:
             raise ValueError(f"pad_sequences: expected elements of shape {shape}, got {array.shape[1:]}")
-        kept = array[max(0, len(array) - longest) :] if truncating == "pre" else array[:longest]
+        part = array[max(0, len(array) - longest) :] if truncating == "pre" else array[:longest]
         if padding == "pre":
-            row[longest - len(kept) :] = kept
+            row[longest - len(part) :] = part
         else:
-            row[: len(kept)] = kept
+            row[: len(part)] = part
     return padded
 
 
@@ -158,7 +158,7 @@ class PyDataset:
     An object of any class with these methods will do; this one is for Keras's sake.
 
     Args:
-        workers, use_multiprocessing, max_queue_size: kept, and without effect: batches are asked for one by one.
+        workers, use_multiprocessing, max_queue_size: stored, and without effect: batches are requested one by one.
 
     >>> import numpy as np, corten
     >>> class Ones(corten.utils.PyDataset):

@@ -206,7 +206,7 @@ def test_a_generator_of_validation_data_that_is_used_up_is_told() -> None:
     assert len(history.history["val_loss"]) == 3
     with pytest.warns(RuntimeWarning, match="no batch left for epoch 1"):
         assert "val_loss" not in model.fit(X, Y, verbose=0, validation_data=iter([])).history
-    with pytest.raises(ValueError, match="evaluate: the data gave no batch"):
+    with pytest.raises(ValueError, match="evaluate: the data yielded no batches"):
         model.evaluate(iter([]), verbose=0)
 
 
@@ -229,7 +229,7 @@ def test_more_steps_than_an_epoch_has_do_not_end_training(source: Any) -> None:
         source = type("Indexed", (), {"__len__": lambda _: 5, "__getitem__": lambda _, index: batches[index]})()
     given = {"x": source[0][:20], "y": source[1][:20], "batch_size": 4} if isinstance(source, tuple) else {"x": source}
     model, calls = compiled(), Calls()
-    with pytest.warns(RuntimeWarning, match="fit: the data ended after 5 of 7 steps; the next epoch begins anew"):
+    with pytest.warns(RuntimeWarning, match="fit: the data ended after 5 of 7 steps; the next epoch starts over"):
         history = model.fit(**given, epochs=3, steps_per_epoch=7, verbose=0, shuffle=False, callbacks=[calls])
     assert history.epoch == [0, 1, 2] and len(calls.calls) == 3 * 2 * 5
 

@@ -242,9 +242,9 @@ def test_batches_by_hand_and_from_a_generator() -> None:
     assert (whole.predict_on_batch(x[:9]) == whole.predict(x[:9], verbose=0)).all()
     # A generator that ends: training ends with it, whatever was hoped for.
     batches_left = ((x[at : at + 32], y[at : at + 32]) for at in range(0, 320, 32))
-    with pytest.warns(RuntimeWarning, match="used up after epoch 1; training stops"):
+    with pytest.warns(RuntimeWarning, match="exhausted after epoch 1; training stops"):
         assert generated.fit(batches_left, epochs=3, verbose=0).epoch == [0]
-    with pytest.raises(ValueError, match="gave no batch"):
+    with pytest.raises(ValueError, match="yielded no batches"):
         generated.fit(batches_left, epochs=3, verbose=0)
     # Labels as a list of what NumPy gives item by item.
     assert whole.evaluate(x, list(y[:, 0]), verbose=0) == whole.evaluate(x, y, verbose=0)

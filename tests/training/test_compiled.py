@@ -111,7 +111,7 @@ def test_losses_metrics_and_targets_of_deeply_nested_outputs() -> None:
     model.compile("sgd", "mse", loss_weights={"a": {"d": [0.0, 2.0]}})
     assert model.evaluate(data, y, verbose=0) == pytest.approx([9 + 0 * 4 + 2 * 9, 9, 4, 9])
     model.compile("sgd", {"a": {"e": "mse"}})
-    with pytest.raises(ValueError, match="loss: there is no output 'e'; the outputs here are"):
+    with pytest.raises(ValueError, match="loss: unknown output 'e'; expected one of"):
         model.evaluate(data, y, verbose=0)
     model.compile("sgd", {"a": {"d": ["mse"]}})
     with pytest.raises(ValueError, match="loss: expected 2 entries"):

@@ -81,13 +81,13 @@ class CSVLogger(Callback):
         written = path.read_bytes()
         with path.open(newline="", encoding="utf-8") as file:
             header = next(csv.reader(file, delimiter=self.sep), [])
-        whole = b"\n" in written
-        if header[:1] != ["epoch"] and (whole or not "epoch".startswith("".join(header))):
+        complete = b"\n" in written
+        if header[:1] != ["epoch"] and (complete or not "epoch".startswith("".join(header))):
             raise ValueError(
                 f"CSVLogger: {self.filename!r} cannot be continued: its first line must begin with 'epoch{self.sep}', "
                 f"got {self.sep.join(header)[:80]!r}"
             )
-        if not whole:
+        if not complete:
             # The header itself was cut, and nothing follows it.
             return None
         if not written.endswith(b"\n"):

@@ -43,7 +43,7 @@ class LambdaCallback(Callback):
         }
         for name, hook in hooks.items():
             if not name.startswith("on_") or not hasattr(Callback, name):
-                raise TypeError(f"LambdaCallback: there is no hook {name!r}")
+                raise TypeError(f"LambdaCallback: unknown hook {name!r}")
             if hook is None:
                 continue
             if not callable(hook):

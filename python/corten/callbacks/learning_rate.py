@@ -145,10 +145,10 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         rate: Any = self.schedule(*(epoch, learning_rate_of(self.model))[: self._takes])
         if isinstance(rate, bool) or not (isinstance(rate, numbers.Real) or getattr(rate, "shape", None) == ()):
-            raise TypeError(f"LearningRateScheduler: schedule must give a float, got {rate!r}")
+            raise TypeError(f"LearningRateScheduler: schedule must return a float, got {rate!r}")
         rate = float(rate)
         if not (math.isfinite(rate) and rate >= 0):
-            raise ValueError(f"LearningRateScheduler: schedule gave the learning rate {rate} for epoch {epoch}")
+            raise ValueError(f"LearningRateScheduler: schedule returned the learning rate {rate} for epoch {epoch}")
         self.model.optimizer.learning_rate = rate
         if self.verbose > 0:
             print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")

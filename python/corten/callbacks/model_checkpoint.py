@@ -64,8 +64,8 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError(
                 "ModelCheckpoint: whole models cannot be saved yet, only weights; pass save_weights_only=True"
             )
-        whole = isinstance(save_freq, (int, np.integer)) and not isinstance(save_freq, bool)
-        if save_freq != "epoch" and not (whole and int(save_freq) >= 1):
+        counts = isinstance(save_freq, (int, np.integer)) and not isinstance(save_freq, bool)
+        if save_freq != "epoch" and not (counts and int(save_freq) >= 1):
             raise ValueError(f"ModelCheckpoint: save_freq must be 'epoch' or an int >= 1, got {save_freq!r}")
         self.filepath = os.fsdecode(filepath)
         self._names = _names(self.filepath)
@@ -169,7 +169,7 @@ class _Numbers:
 
     def __getitem__(self, index: Any) -> Any:
         if not isinstance(index, int):
-            raise TypeError(f"{index!r} is no index of {self.name!r}, which has shape {self.array.shape}")
+            raise TypeError(f"{index!r} is not an index of {self.name!r}, which has shape {self.array.shape}")
         return _named(f"{self.name}[{index}]", self.array[index])
 
     def __format__(self, form: str) -> str:

@@ -121,14 +121,15 @@ class MonitorCallback(Callback):
             return False
         watched = getattr(self.model, "metrics", None) or ()
         # Those given to compile() are one metric of several.
-        for metric in (one for item in watched for one in getattr(item, "metrics", [item])):
+        for metric in (part for item in watched for part in getattr(item, "metrics", [item])):
             direction = getattr(metric, "_direction", None)
             if direction is not None and (name == metric.name or name.endswith(f"_{metric.name}")):
                 return bool(direction == "up")
         if name.endswith(_UP):
             return True
         raise ValueError(
-            f"{type(self).__name__}: pass mode='min' or mode='max'; nothing tells if more {self.monitor!r} is better"
+            f"{type(self).__name__}: cannot tell whether a higher {self.monitor!r} is better; "
+            "pass mode='min' or mode='max'"
         )
 
 

@@ -159,8 +159,8 @@ class Progress:
         spent = now - self.start
         step = spent / max(1, self.seen)
         count = self._count()
-        left = step * (self.target - self.seen) if self.target and not last else spent
-        info = f" {_duration(left)} {_per_step(step)}{_values(logs)}"
+        remaining = step * (self.target - self.seen) if self.target and not last else spent
+        info = f" {_duration(remaining)} {_per_step(step)}{_values(logs)}"
         done = min(WIDTH, WIDTH * self.seen // self.target) if self.target else 0
         line = self._line()
         plain = f"{count} {line * WIDTH if self.target else ''}{info}"

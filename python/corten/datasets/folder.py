@@ -19,7 +19,7 @@ def own_folder() -> Path | None:
     if not own:
         return None
     if not Path(own).is_dir():
-        warnings.warn(f"the environment variable CORTEN_DATA names no folder: {own!r}", stacklevel=4)
+        warnings.warn(f"the environment variable CORTEN_DATA is not a folder: {own!r}", stacklevel=4)
     return Path(own)
 
 

@@ -185,9 +185,9 @@ def _fetch(url: str, part: Path, timeout: float) -> bool:
     with response:
         resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         length = response.headers.get("Content-Length")
-        whole = (have if resumed else 0) + int(length) if length and length.isdecimal() else None
-        if whole is not None and whole > _LARGEST_DOWNLOAD:
-            raise OSError(f"the server announces {whole} bytes, more than this data set can have")
+        total = (have if resumed else 0) + int(length) if length and length.isdecimal() else None
+        if total is not None and total > _LARGEST_DOWNLOAD:
+            raise OSError(f"the server announces {total} bytes, more than this data set can have")
         print(f"Downloading {url}", file=sys.stderr)
         with part.open("ab" if resumed else "wb") as out:
             while chunk := response.read(_CHUNK):
@@ -196,8 +196,8 @@ def _fetch(url: str, part: Path, timeout: float) -> bool:
                     raise OSError(f"the server sends more than {_LARGEST_DOWNLOAD} bytes")
             out.flush()
             os.fsync(out.fileno())
-            if whole is not None and out.tell() != whole:
-                raise OSError(f"the connection ended after {out.tell()} of {whole} bytes; try again to continue there")
+            if total is not None and out.tell() != total:
+                raise OSError(f"the connection ended after {out.tell()} of {total} bytes; try again to continue there")
     return bool(resumed)
 
 

@@ -51,8 +51,8 @@ class AttentionMaps:
         """
         shown = {name: maps[index] if maps.ndim == 4 else maps[index][None] for name, maps in self.maps.items()}
         columns = max(len(heads) for heads in shown.values())
-        made = figure(len(shown), columns, 2.4, 2.6)
-        grid = made.subplots(len(shown), columns, squeeze=False)
+        picture = figure(len(shown), columns, 2.4, 2.6)
+        grid = picture.subplots(len(shown), columns, squeeze=False)
         for row, (name, heads) in zip(grid, shown.items(), strict=True):
             for number, axes in enumerate(row):
                 if number >= len(heads):
@@ -66,8 +66,8 @@ class AttentionMaps:
             if keys is not None:
                 row[0].tick_params(axis="x", rotation=90)
         if path is not None:
-            made.savefig(path, dpi=100)
-        return made
+            picture.savefig(path, dpi=100)
+        return picture
 
 
 def attention_maps(model: Model, x: Arrays, layer: str | Layer | None = None) -> AttentionMaps:
@@ -84,15 +84,15 @@ def attention_maps(model: Model, x: Arrays, layer: str | Layer | None = None) ->
     >>> import numpy as np, corten
     >>> x = corten.Input((5, 8))
     >>> attend = corten.layers.MultiHeadAttention(num_heads=2, key_dim=4, name="attend")
-    >>> found = corten.explain.attention_maps(corten.Model(x, attend(x, x)), np.ones((3, 5, 8)))
-    >>> found.maps["attend"].shape
+    >>> maps = corten.explain.attention_maps(corten.Model(x, attend(x, x)), np.ones((3, 5, 8)))
+    >>> maps.maps["attend"].shape
     (3, 2, 5, 5)
     """
     if not isinstance(model, Model):
         raise TypeError(f"attention_maps: expected a model, got {type(model).__name__}")
     expect_arrays(x)
     only = None if layer is None else find(model, layer)
-    known = {id(one): path for path, one in paths(model)}
+    known = {id(inner): path for path, inner in paths(model)}
 
     def run(inputs: Any) -> dict[str, Any]:
         maps: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def attention_maps(model: Model, x: Arrays, layer: str | Layer | None = None) ->
             asked = kwargs.pop("return_attention_scores", False)
             outputs, weights = layer.call(*args, return_attention_scores=True, **kwargs)
             name = known.get(id(layer), layer.name)
-            uses = sum(1 for other in maps if other.partition("#")[0] == name)
+            uses = sum(1 for used in maps if used.partition("#")[0] == name)
             maps[name if not uses else f"{name}#{uses + 1}"] = weights
             return (outputs, weights) if asked else outputs
 

@@ -71,19 +71,19 @@ class Explanation:
         """
         heat = self.heat[:count]
         images = isinstance(self.inputs, np.ndarray) and self.inputs.ndim == 4 and heat.ndim == 3
-        made = figure(2 if images else 1, len(heat))
-        grid = made.subplots(2 if images else 1, len(heat), squeeze=False)
+        picture = figure(2 if images else 1, len(heat))
+        grid = picture.subplots(2 if images else 1, len(heat), squeeze=False)
         for index, strength in enumerate(heat):
             title = f"{self.scores[index]:.2f}" if self.targets is None else f"{self.targets[index]}"
             grid[0, index].set_title(f"{title}: {self.scores[index]:.2f}" if self.targets is not None else title)
             if images:
-                picture = self.inputs[index].astype(np.float64)
-                low, high = picture.min(), picture.max()
-                grid[0, index].imshow(((picture - low) / max(high - low, 1e-12)).squeeze(), cmap="gray_r")
+                image = self.inputs[index].astype(np.float64)
+                low, high = image.min(), image.max()
+                grid[0, index].imshow(((image - low) / max(high - low, 1e-12)).squeeze(), cmap="gray_r")
             grid[-1, index].imshow(np.atleast_2d(strength), cmap="inferno", aspect="equal" if images else "auto")
         for axes in grid.flat:
             axes.set(xticks=[], yticks=[])
-        made.suptitle(self.method)
+        picture.suptitle(self.method)
         if path is not None:
-            made.savefig(path, dpi=100)
-        return made
+            picture.savefig(path, dpi=100)
+        return picture

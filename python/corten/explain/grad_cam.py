@@ -50,7 +50,7 @@ def grad_cam(model: Model, x: ArrayLike, target: Target | None = None, layer: st
     targets = probe.targets(images)
     maps, slopes, scores = probe.look(images, targets)
     if maps.ndim != 4:
-        raise ShapeError(f"grad_cam: layer {layer!r} gives {maps.shape}; expected (n, rows, columns, channels)")
+        raise ShapeError(f"grad_cam: layer {layer!r}: expected outputs (n, rows, columns, channels), got {maps.shape}")
     cam = np.maximum((maps * slopes.mean(axis=(1, 2), keepdims=True)).sum(axis=-1), 0)
     down, across = (_interpolation(a, b) for a, b in zip(cam.shape[1:], images.shape[1:3], strict=True))
     return Explanation("Grad-CAM", (down @ cam @ across.T).astype(np.float32), images, targets, scores)
@@ -58,19 +58,19 @@ def grad_cam(model: Model, x: ArrayLike, target: Target | None = None, layer: st
 
 def _last(model: Model, images: Array) -> Layer:
     """The last layer that gives feature maps."""
-    found: list[Layer] = []
+    candidates: list[Layer] = []
 
     def hook(layer: Layer, *args: Any, **kwargs: Any) -> Any:
         outputs = layer.call(*args, **kwargs)
         if isinstance(outputs, Tensor) and outputs.ndim == 4 and not isinstance(layer, Model):
-            found.append(layer)
+            candidates.append(layer)
         return outputs
 
     with Graph() as graph, calls(hook):
         model(graph.input(images[:1].shape))
-    if not found:
-        raise ShapeError(f"grad_cam: no layer of {model.name!r} gives feature maps (n, rows, columns, channels)")
-    return found[-1]
+    if not candidates:
+        raise ShapeError(f"grad_cam: no layer of {model.name!r} outputs feature maps (n, rows, columns, channels)")
+    return candidates[-1]
 
 
 def _interpolation(size: int, wanted: int) -> Array:

@@ -69,12 +69,12 @@ def smooth_grad(
     probe = Probe(model, target, layer)
     x = probe.inputs(x)
     targets = probe.targets(x)
-    held, _, scores = probe.look(x, targets)
+    values, _, scores = probe.look(x, targets)
     generator = random.SeedGenerator(seed)
-    spread = noise * float(held.max() - held.min())
-    total = np.zeros(held.shape, np.float64)
+    spread = noise * float(values.max() - values.min())
+    total = np.zeros(values.shape, np.float64)
     for _ in range(samples):
-        total += probe.look(x, targets, held + random.normal(held.shape, stddev=spread, seed=generator))[1]
+        total += probe.look(x, targets, values + random.normal(values.shape, stddev=spread, seed=generator))[1]
     return Explanation("smooth grad", (total / samples).astype(np.float32), x, targets, scores)
 
 
@@ -109,17 +109,17 @@ def integrated_gradients(
     probe = Probe(model, target, layer)
     x = probe.inputs(x)
     targets = probe.targets(x)
-    held, _, scores = probe.look(x, targets)
+    values, _, scores = probe.look(x, targets)
     start = (
-        np.zeros_like(held)
+        np.zeros_like(values)
         if baseline is None
-        else np.broadcast_to(np.asarray(floats(baseline, "integrated_gradients: baseline")), held.shape).copy()
+        else np.broadcast_to(np.asarray(floats(baseline, "integrated_gradients: baseline")), values.shape).copy()
     )
     nodes, weights = np.polynomial.legendre.leggauss(steps)
-    mean: Array = np.zeros(held.shape, np.float64)
+    mean: Array = np.zeros(values.shape, np.float64)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        mean += weight * probe.look(x, targets, (start + node * (held - start)).astype(np.float32))[1]
-    values = ((held - start) * mean).astype(np.float32)
+        mean += weight * probe.look(x, targets, (start + node * (values - start)).astype(np.float32))[1]
+    contributions = ((values - start) * mean).astype(np.float32)
     gained = scores - probe.look(x, targets, start)[2]
-    residual = gained - values.reshape(len(values), -1).sum(axis=1)
-    return Explanation("integrated gradients", values, x, targets, scores, residual)
+    residual = gained - contributions.reshape(len(contributions), -1).sum(axis=1)
+    return Explanation("integrated gradients", contributions, x, targets, scores, residual)

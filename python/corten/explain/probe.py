@@ -41,12 +41,12 @@ def find(model: Model, layer: str | Layer) -> Layer:
         ValueError: there is none, or there are several.
     """
     known = list(paths(model))
-    fits = [(p, one) for p, one in known if one is layer or p == layer or p.endswith(f"/{layer}")]
-    if len({id(one) for _, one in fits}) == 1:
+    fits = [(p, inner) for p, inner in known if inner is layer or p == layer or p.endswith(f"/{layer}")]
+    if len({id(inner) for _, inner in fits}) == 1:
         return fits[0][1]
     if fits:
         raise ValueError(f"{model.name!r} has several layers {layer!r}; give a path: {[p for p, _ in fits]}")
-    raise ValueError(f"{model.name!r} has no layer {layer!r}; there are {[p for p, _ in known]}")
+    raise ValueError(f"{model.name!r} has no layer {layer!r}; expected one of {[p for p, _ in known]}")
 
 
 def batches(x: Arrays) -> Iterator[tuple[slice, Any]]:
@@ -111,7 +111,7 @@ class Probe:
         if self.layer is None and isinstance(x, (list, tuple, dict)) and any(np.ndim(leaf) for leaf in flatten(x)):
             leaves = flatten(x)
             if len(leaves) > 1 and all(hasattr(leaf, "shape") for leaf in leaves):
-                raise ValueError(f"{self.model.name!r} has several inputs: say by layer= where to look")
+                raise ValueError(f"{self.model.name!r} has several inputs; pass layer= to select one place")
         if self.layer is None:
             return np.asarray(x, np.float32)
         return map_nested(np.asarray, x)
@@ -141,9 +141,9 @@ class Probe:
 
         Where ``at`` is given, it stands in for what the place would hold.
         """
-        found = [self._graded(part, own, where) for part, own, where in self._parts(x, targets, at)]
-        held, graded, score = (np.concatenate(group) for group in zip(*found, strict=True))
-        return held, graded, score
+        parts = [self._graded(part, own, where) for part, own, where in self._parts(x, targets, at)]
+        values, slopes, scores = (np.concatenate(group) for group in zip(*parts, strict=True))
+        return values, slopes, scores
 
     def _parts(self, x: Any, targets: Array | None, at: Array | None) -> Iterator[tuple[Any, Any, Any]]:
         for rows, part in batches(x):
@@ -161,19 +161,19 @@ class Probe:
         return score
 
     def _gradient(self, x: Any, target: Any, at: Any = None) -> tuple[Any, Any, Any]:
-        held: list[Any] = [] if self.layer is not None else [x if at is None else at]
+        place: list[Any] = [] if self.layer is not None else [x if at is None else at]
 
         def hook(layer: Layer, *args: Any, **kwargs: Any) -> Any:
             outputs = layer.call(*args, **kwargs)
             if layer is not self.layer:
                 return outputs
-            if held:
-                raise ValueError(f"layer {layer.name!r} is used more than once: which use is meant is not known")
-            held.append(outputs if at is None else ops.identity(at))
-            return held[0]
+            if place:
+                raise ValueError(f"layer {layer.name!r} is used more than once; cannot tell which use is meant")
+            place.append(outputs if at is None else ops.identity(at))
+            return place[0]
 
         with calls(hook):
-            score = self._score(x if self.layer is not None else held[0], target)
-        if not held:
-            raise ValueError(f"layer {self.layer!r} has no part in what the model computes")
-        return ops.identity(held[0]), gradients(score, held[0]), score
+            score = self._score(x if self.layer is not None else place[0], target)
+        if not place:
+            raise ValueError(f"layer {self.layer!r} does not contribute to the model's outputs")
+        return ops.identity(place[0]), gradients(score, place[0]), score

@@ -15,10 +15,10 @@ __all__ = ["CategoricalHinge", "Hinge", "SquaredHinge", "categorical_hinge", "hi
 
 def _signs(y_true: Any) -> Any:
     """Labels that are all 0 or 1 as -1 and 1; others as they are. NaN, which a mask leaves out, is no label."""
-    given = ops.cast(y_true, "float32")
-    known = ops.maximum(ops.equal(given, 0.0), ops.equal(given, 1.0))
-    binary = ops.min(ops.maximum(known, ops.isnan(given)))
-    return ops.where(binary, ops.subtract(ops.multiply(given, 2.0), 1.0), given)
+    labels = ops.cast(y_true, "float32")
+    known = ops.maximum(ops.equal(labels, 0.0), ops.equal(labels, 1.0))
+    binary = ops.min(ops.maximum(known, ops.isnan(labels)))
+    return ops.where(binary, ops.subtract(ops.multiply(labels, 2.0), 1.0), labels)
 
 
 def _margin(name: str, y_true: Any, y_pred: Any) -> Any:

@@ -174,8 +174,8 @@ def _rehearse(name: str, function: Callable[..., Any], y_true: Any, y_pred: Any)
     if graph.mixed is not None:
         a, b = (tuple({first: n, second: m}.get(size, size) for size in shape) for shape in graph.mixed)
         raise ShapeError(
-            f"{name}: y_true {y_true.shape} and y_pred {y_pred.shape} are combined as {a} and {b}, which sets each "
-            "sample against others; give targets and predictions the same number of axes"
+            f"{name}: y_true {y_true.shape} and y_pred {y_pred.shape} are combined as {a} and {b}, which compares each "
+            "sample with others; give targets and predictions the same number of axes"
         )
 
 

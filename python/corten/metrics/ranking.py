@@ -62,5 +62,5 @@ def _mean(
         if len(ours):
             measured.append(float(measure(np.isin(row, ours[ours >= 0]), len(ours))))
     if not measured:
-        raise ValueError(f"{name}: no user has anything relevant")
+        raise ValueError(f"{name}: no user has any relevant item")
     return float(np.mean(measured))

@@ -152,7 +152,7 @@ class Autoencoder(Model):
             ValueError: nothing is known of the data's codes; ``fit`` or :meth:`measure_codes` comes first.
         """
         if self._codes is None:
-            raise ValueError(f"generate: {self.name!r} knows no codes yet; call fit or measure_codes with data first")
+            raise ValueError(f"generate: {self.name!r} has not seen any codes yet; call fit or measure_codes first")
         mean, root = self._codes
         drawn = random.normal((count(n, "generate: n", 0), len(root)), seed=seed)
         return self.decode(mean + np.tensordot(drawn, root, 1))
@@ -165,7 +165,7 @@ def _target(x: Any, y: Any, y_pred: Any) -> Any:
     if isinstance(x, (list, tuple, dict)) or isinstance(y_pred, (list, tuple, dict)):
         return x
     if math.prod(x.shape) != math.prod(y_pred.shape):
-        raise ShapeError(f"the decoder gives {y_pred.shape}, expected the shape of the data, {x.shape}")
+        raise ShapeError(f"expected a decoder output of the data's shape {x.shape}, got {y_pred.shape}")
     return x if x.shape == y_pred.shape else ops.reshape(x, y_pred.shape)
 
 

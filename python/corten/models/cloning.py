@@ -49,35 +49,35 @@ def clone_model(
             f"clone_model: expected a Sequential or functional model, got {type(model).__name__}; make another by its "
             "class, and copy the weights by set_weights(get_weights())"
         )
-    made: dict[int, Layer] = {}
+    clones: dict[int, Layer] = {}
 
     def cloned(layer: Layer) -> Layer:
-        if id(layer) not in made:
+        if id(layer) not in clones:
             if isinstance(layer, (Sequential, Functional)):
                 inner = (clone_function, call_function, True) if recursive else (None, None, False)
-                made[id(layer)] = clone_model(layer, None, *inner)
+                clones[id(layer)] = clone_model(layer, None, *inner)
             elif clone_function is not None:
-                made[id(layer)] = clone_function(layer)
+                clones[id(layer)] = clone_function(layer)
             else:
-                made[id(layer)] = type(layer).from_config(layer.get_config())
-        return made[id(layer)]
+                clones[id(layer)] = type(layer).from_config(layer.get_config())
+        return clones[id(layer)]
 
     if isinstance(model, Sequential) and input_tensors is None and call_function is None:
         symbol = model.inputs[0] if model.inputs and model._promised else None
         first = [] if symbol is None else [_like(symbol)]
         return Sequential([*first, *map(cloned, model.layers)], name=model.name, trainable=model.trainable)
 
-    whole = model._whole() if isinstance(model, Sequential) else model
-    inputs = map_nested(_like, whole._inputs) if input_tensors is None else input_tensors
-    given = flatten(inputs)
-    if len(given) != len(whole.inputs):
-        raise ValueError(f"clone_model: input_tensors: expected {len(whole.inputs)}, got {len(given)}")
-    values = {id(old): new for old, new in zip(whole.inputs, given, strict=True)}
+    source = model._whole() if isinstance(model, Sequential) else model
+    inputs = map_nested(_like, source._inputs) if input_tensors is None else input_tensors
+    tensors = flatten(inputs)
+    if len(tensors) != len(source.inputs):
+        raise ValueError(f"clone_model: input_tensors: expected {len(source.inputs)}, got {len(tensors)}")
+    values = {id(old): new for old, new in zip(source.inputs, tensors, strict=True)}
 
     def known(leaf: Any) -> Any:
         return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf
 
-    for call in whole._calls:
+    for call in source._calls:
         args, options = map_nested(known, call.args), map_nested(known, call.kwargs)
         if not isinstance(call.function, Layer):
             outputs = record(call.function, args, options)
@@ -90,9 +90,9 @@ def clone_model(
             if isinstance(old.mask, SymbolicTensor):
                 values[id(old.mask)] = new.mask
     kind = Functional if isinstance(model, Sequential) else type(model)
-    return kind(inputs, map_nested(known, whole._outputs), name=model.name, trainable=model.trainable)
+    return kind(inputs, map_nested(known, source._outputs), name=model.name, trainable=model.trainable)
 
 
 def _like(symbol: SymbolicTensor) -> SymbolicTensor:
-    made: SymbolicTensor = Input(batch_shape=symbol.shape, dtype=symbol.dtype, name=symbol.name)
-    return made
+    fresh: SymbolicTensor = Input(batch_shape=symbol.shape, dtype=symbol.dtype, name=symbol.name)
+    return fresh

@@ -119,7 +119,7 @@ class Functional(Model):
             known = self._inputs if isinstance(self._inputs, dict) else {symbol.name for symbol in self.inputs}
             unused = sorted(str(key) for key in inputs if key not in known)
             if unused:
-                warnings.warn(f"{self.name!r}: no input is named {', '.join(unused)}; not used", stacklevel=2)
+                warnings.warn(f"{self.name!r}: inputs {', '.join(unused)} are unknown and ignored", stacklevel=2)
         if isinstance(inputs, dict) and not isinstance(self._inputs, dict):
             missing = [symbol.name for symbol in self.inputs if symbol.name not in inputs]
             if missing:
@@ -133,7 +133,7 @@ class Functional(Model):
         elif isinstance(self._inputs, dict) and len(self.inputs) > 1:
             raise ValueError(
                 f"{self.name!r}: expected a dict of inputs with keys {list(self._inputs)}, got a "
-                f"{type(inputs).__name__}: which of its items belongs to which input is not known"
+                f"{type(inputs).__name__}: cannot tell which item belongs to which input"
             )
         else:
             tensors = flatten(inputs)
@@ -152,9 +152,9 @@ def _with_masks(inputs: Any, masks: Any, where: str) -> Any:
     if isinstance(inputs, (list, tuple, dict)):
         keys = list(inputs) if isinstance(inputs, dict) else range(len(inputs))
         if isinstance(inputs, dict) != isinstance(masks, dict) or len(masks) != len(inputs):
-            raise ValueError(f"{where!r}: mask: expected one for each input, nested as these, got {masks!r}")
-        found = [_with_masks(inputs[key], masks[key], where) for key in keys]
-        return dict(zip(keys, found)) if isinstance(inputs, dict) else found
+            raise ValueError(f"{where!r}: mask: expected one per input, nested like the inputs, got {masks!r}")
+        masked = [_with_masks(inputs[key], masks[key], where) for key in keys]
+        return dict(zip(keys, masked)) if isinstance(inputs, dict) else masked
     if not isinstance(inputs, Tensor) or inputs.mask is masks:
         return inputs
     tensor = Tensor(inputs.graph, inputs.id)  # the caller's own stays as it is
@@ -177,7 +177,7 @@ def _arguments(call: Call) -> list[SymbolicTensor]:
 
 def _order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> tuple[list[Call], dict[int, int]]:
     """The calls between inputs and outputs, each after those it needs; and when each function or input was met."""
-    given = {id(tensor) for tensor in inputs}
+    inputs_by_id = {id(tensor) for tensor in inputs}
     order: list[Call] = []
     done: set[int] = set()
     met: dict[int, int] = {}
@@ -185,7 +185,7 @@ def _order(inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> tuple
     while stack:
         tensor, ready = stack.pop()
         call = tensor.call
-        if id(tensor) in given:
+        if id(tensor) in inputs_by_id:
             met.setdefault(id(tensor), len(met))
             continue
         if call is None:
@@ -208,20 +208,20 @@ def _operation(node: Call | SymbolicTensor) -> int:
 
 
 def _in_keras_order(
-    found: tuple[list[Call], dict[int, int]], inputs: list[SymbolicTensor]
+    ordered: tuple[list[Call], dict[int, int]], inputs: list[SymbolicTensor]
 ) -> list[Call | SymbolicTensor]:
     """Calls and inputs, those farthest from the outputs first: the order of Keras's layers and weights."""
-    order, met = found
-    given = {id(tensor) for tensor in inputs}
+    order, met = ordered
+    inputs_by_id = {id(tensor) for tensor in inputs}
     # Of each call and input, and of the layers, however often applied.
     depths: dict[int, int] = {}
-    whole: dict[int, int] = {}
+    deepest: dict[int, int] = {}
     nodes: list[Call | SymbolicTensor] = [*inputs, *order]
     for node in reversed(nodes):
-        depth = whole[_operation(node)] = max(depths.get(id(node), 0), whole.get(_operation(node), 0))
+        depth = deepest[_operation(node)] = max(depths.get(id(node), 0), deepest.get(_operation(node), 0))
         depths[id(node)] = depth
         for argument in _arguments(node) if isinstance(node, Call) else ():
-            parent: Any = argument if id(argument) in given or argument.call is None else argument.call
+            parent: Any = argument if id(argument) in inputs_by_id or argument.call is None else argument.call
             depths[id(parent)] = max(depths.get(id(parent), 0), depth + 1)
     return sorted(nodes, key=lambda node: (-depths[id(node)], met.get(_operation(node), -1)))
 

@@ -75,7 +75,7 @@ class GAN(Model):
         self.g_optimizer: Any = self.optimizer
         self.d_optimizer: Any = optimizers.get(d_optimizer)
         if self.g_optimizer is self.d_optimizer:
-            raise ValueError(f"{self.name!r}: the two networks need an optimizer each, got one for both")
+            raise ValueError(f"{self.name!r}: generator and discriminator need an optimizer each, got one for both")
         self.loss: Any = losses.BinaryCrossentropy(from_logits=True) if loss is None else losses.get(loss)
 
     @property
@@ -90,14 +90,14 @@ class GAN(Model):
         """One step of both networks on a batch of real things."""
         if isinstance(data, (tuple, list, dict)):
             raise ValueError(
-                f"{self.name!r}: a GAN learns from real things alone: expected fit(x) with one array, without "
-                f"targets and weights, got {len(data)} arrays"
+                f"{self.name!r}: a GAN is trained on real samples only: expected fit(x) with one array, without "
+                f"targets or weights, got {len(data)} arrays"
             )
         noise = random.normal((data.shape[0], self.latent_size), seed=self.seed_generator)
-        made = self.generator(noise, training=True)
-        if made.shape != data.shape:
-            raise ShapeError(f"{self.name!r}: the data have shape {data.shape}, the generator makes {made.shape}")
-        real, fake = self.discriminator(data, training=True), self.discriminator(made, training=True)
+        fakes = self.generator(noise, training=True)
+        if fakes.shape != data.shape:
+            raise ShapeError(f"{self.name!r}: the data have shape {data.shape}, the generator produces {fakes.shape}")
+        real, fake = self.discriminator(data, training=True), self.discriminator(fakes, training=True)
         ones, zeros = ops.ones(fake.shape), ops.zeros(fake.shape)
         d_loss = (self.loss(ones, real) + self.loss(zeros, fake)) * 0.5
         g_loss = self.loss(ones, fake)
@@ -109,10 +109,10 @@ class GAN(Model):
         return {metric.name: metric.result() for metric in self.metrics}
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        raise ValueError(f"{self.name!r}: a GAN has no loss that would measure it; look at what it generates")
+        raise ValueError(f"{self.name!r}: a GAN cannot be evaluated by a loss; look at what it generates")
 
     def generate(self, n: int, seed: int | None = None) -> Array:
         """``n`` new things; the same ones for the same seed."""
         noise = random.normal((n, self.latent_size), seed=random.draw_seed() if seed is None else seed)
-        made: Array = self.generator.predict(noise, verbose=0)
-        return made
+        samples: Array = self.generator.predict(noise, verbose=0)
+        return samples

@@ -93,7 +93,7 @@ class Model(Trainer, Layer):
             if layer.name == name:
                 return layer
         raise ValueError(
-            f"get_layer: no layer {name!r} in {self.name!r}; there are {[layer.name for layer in self.layers]}"
+            f"get_layer: no layer {name!r} in {self.name!r}; expected one of {[layer.name for layer in self.layers]}"
         )
 
     def _fit(self, symbol: SymbolicTensor, tensor: Any) -> Any:
@@ -203,6 +203,6 @@ def named_weights(layer: Layer, prefix: str = "") -> dict[str, Variable]:
         place = base if base not in counts else f"{base}_{counts[base]}"
         counts[base] = counts.get(base, 0) + 1
         for name, weight in named_weights(child, f"{prefix}{place}/").items():
-            if not any(weight is other for other in named.values()):
+            if not any(weight is listed for listed in named.values()):
                 put(name, weight)
     return named

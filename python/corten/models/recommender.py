@@ -164,10 +164,10 @@ class Recommender(Model):
             raise ValueError(f"recommend: expected 1 <= k <= {self.items}, got {k}")
         seen = self._seen if exclude_seen is True else None if exclude_seen is False else np.asarray(exclude_seen)
         if exclude_seen is True and seen is None:
-            raise ValueError("recommend: fit() saw no pairs; give exclude_seen=pairs, or False")
+            raise ValueError("recommend: fit() has seen no pairs; pass exclude_seen=pairs or False")
         users = np.atleast_1d(np.asarray(user))
-        found = [self._best(users[at : at + 256], k, seen) for at in range(0, len(users), 256)]
-        best: Array = np.concatenate(found) if found else np.zeros((0, k), np.int64)
+        parts = [self._best(users[at : at + 256], k, seen) for at in range(0, len(users), 256)]
+        best: Array = np.concatenate(parts) if parts else np.zeros((0, k), np.int64)
         return best[0] if np.ndim(user) == 0 else best
 
     def _best(self, users: Array, k: int, seen: Array | None) -> Array:

@@ -79,11 +79,11 @@ class Sequential(Model):
             raise TypeError(f"Sequential: expected layers, got {layer!r}; wrap a function in a Layer subclass")
         if not isinstance(layer, Layer):
             raise TypeError(f"Sequential: expected layers, got {type(layer).__name__}")
-        if any(layer.name == other.name for other in self._layers):
-            raise ValueError(f"Sequential: layer names must be unique, {layer.name!r} is there already")
+        if any(layer.name == existing.name for existing in self._layers):
+            raise ValueError(f"Sequential: layer names must be unique, {layer.name!r} exists already")
         if isinstance(layer, InputLayer):
             if self._layers or self._symbol is not None:
-                raise ValueError("Sequential: an input must come first, and once")
+                raise ValueError("Sequential: an input must be the first layer, and only once")
             object.__setattr__(self, "_symbol", layer.output)
             return
         if not self._layers and self._symbol is None and layer.promised_shape is not None:
@@ -114,7 +114,7 @@ class Sequential(Model):
             (symbol,) = self._functional.inputs
             if input_shape is not None and not fits(tuple(input_shape)[1:], symbol.shape[1:]):
                 raise ValueError(
-                    f"build of {self.name!r}: it is built already, for inputs of shape {symbol.shape}, "
+                    f"build of {self.name!r}: already built for inputs of shape {symbol.shape}, "
                     f"got {tuple(input_shape)}"
                 )
             return

@@ -46,8 +46,8 @@ def print_summary(
     def line(cells: Sequence[str]) -> str:
         return "│ " + " │ ".join(_fit(cell, w) for cell, w in zip(cells, widths, strict=True)) + " │"
 
-    def rule(left: str, middle: str, right: str) -> str:
-        return left + middle.join("─" * (w + 2) for w in widths) + right
+    def rule(start: str, middle: str, end: str) -> str:
+        return start + middle.join("─" * (w + 2) for w in widths) + end
 
     lines = [f'Model: "{model.name}"', rule("┌", "┬", "┐"), line(header), rule("├", "┼", "┤")]
     lines += [line(row) for row in rows]
@@ -79,8 +79,8 @@ class _Entry:
 
 def _entries(model: Any) -> tuple[dict[int, str], list[_Entry]]:
     """The lines of a model, in order, and the name of each call: that of the layer, or the op's with a number."""
-    whole = getattr(model, "_functional", None) or model
-    calls: list[Call] = getattr(whole, "_calls", [])
+    functional = getattr(model, "_functional", None) or model
+    calls: list[Call] = getattr(functional, "_calls", [])
     applied = {id(call.function) for call in calls}
     entries = {id(layer): _Entry(layer, layer.name) for layer in model.layers if id(layer) not in applied}
     names: dict[int, str] = {}
@@ -126,8 +126,8 @@ def _row(entry: _Entry, depth: int, names: dict[int, str], connected: bool, show
         row.append(f"{sum(weight.size for weight in layer.weights):,}" if layer.built else "0 (unbuilt)")
     if connected:
         sources = [leaf for call in entry.calls for leaf in flatten([call.args, call.kwargs])]
-        found = [_source(leaf, names) for leaf in sources if isinstance(leaf, SymbolicTensor)]
-        row.append(", ".join(dict.fromkeys(found)) or "-")
+        origins = [_source(leaf, names) for leaf in sources if isinstance(leaf, SymbolicTensor)]
+        row.append(", ".join(dict.fromkeys(origins)) or "-")
     if show_trainable:
         weights = layer.weights if layer is not None else []
         row.append("Y" if layer is not None and layer.trainable_weights else ("N" if weights else "-"))

@@ -1,4 +1,4 @@
-"""Training: ``compile``, ``fit``, ``evaluate``, ``predict``. StepCache are traced once per shape and run natively."""
+"""Training: ``compile``, ``fit``, ``evaluate``, ``predict``. Steps are traced once per shape and run natively."""
 
 from __future__ import annotations
 
@@ -136,27 +136,27 @@ class Trainer:
     def metrics(self) -> list[Any]:
         """The loss tracker, the compiled metrics as one, and metrics set as attributes, also of layers inside."""
         training = self._training
-        found: list[Any] = [training.loss_tracker] if training.loss is not None or self.compiled else []
+        tracked: list[Any] = [training.loss_tracker] if training.loss is not None or self.compiled else []
         if training.loss is not None:
-            found += training.loss.metrics
-        if training.metrics is not None and any(training.metrics.given):
-            found.append(training.metrics)
+            tracked += training.loss.metrics
+        if training.metrics is not None and any(training.metrics.spec):
+            tracked.append(training.metrics)
         # What a model inside this one tracks of its own training is its own business; its attributes count.
         holders: list[Any] = [self]
         met = {id(self)}
         for holder in holders:
             contents = holder._contents()
-            found += [item for item in contents.others if isinstance(item, metrics.Metric) and item not in found]
+            tracked += [item for item in contents.others if isinstance(item, metrics.Metric) and item not in tracked]
             for layer in contents.layers:
                 if id(layer) not in met:
                     met.add(id(layer))
                     holders.append(layer)
-        return found
+        return tracked
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of all metrics; of compiled ones as soon as they have seen data."""
-        return [one.name for metric in self.metrics for one in getattr(metric, "metrics", [metric])]
+        return [part.name for metric in self.metrics for part in getattr(metric, "metrics", [metric])]
 
     def reset_metrics(self) -> None:
         """Empties all metrics."""
@@ -187,7 +187,7 @@ class Trainer:
         if not parts and not training:
             return ops.constant(0.0)
         if not parts:
-            raise ValueError(f"{self.name!r}: there is no loss; give compile() one, or call add_loss")
+            raise ValueError(f"{self.name!r}: no loss to minimise; pass one to compile() or call add_loss")
         total = parts[0]
         for part in parts[1:]:
             total = total + part
@@ -217,7 +217,7 @@ class Trainer:
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
         self._track_loss(loss, x)
         if self.optimizer is None:
-            raise ValueError(f"{self.name!r} has no optimizer to be trained with; compile it with one")
+            raise ValueError(f"{self.name!r} has no optimizer; pass one to compile()")
         self.optimizer.minimize(loss, self.trainable_variables)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -241,12 +241,12 @@ class Trainer:
         outputs = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[mode](data)
         if mode != "predict":
             if not isinstance(outputs, dict):
-                raise TypeError(f"{mode}_step must return a dict of what to log, got {type(outputs).__name__}")
+                raise TypeError(f"{mode}_step must return a dict of values to log, got {type(outputs).__name__}")
             # A metric may come to several numbers.
             outputs = {
                 name: value
-                for key, given in outputs.items()
-                for name, value in (given if isinstance(given, dict) else {key: given}).items()
+                for key, result in outputs.items()
+                for name, value in (result if isinstance(result, dict) else {key: result}).items()
             }
             for name, value in outputs.items():
                 # A metric may have a number for each class, the loss is one.
@@ -280,9 +280,9 @@ class Trainer:
         objects: list[Any] = list(self._unbuilt())
         if mode != "predict":
             training = self._training
-            given = [] if training.metrics is None else flatten(list(training.metrics.given))
+            compiled = [] if training.metrics is None else flatten(list(training.metrics.spec))
             objects += [part for part in (training.loss, training.metrics, training.optimizer) if part is not None]
-            objects += [metric for metric in given if isinstance(metric, metrics.Metric)]
+            objects += [metric for metric in compiled if isinstance(metric, metrics.Metric)]
         return undone_on_error(*objects)
 
     def _declared(self) -> list[str]:
@@ -325,7 +325,7 @@ class Trainer:
             verbose: 0 silent; 1 a progress bar in a terminal or notebook, elsewhere one line an epoch; 2 one line.
             callbacks: a list of ``Callback``.
             validation_split: the last fraction of the rows, taken before shuffling, is held out.
-            validation_data: (x, y), (x, y, sample_weight) or an iterable of batches; goes before ``validation_split``.
+            validation_data: (x, y), (x, y, sample_weight) or an iterable of batches; overrides ``validation_split``.
             shuffle: a new order each epoch, drawn in Rust from the seed.
             class_weight: class -> factor of its samples' losses.
             sample_weight: a factor for each sample.
@@ -395,20 +395,20 @@ class Trainer:
                 trained = self._train_epoch(feed, epoch, watchers)
                 if trained is None and epoch > epochs.start:
                     warn(
-                        f"fit: the data were used up after epoch {epoch}; training stops. A generator must go on for "
-                        "all epochs, or be given as an object with len() and indexing"
+                        f"fit: the data were exhausted after epoch {epoch}; training stops. A generator must yield "
+                        "batches for all epochs; or pass an object with len() and indexing"
                     )
                     break
                 if trained is None:
-                    raise ValueError("fit: the data gave no batch; a plain generator can be used up only once")
+                    raise ValueError("fit: the data yielded no batches; a generator can be consumed only once")
                 logs = trained
                 if validation is not None and _due(validation_freq, epoch):
                     results = self._evaluate(validation, watchers)
                     if results is None:
                         warn(
-                            f"fit: the validation data have no batch left for epoch {epoch + 1}; from now on nothing "
-                            "is validated. A generator gives its batches once: pass arrays, an object with len() and "
-                            "indexing, or one that begins anew whenever it is iterated over"
+                            f"fit: the validation data were exhausted before epoch {epoch + 1}; later epochs are not "
+                            "validated. A generator yields its batches once: pass arrays, an object with len() and "
+                            "indexing, or an iterable that starts over"
                         )
                         validation = None
                     logs = {**logs, **{f"val_{name}": value for name, value in (results or {}).items()}}
@@ -445,8 +445,8 @@ class Trainer:
         if seen == 0:
             return None
         if feed.limit is not None and seen < feed.limit and not feed.lasting and not self.stop_training:
-            rest = "the next epoch begins anew" if feed.restarts else "training stops"
-            warn(f"fit: the data ended after {seen} of {feed.limit} steps; {rest}")
+            consequence = "the next epoch starts over" if feed.restarts else "training stops"
+            warn(f"fit: the data ended after {seen} of {feed.limit} steps; {consequence}")
             self.stop_training = not feed.restarts
         return logs
 
@@ -483,7 +483,7 @@ class Trainer:
         watchers = self._callbacks(callbacks, verbose, steps=steps or feed.steps)
         logs = self._training.usage.evaluate(lambda stand_in: self._evaluate(feed, watchers, stand_in))
         if logs is None:
-            raise ValueError("evaluate: the data gave no batch")
+            raise ValueError("evaluate: the data yielded no batches")
         if return_dict:
             return logs
         return self._in_order(logs)
@@ -602,7 +602,7 @@ class Trainer:
 def _takes_training(compute_loss: Callable[..., Any]) -> bool:
     """Whether a ``compute_loss`` has the argument ``training``, which Keras's did not always have."""
     parameters = inspect.signature(compute_loss).parameters.values()
-    return any(one.name == "training" or one.kind is one.VAR_KEYWORD for one in parameters)
+    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _logged(outputs: dict[str, Any]) -> dict[str, Any]:

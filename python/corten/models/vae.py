@@ -113,15 +113,15 @@ class VAE(Autoencoder):
 
     def _halves(self, codes: Any) -> tuple[Any, Any]:
         """Means and logarithms of variances."""
-        found = flatten(codes)
-        if len(found) == 1:
-            half, odd = divmod(found[0].shape[-1], 2)
+        outputs = flatten(codes)
+        if len(outputs) == 1:
+            half, odd = divmod(outputs[0].shape[-1], 2)
             if odd:
-                raise ShapeError(f"VAE {self.name!r}: expected an even number of codes, got shape {found[0].shape}")
-            return found[0][..., :half], found[0][..., half:]
-        if len(found) != 2 or found[0].shape != found[1].shape:
+                raise ShapeError(f"VAE {self.name!r}: expected an even number of codes, got shape {outputs[0].shape}")
+            return outputs[0][..., :half], outputs[0][..., half:]
+        if len(outputs) != 2 or outputs[0].shape != outputs[1].shape:
             raise ShapeError(
                 f"VAE {self.name!r}: expected means and logarithms of variances of one shape from the encoder, "
-                f"got {[tensor.shape for tensor in found]}"
+                f"got {[tensor.shape for tensor in outputs]}"
             )
-        return found[0], found[1]
+        return outputs[0], outputs[1]

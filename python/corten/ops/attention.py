@@ -176,5 +176,5 @@ def dot_product_attention(
     array([ 0., 10.], dtype=float32)
     """
     if attn_logits_soft_cap is not None:
-        raise ValueError("dot_product_attention: attn_logits_soft_cap is not supported")
+        raise ValueError("dot_product_attention: attn_logits_soft_cap: only None is supported")
     return attention(query, key, value, mask, bias, scale, is_causal)[0]

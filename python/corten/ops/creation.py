@@ -69,7 +69,7 @@ def convert_to_tensor(
     array([1., 2.], dtype=float32)
     """
     if sparse or ragged:
-        raise ValueError("convert_to_tensor: there are no sparse or ragged tensors")
+        raise ValueError("convert_to_tensor: sparse and ragged tensors are not supported")
     tensor = x if isinstance(x, Operand) else constant(x)
     return tensor if dtype is None else cast(tensor, dtype)
 
@@ -86,7 +86,7 @@ def convert_to_numpy(x: TensorLike) -> Array:
     array([1., 2.], dtype=float32)
     """
     if isinstance(x, SymbolicTensor):
-        raise TypeError(f"convert_to_numpy: {x!r} is symbolic and never has numbers; predict with a model")
+        raise TypeError(f"convert_to_numpy: {x!r} is symbolic and has no values; use model.predict")
     return np.asarray(x)
 
 

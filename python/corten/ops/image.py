@@ -167,7 +167,9 @@ def resize(
     """
     _last_channels(data_format, "resize")
     if crop_to_aspect_ratio or pad_to_aspect_ratio:
-        raise ValueError("resize: crop_to_aspect_ratio, pad_to_aspect_ratio: expected False; crop or pad before")
+        raise ValueError(
+            "resize: crop_to_aspect_ratio, pad_to_aspect_ratio: only False is supported; crop or pad first"
+        )
     one_of(interpolation, INTERPOLATIONS, "resize: interpolation")
     x = floats(images)
     if len(x.shape) not in (3, 4):

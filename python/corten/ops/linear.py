@@ -162,7 +162,7 @@ def _letters(subscripts: str, ranks: list[int]) -> tuple[list[list[str]], list[s
         unnamed = max(unnamed, own, key=len)
         names = [*before, *own, *behind]
         if len(set(names)) != len(names):
-            raise ValueError(f"einsum {subscripts!r}: a letter twice in {part!r}; see ops.diagonal")
+            raise ValueError(f"einsum {subscripts!r}: repeated letter in {part!r}; use ops.diagonal")
         letters.append(names)
     if arrow:
         before, dots, behind = after.partition("...")
@@ -172,7 +172,7 @@ def _letters(subscripts: str, ranks: list[int]) -> tuple[list[list[str]], list[s
         result = [*unnamed, *sorted(name for name in set(every) if every.count(name) == 1)]
     strange = [name for name in result if result.count(name) > 1 or not any(name in names for names in letters)]
     if strange or not all(name.isalnum() for names in letters for name in names):
-        raise ValueError(f"einsum {subscripts!r}: expected letters, those of the result once and in an operand")
+        raise ValueError(f"einsum {subscripts!r}: expected letters, each of the result's once and in some operand")
     return letters, result
 
 

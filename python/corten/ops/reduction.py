@@ -281,7 +281,7 @@ def moments(x: TensorLike, axes: Axes, keepdims: bool = False, synchronized: boo
     (array([2., 5.], dtype=float32), array([1., 0.], dtype=float32))
     """
     if synchronized:
-        raise ValueError("moments: synchronized: there is one process, expected False")
+        raise ValueError("moments: synchronized: only False is supported")
     return mean(x, axes, keepdims), var(x, axes, keepdims)
 
 

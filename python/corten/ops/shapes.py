@@ -398,7 +398,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
     if len(places.shape) != len(moved.shape) or any(m not in (1, n) for n, m in zip(lines, places.shape)):
         raise ShapeError(
             f"take_along_axis: indices of shape {tuple(places.shape)} do not fit shape {tuple(moved.shape)}, "
-            "the axis of which is the last here"
+            "whose axis is shown last here"
         )
     extent, count = moved.shape[-1], places.shape[-1]
     # An index outside its line is noticed here: among all elements it would be another line's.
@@ -729,7 +729,7 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = 
            [1., 0., 0.]], dtype=float32)
     """
     if sparse:
-        raise ValueError("one_hot: sparse: there are no sparse tensors, expected False")
+        raise ValueError("one_hot: sparse: only False is supported")
     classes = whole(num_classes, "one_hot: num_classes", 1)
     hot = push("one_hot", [integers(x)], classes=classes)[0]
     axis = axis_of(axis, len(hot.shape), "one_hot")

@@ -59,10 +59,10 @@ def get(identifier: OptimizerLike) -> Any:
         return identifier
     if isinstance(identifier, str) and identifier not in _KNOWN:
         identifier = identifier.lower()
-    found = find(identifier, _KNOWN, "optimizer")
-    if not isinstance(found, Optimizer):
+    optimizer = find(identifier, _KNOWN, "optimizer")
+    if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer: expected a name, an Optimizer or a configuration, got {identifier!r}")
-    return found
+    return optimizer
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

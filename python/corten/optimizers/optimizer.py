@@ -168,7 +168,9 @@ class Optimizer(Configured):
         """What a function or schedule gave as the learning rate: a float, or within a step a tensor."""
         if isinstance(value, Tensor):
             if value.shape != ():
-                raise ShapeError(f"{self.name}: expected one learning rate, {self._learning_rate!r} gave {value.shape}")
+                raise ShapeError(
+                    f"{self.name}: expected one learning rate, {self._learning_rate!r} returned shape {value.shape}"
+                )
             return value
         if isinstance(value, (np.ndarray, Variable)) and value.shape == ():
             value = float(value)
@@ -232,14 +234,14 @@ class Optimizer(Configured):
     @property
     def variables(self) -> list[Variable]:
         """The counter, the learning rate and all slots, in Keras's order."""
-        found = [self._iterations]
+        variables = [self._iterations]
         if isinstance(self._learning_rate, Variable):
-            found.append(self._learning_rate)
+            variables.append(self._learning_rate)
         groups = [("average",), ("gradient_accumulator",), *self.groups()]
         for group in groups:
             for slots in self._slots.values():
-                found += [slots[name] for name in group if name in slots]
-        return [*found, *self._extra]
+                variables += [slots[name] for name in group if name in slots]
+        return [*variables, *self._extra]
 
     def groups(self) -> Sequence[tuple[str, ...]]:
         """The slots' names in the order in which they are stored: those of a group variable by variable."""
@@ -374,8 +376,8 @@ class Optimizer(Configured):
                 "or in a corten.function"
             )
         tensors = [graph.variable(variable) for variable in variables]
-        found = graph.core.gradients(graph.tensor(self.scale_loss(loss)).id, [tensor.id for tensor in tensors])
-        self.apply([None if id is None else Tensor(graph, id) for id in found], variables)
+        gradients = graph.core.gradients(graph.tensor(self.scale_loss(loss)).id, [tensor.id for tensor in tensors])
+        self.apply([None if id is None else Tensor(graph, id) for id in gradients], variables)
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
         """Takes a step with (gradient, variable) pairs; returns the iterations."""
@@ -521,10 +523,10 @@ class Optimizer(Configured):
 
     def _arguments(self) -> dict[str, Any]:
         """The constructor's arguments, as they are now."""
-        found = {name: value for name, value in self._config.items() if name != "decay"}
-        found.update((name, now) for name, now in vars(self).items() if name in found and isinstance(now, _PLAIN))
+        arguments = {name: value for name, value in self._config.items() if name != "decay"}
+        changed = {name: now for name, now in vars(self).items() if name in arguments and isinstance(now, _PLAIN)}
         rate = self._learning_rate
-        return {**found, "learning_rate": float(rate.numpy()) if isinstance(rate, Variable) else rate}
+        return {**arguments, **changed, "learning_rate": float(rate.numpy()) if isinstance(rate, Variable) else rate}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this optimizer again, as plain values: attributes as they are now, without state."""
@@ -534,8 +536,8 @@ class Optimizer(Configured):
         # A copy has slots for other variables: what is known of these would be lost without a word.
         if self._known or int(self._iterations.numpy()):
             raise TypeError(
-                f"{self.name}: an optimizer that has taken steps can be neither pickled nor copied; make the same "
-                "again, from_config(get_config()), and give it the values: build(variables), set_weights(...)"
+                f"{self.name}: an optimizer that has taken steps can be neither pickled nor copied; create "
+                "another by from_config(get_config()) and copy the values: build(variables), set_weights(...)"
             )
         return _made_again, (type(self), self._arguments())
 

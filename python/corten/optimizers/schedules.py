@@ -176,9 +176,9 @@ class PolynomialDecay(LearningRateSchedule):
             steps = ops.multiply(steps, ops.maximum(ops.ceil(ops.divide(count, self.decay_steps)), 1.0))
         else:
             count = ops.minimum(count, steps)
-        left = ops.power(ops.subtract(1.0, ops.divide(count, steps)), self.power)
+        fraction = ops.power(ops.subtract(1.0, ops.divide(count, steps)), self.power)
         span = self.initial_learning_rate - self.end_learning_rate
-        return ops.add(ops.multiply(left, span), self.end_learning_rate)
+        return ops.add(ops.multiply(fraction, span), self.end_learning_rate)
 
 
 class InverseTimeDecay(LearningRateSchedule):
@@ -352,10 +352,10 @@ def get(identifier: LearningRateSchedule | dict[str, Any]) -> LearningRateSchedu
     """
     if isinstance(identifier, LearningRateSchedule):
         return identifier
-    found = find(identifier, _KNOWN, "learning rate schedule")
-    if not isinstance(found, LearningRateSchedule):
+    schedule = find(identifier, _KNOWN, "learning rate schedule")
+    if not isinstance(schedule, LearningRateSchedule):
         raise TypeError(f"learning rate schedule: expected a LearningRateSchedule, got {identifier!r}")
-    return found
+    return schedule
 
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:

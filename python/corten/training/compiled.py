@@ -29,37 +29,37 @@ LossWeights: TypeAlias = "SupportsFloat | Sequence[LossWeights] | Mapping[str, L
 MetricsLike: TypeAlias = "MetricLike | losses.Loss | Sequence[MetricsLike] | Mapping[str, MetricsLike]"
 
 
-def _by_output(given: Any, names: list[str], count: int, what: str) -> list[Any]:
-    """What was given for each output: one for all, a list in order, or a dict by name."""
-    if isinstance(given, dict):
-        unknown = [key for key in given if key not in names]
+def _by_output(spec: Any, names: list[str], count: int, what: str) -> list[Any]:
+    """The entry of ``spec`` for each output: one for all, a list in order, or a dict by name."""
+    if isinstance(spec, dict):
+        unknown = [key for key in spec if key not in names]
         if unknown:
-            raise ValueError(f"{what}: there is no output {unknown[0]!r}; the outputs are {names}")
-        return [given.get(name) for name in names]
-    if isinstance(given, (list, tuple)):
+            raise ValueError(f"{what}: unknown output {unknown[0]!r}; expected one of {names}")
+        return [spec.get(name) for name in names]
+    if isinstance(spec, (list, tuple)):
         if count == 1 and what == "loss":
-            return [given]  # several losses of the one output
-        if len(given) != count:
-            raise ValueError(f"{what}: expected {count} entries, one for each output, got {len(given)}")
-        return list(given)
-    return [given] * count
+            return [spec]  # several losses of the one output
+        if len(spec) != count:
+            raise ValueError(f"{what}: expected {count} entries, one for each output, got {len(spec)}")
+        return list(spec)
+    return [spec] * count
 
 
-def _matching(given: Any, outputs: Any, what: str) -> list[Any]:
-    """What was given for each leaf of nested outputs, in the same structure, of which parts may be missing."""
-    if isinstance(outputs, dict) and isinstance(given, dict):
-        unknown = [key for key in given if key not in outputs]
+def _matching(spec: Any, outputs: Any, what: str) -> list[Any]:
+    """The entry of ``spec`` for each leaf of nested outputs, nested as these are; parts may be missing."""
+    if isinstance(outputs, dict) and isinstance(spec, dict):
+        unknown = [key for key in spec if key not in outputs]
         if unknown:
-            raise ValueError(f"{what}: there is no output {unknown[0]!r}; the outputs here are {list(outputs)}")
-        pairs = [(given.get(key), part) for key, part in outputs.items()]
-    elif isinstance(outputs, (list, tuple)) and isinstance(given, (list, tuple)):
-        if len(given) != len(outputs):
-            raise ValueError(f"{what}: expected {len(outputs)} entries, one for each output here, got {len(given)}")
-        pairs = list(zip(given, outputs, strict=True))
-    elif given is None or not isinstance(outputs, (dict, list, tuple)):
-        return [given] * len(flatten(outputs))
+            raise ValueError(f"{what}: unknown output {unknown[0]!r}; expected one of {list(outputs)}")
+        pairs = [(spec.get(key), part) for key, part in outputs.items()]
+    elif isinstance(outputs, (list, tuple)) and isinstance(spec, (list, tuple)):
+        if len(spec) != len(outputs):
+            raise ValueError(f"{what}: expected {len(outputs)} entries, one for each of these outputs, got {len(spec)}")
+        pairs = list(zip(spec, outputs, strict=True))
+    elif spec is None or not isinstance(outputs, (dict, list, tuple)):
+        return [spec] * len(flatten(outputs))
     else:
-        raise ValueError(f"{what}: expected {type(outputs).__name__}, as the outputs have there, got {given!r}")
+        raise ValueError(f"{what}: expected {type(outputs).__name__}, nested as the outputs are, got {spec!r}")
     return [leaf for part, output in pairs for leaf in _matching(part, output, what)]
 
 
@@ -75,22 +75,22 @@ def _leaves(value: Any, names: list[str], trained: list[bool], what: str) -> lis
     if isinstance(value, dict):
         unknown = [name for name in value if name not in names]
         if unknown:
-            raise ValueError(f"{what}: there is no output {unknown[0]!r}; the outputs are {names}")
+            raise ValueError(f"{what}: unknown output {unknown[0]!r}; expected one of {names}")
         return [value.get(name) for name in names]
-    found = list(value) if isinstance(value, (list, tuple)) and len(value) == count else flatten(value)
-    if len(found) == sum(trained) < count:
-        given = iter(found)
-        return [next(given) if one else None for one in trained]
-    if len(found) != count:
-        raise ValueError(f"{what}: the model has {count} outputs, got {len(found)} arrays")
-    return found
+    leaves = list(value) if isinstance(value, (list, tuple)) and len(value) == count else flatten(value)
+    if len(leaves) == sum(trained) < count:
+        entries = iter(leaves)
+        return [next(entries) if has_loss else None for has_loss in trained]
+    if len(leaves) != count:
+        raise ValueError(f"{what}: the model has {count} outputs, got {len(leaves)} arrays")
+    return leaves
 
 
-def _by_place(given: Any, outputs: Any, names: list[str], what: str) -> list[Any]:
+def _by_place(spec: Any, outputs: Any, names: list[str], what: str) -> list[Any]:
     """As :func:`_by_output`, or in the structure of the outputs where these are nested more deeply."""
-    if _nested(outputs) and isinstance(given, (dict, list, tuple)):
-        return _matching(given, outputs, what)
-    return _by_output(given, names, len(names), what)
+    if _nested(outputs) and isinstance(spec, (dict, list, tuple)):
+        return _matching(spec, outputs, what)
+    return _by_output(spec, names, len(names), what)
 
 
 def _targets(value: Any, outputs: Any, names: list[str], trained: list[bool]) -> list[Any]:
@@ -114,13 +114,13 @@ def _names(outputs: Any, names: list[str], count: int) -> list[str]:
     if isinstance(outputs, dict) and len(outputs) == count:
         return list(outputs)
     names = names if len(names) == count else [f"output_{i}" if i else "output" for i in range(count)]
-    made: list[str] = []
+    unique: list[str] = []
     for name in names:
         base, index = name, 1
-        while name in made:
+        while name in unique:
             name, index = f"{base}_{index}", index + 1
-        made.append(name)
-    return made
+        unique.append(name)
+    return unique
 
 
 class LossTracker(metrics.Mean):
@@ -158,13 +158,13 @@ class _Sum(losses.Loss):
         return functools.reduce(ops.add, (part(y_true, y_pred, sample_weight) for part in self.parts))
 
 
-def _loss_of(given: Any) -> losses.Loss | None:
-    """The loss of one output: one, or a list of some whose sum it is."""
-    if not isinstance(given, (list, tuple)):
-        return losses.get(given)
-    if any(isinstance(one, (list, tuple)) for one in given):
-        raise ValueError(f"loss: expected a loss, or a list of losses, for one output, got {given!r}")
-    parts = [part for one in given if (part := losses.get(one)) is not None]
+def _loss_of(spec: Any) -> losses.Loss | None:
+    """The loss of one output, or the sum of a list of losses."""
+    if not isinstance(spec, (list, tuple)):
+        return losses.get(spec)
+    if any(isinstance(item, (list, tuple)) for item in spec):
+        raise ValueError(f"loss: expected a loss, or a list of losses, for one output, got {spec!r}")
+    parts = [part for item in spec if (part := losses.get(item)) is not None]
     return parts[0] if len(parts) == 1 else _Sum(parts) if parts else None
 
 
@@ -172,7 +172,7 @@ class CompiledLoss:
     """The weighted sum of the outputs' losses."""
 
     def __init__(self, loss: LossesLike, weights: LossWeights | None = None) -> None:
-        self.given = loss
+        self.spec = loss
         self.weights = weights
         self._trackers: list[metrics.Mean | None] = []
         self._functions: list[Any] | None = None
@@ -195,12 +195,12 @@ class CompiledLoss:
 
     def trained(self, names: list[str], y_pred: Arrays) -> list[bool]:
         """Of each output, whether it has a loss."""
-        return [one is not None for one in _by_place(self.given, y_pred, names, "loss")]
+        return [entry is not None for entry in _by_place(self.spec, y_pred, names, "loss")]
 
     def _start(self, names: list[str], y_pred: Any) -> None:
         count = len(names)
         self._functions = [
-            None if one is None else _loss_of(one) for one in _by_place(self.given, y_pred, names, "loss")
+            None if entry is None else _loss_of(entry) for entry in _by_place(self.spec, y_pred, names, "loss")
         ]
         self._factors = _by_place(self.weights, y_pred, names, "loss_weights")
         for factor in self._factors:
@@ -208,13 +208,13 @@ class CompiledLoss:
                 raise ValueError(f"loss_weights: expected one number for each output, got shape {np.shape(factor)}")
         if self.weights is not None and not isinstance(self.weights, (list, tuple, dict)) and count > 1:
             raise ValueError(f"loss_weights: expected a list or dict for {count} outputs, got {self.weights!r}")
-        if sum(one is not None for one in self._functions) > 1:
+        if sum(entry is not None for entry in self._functions) > 1:
             self._trackers = [
-                None if one is None else metrics.Mean(name=f"{name}_loss")
-                for one, name in zip(self._functions, names, strict=True)
+                None if entry is None else metrics.Mean(name=f"{name}_loss")
+                for entry, name in zip(self._functions, names, strict=True)
             ]
 
-    def __call__(self, y: Arrays, y_pred: Arrays, sample_weight: Arrays, output_names: list[str]) -> Any:
+    def __call__(self, y: Arrays, y_pred: Arrays, sample_weight: Arrays | None, output_names: list[str]) -> Any:
         predictions = flatten(y_pred)
         names = _names(y_pred, output_names, len(predictions))
         trained = self.trained(names, y_pred)
@@ -236,7 +236,7 @@ class CompiledLoss:
             if np.ndim(value):
                 raise ShapeError(
                     f"loss of output {names[index]!r}: expected one number for the batch, got shape {value.shape}; "
-                    "reduction='none' is for steps of your own"
+                    "reduction='none' is for custom training steps"
                 )
             tracker = self._trackers[index] if self._trackers else None
             if tracker is not None:
@@ -309,7 +309,7 @@ class CompiledMetrics:
         output_names: Callable[[], list[str]] = list,
         loss: CompiledLoss | None = None,
     ) -> None:
-        self.given = (unweighted, weighted)
+        self.spec = (unweighted, weighted)
         self._output_names = output_names
         self._loss = loss
         self._slots: list[tuple[int, bool, metrics.Metric]] | None = None
@@ -324,8 +324,8 @@ class CompiledMetrics:
         self._slots = []
         taken: set[str] = set()
         count = len(predictions)
-        for weighted, given in zip((False, True), self.given, strict=True):
-            for index, items in enumerate(_spread(given, y_pred, names, count)):
+        for weighted, spec in zip((False, True), self.spec, strict=True):
+            for index, items in enumerate(_spread(spec, y_pred, names, count)):
                 if items and targets[index] is None:
                     raise ValueError(f"y: no target for output {names[index]!r}, which has a metric")
                 for item in items:
@@ -354,7 +354,7 @@ class CompiledMetrics:
         """Takes a batch into account: targets and predictions in the structure of the outputs."""
         predictions = flatten(y_pred)
         names = _names(y_pred, self._output_names(), len(predictions))
-        if all(given is None for given in self.given):
+        if all(spec is None for spec in self.spec):
             return
         trained = [True] * len(names) if self._loss is None else self._loss.trained(names, y_pred)
         targets = _targets(y, y_pred, names, trained)
@@ -362,8 +362,8 @@ class CompiledMetrics:
             self._start(names, y_pred, targets, predictions)
         weights = _weights(sample_weight, y_pred, names, trained)
         for index, weighted, metric in self._slots or []:
-            given = targets[index], predictions[index], weights[index] if weighted else None
-            by_sample(f"metric {metric.name!r}", metric.update_state, *given)
+            weight = weights[index] if weighted else None
+            by_sample(f"metric {metric.name!r}", metric.update_state, targets[index], predictions[index], weight)
 
     def result(self) -> dict[str, Any]:
         """What each metric comes to, by its name; nothing before data were seen."""
@@ -375,18 +375,18 @@ class CompiledMetrics:
             metric.reset_state()
 
 
-def _spread(given: Any, outputs: Any, names: list[str], count: int) -> list[list[Any]]:
+def _spread(spec: Any, outputs: Any, names: list[str], count: int) -> list[list[Any]]:
     """A list of metrics for each output."""
-    if given is None:
+    if spec is None:
         return [[] for _ in range(count)]
-    if _nested(outputs) and (isinstance(given, dict) or _nested(given)):
-        return [_list(one) for one in _matching(given, outputs, "metrics")]
-    if isinstance(given, dict):
-        return [_list(one) for one in _by_output(given, names, count, "metrics")]
-    items = _list(given)
+    if _nested(outputs) and (isinstance(spec, dict) or _nested(spec)):
+        return [_list(entry) for entry in _matching(spec, outputs, "metrics")]
+    if isinstance(spec, dict):
+        return [_list(entry) for entry in _by_output(spec, names, count, "metrics")]
+    items = _list(spec)
     nested = any(isinstance(item, (list, tuple)) for item in items)
     if nested or (count > 1 and len(items) == count):
-        return [_list(one) for one in _by_output(items, names, count, "metrics")]
+        return [_list(entry) for entry in _by_output(items, names, count, "metrics")]
     return [items] if count == 1 else _everywhere(items, count)
 
 

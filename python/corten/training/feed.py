@@ -267,7 +267,7 @@ class IterableFeed:
             if length is not None:
                 _, batches = stretch(epoch, length, self.limit)
             elif self.limit is None:
-                raise ValueError("the data set has no end (num_batches is None): say how many steps an epoch takes")
+                raise ValueError("the data set is infinite (num_batches is None); pass the number of steps")
             else:
                 batches = range(epoch * self.limit, (epoch + 1) * self.limit)
             yield from (self.source[index] for index in batches)
@@ -327,7 +327,7 @@ def feed_of(
     if not (hasattr(x, "__iter__") or hasattr(x, "__next__") or hasattr(x, "__getitem__")):
         raise TypeError(f"x: expected arrays or an iterable of batches, got {type(x).__name__}")
     if y is not None or sample_weight is not None:
-        raise ValueError("y and sample_weight come with x where x is an iterable of batches; leave them out")
+        raise ValueError("x is an iterable of batches, which must yield y and sample_weight itself; do not pass them")
     batches: Any = x
     return IterableFeed(batches, steps, class_weight, declared)
 
@@ -337,7 +337,7 @@ def _weighted(y: Any, sample_weight: Any, class_weight: Mapping[int, float] | No
     if class_weight is None:
         return sample_weight
     if sample_weight is not None:
-        raise ValueError("give either class_weight or sample_weight, not both")
+        raise ValueError("pass either class_weight or sample_weight, not both")
     return class_weights(y, class_weight)
 
 
@@ -358,7 +358,7 @@ def class_weights(y: Arrays, class_weight: Mapping[int, float]) -> Array:
     classes, inverse = np.unique(labels.reshape(-1), return_inverse=True)
     broken = [c for c in classes if c != np.floor(c) or not np.isfinite(c)]
     if broken:
-        raise ValueError(f"class_weight needs classes as targets, whole numbers, got {broken[0]}")
+        raise ValueError(f"class_weight needs integer classes as targets, got {broken[0]}")
     missing = [int(c) for c in classes if int(c) not in class_weight]
     if missing:
         raise ValueError(f"class_weight: no weight for class {missing[0]}; the targets hold {classes.tolist()[:20]}")

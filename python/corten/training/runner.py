@@ -88,8 +88,10 @@ class Runner:
         done = 0
         while done < chunk.steps:
             steps, start = min(most, chunk.steps - done), chunk.start + done * chunk.batch
-            rest = [output[done:] for output in outputs]
-            done += step.program.run(chunk.columns, chunk.rows, start, chunk.batch, steps, rest, step.watch, budget)
+            remaining = [output[done:] for output in outputs]
+            done += step.program.run(
+                chunk.columns, chunk.rows, start, chunk.batch, steps, remaining, step.watch, budget
+            )
             if self.rows is not None:
                 self.rows.done = done
             self._latest = step, outputs, done - 1
@@ -148,8 +150,8 @@ class Rows:
             self._close()
             rows = steps * chunk.batch if self._left is None else self._left
             self._arrays = [
-                np.zeros((max(steps * each, rows * each // max(1, chunk.batch)), *sizes), dtype)
-                for (each, *sizes), dtype in step.specs
+                np.zeros((max(steps * each, rows * each // max(1, chunk.batch)), *row), dtype)
+                for (each, *row), dtype in step.specs
             ]
             begins = [0] * len(shapes)
         self._step, self._begins, self.done = step, begins, 0
@@ -186,17 +188,17 @@ class Rows:
 def _joined(parts: list[Any]) -> Any:
     """The outputs of several batches as one, in the structure that each has."""
     if not parts:
-        raise ValueError("predict: the data gave no batch")
+        raise ValueError("predict: the data yielded no batches")
     if len(parts) == 1:
         return parts[0]
     groups = list(zip(*(flatten(part) for part in parts), strict=True))
     for group in groups:
         shapes = [array.shape[1:] for array in group]
-        other = next((index for index, shape in enumerate(shapes) if shape != shapes[0]), None)
-        if other is not None:
+        odd = next((index for index, shape in enumerate(shapes) if shape != shapes[0]), None)
+        if odd is not None:
             raise ShapeError(
-                f"predict: the outputs of batch 0 have rows of shape {shapes[0]}, those of batch {other} have "
-                f"{shapes[other]}; pad the inputs to one length, or call predict_on_batch for each batch"
+                f"predict: the outputs of batch 0 have rows of shape {shapes[0]}, those of batch {odd} have "
+                f"{shapes[odd]}; pad the inputs to one length, or call predict_on_batch for each batch"
             )
     leaves = iter([np.concatenate(group) for group in groups])
     return map_nested(lambda leaf: None if leaf is None else next(leaves), parts[0])

@@ -91,6 +91,6 @@ class Usage:
     def _stand_in(self, variable: Variable) -> Variable:
         """What a step that is evaluated during training uses in the place of ``variable``."""
         apart, id = self._apart, variable.core.id
-        if id not in apart and any(variable is one for one in self._counted()):
+        if id not in apart and any(variable is counted for counted in self._counted()):
             apart[id] = Variable(np.zeros(variable.shape, variable.dtype), None, variable.dtype, False, variable.name)
         return apart.get(id, variable)
