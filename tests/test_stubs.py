@@ -14,8 +14,6 @@ import pytest
 import corten
 
 pytest.importorskip("mypy")
-pytestmark = pytest.mark.slow
-
 HERE = Path(corten.__file__).parents[1]
 
 

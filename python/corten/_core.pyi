@@ -12,9 +12,9 @@ _Node: TypeAlias = tuple[str, list[int], list[int], dict[str, Any], str]
 
 __all__ = [
     "Call",
-    "Entered",
     "Function",
     "Graph",
+    "GraphScope",
     "Program",
     "Variable",
     "__version__",
