@@ -32,11 +32,14 @@ def test_the_stub_of_the_native_module_says_what_is_there(tmp_path: Path) -> Non
 
 #: Run, and accepted by mypy.
 RIGHT = """
+from typing import Any
+
 import numpy as np
 import corten
-from corten import callbacks, explain, losses, metrics, ops, optimizers
+from corten import activations, callbacks, constraints, explain, initializers, layers, losses, metrics, ops, optimizers
+from corten import regularizers
 from corten.layers import Dense, Input
-from corten.typing import Data, LossLike, TensorLike
+from corten.typing import ActivationLike, Data, InitializerLike, LossLike, Padding, Shape, Sizes, Tensor, TensorLike
 
 w = corten.Variable([1.0, 2.0])
 x = np.ones((4, 2), np.float32)
@@ -113,12 +116,88 @@ corten.models.clone_model(pair)
 explain.saliency(model, x, target=lambda outputs: outputs[:, 0])
 explain.occlusion(model, x, target=np.int64(0), window=2)
 corten.utils.pad_sequences([[1], [2, 3]], value=np.int64(3), dtype=np.float32)
+
+
+class Scale(layers.Layer):
+    def __init__(self, initializer: InitializerLike = "ones", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.initializer = initializers.get(initializer)
+
+    def build(self, input_shape: Shape) -> None:
+        size = input_shape[-1]
+        assert size is not None
+        self.factor = self.add_weight((size,), self.initializer, regularizer="l2", constraint=ops.abs, name="factor")
+
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Any:
+        self.add_loss(ops.sum(self.factor))
+        return inputs * self.factor if training else inputs
+
+
+class Doubled(Dense):
+    def call(self, inputs: Tensor) -> Any:
+        return super().call(inputs) * 2.0
+
+
+class Sum:  # A cell that is no layer.
+    state_size = 3
+
+    def call(self, inputs: Tensor, states: list[Tensor]) -> tuple[Any, list[Any]]:
+        total = states[0] + inputs
+        return total, [total]
+
+
+def block(activation: ActivationLike = "relu", padding: Padding = "same", size: Sizes = 3) -> layers.Layer:
+    return layers.Conv2D(4, size, padding=padding, activation=activation, kernel_initializer="he_normal")
+
+
+corten.Sequential([Scale(np.array([2, 3]), input_shape=(2,)), Doubled(1, "linear", kernel_initializer="ones")])
+images = corten.Sequential(
+    [
+        Input((8, 8, 1), dtype=np.float32),
+        block(),
+        block(activations.tanh, "SAME", (3, 3)),
+        layers.Conv2D(4, [3, 3], np.int64(2), "SAME", kernel_regularizer=regularizers.L2(1e-4)),
+        layers.DepthwiseConv2D(np.int32(3), padding="same", bias_constraint={"class_name": "NonNeg", "config": {}}),
+        layers.SeparableConv2D(4, 3, padding="same", activation=lambda x: ops.maximum(x, 0)),
+        layers.Conv2DTranspose(2, 1, strides=2, output_padding=None, kernel_initializer=np.ones((1, 1, 2, 4))),
+        layers.BatchNormalization(gamma_initializer=initializers.Ones, beta_constraint=constraints.NonNeg),
+        layers.ZeroPadding2D(((1, 0), (0, 1))),
+        layers.Cropping2D((1, 1)),
+        layers.UpSampling2D((2, 2), interpolation="bilinear"),
+        layers.MaxPooling2D(2, strides=None),
+        layers.RandomFlip("horizontal", seed=1),
+        layers.RandomTranslation(0.1, (-0.1, 0.2), fill_mode="nearest"),
+        layers.Rescaling([0.5, 1.0], offset=np.ones(2)),
+        layers.Reshape((-1,)),
+        Dense(3, "softmax", activity_regularizer="l1", name="out"),
+    ]
+)
+images.predict(np.ones((2, 8, 8, 1)), verbose=0)
+tokens = Input((5,), dtype=np.int32)
+z = layers.Embedding(10, 4, mask_zero=True, weights=np.ones((10, 4)))(tokens)
+z = layers.Bidirectional(layers.LSTM(3, "tanh", return_sequences=True, use_cudnn=False), "sum")(z)
+z = layers.RNN([layers.GRUCell(3), layers.SimpleRNNCell(3)], return_sequences=True)(z)
+z = layers.RNN(Sum())(layers.TimeDistributed(Dense(3))(z))
+z = layers.add([z, layers.Concatenate()([z, z])[:, :3]])
+corten.Model(tokens, layers.Lambda(lambda y: y * 2, output_shape=(3,))(z)).predict(np.ones((2, 5)), verbose=0)
+layers.Conv1D(2, 3, padding="causal")(np.ones((1, 4, 2)))
+layers.GRU(3)(np.ones((1, 4, 2)), initial_state=[np.zeros((1, 3))], training=False)
+layers.Masking(0.0).compute_mask([[[0.0], [2.0]]])
+generator = corten.random.SeedGenerator(1)
+corten.random.normal((2, 3), seed=generator)
+corten.random.uniform([2, 3], seed=np.int64(1))
+initializers.GlorotUniform(seed=generator)((2, 3))
+activations.softmax([[1.0, 1.0]], axis=(0, 1))
+vectorize = layers.TextVectorization(split=lambda text: text.split("-"), output_mode="multi_hot")
+vectorize.adapt(["a-c", "c"])
+vectorize.adapt(iter([np.array(["a-b"]), np.array(["a", "b"])]), steps=1)
+vectorize(np.array(["a-b", "d"]))
 """
 
 #: Each refused by mypy.
 WRONG = """
 import corten
-from corten import losses, metrics, ops, optimizers
+from corten import initializers, layers, losses, metrics, ops, optimizers
 
 ops.relu(None)
 ops.add(1, object())
@@ -133,6 +212,16 @@ corten.Sequential().compile(loss=5)
 corten.Sequential().fit([1.0], verbose="loudly")
 corten.Sequential().fit([1.0], callbacks=print)
 corten.Sequential().predict(5, callbacks=[7])
+layers.Conv2D(4, 3, padding="ful")
+layers.Conv2D(4, 3, padding="causal")
+layers.MaxPooling2D(data_format="channels_first")
+layers.Conv1D(4, 2.5)
+layers.Dense(3, activation=3)
+layers.Dense(3, kernel_initializer=0.1)
+layers.Bidirectional(layers.GRU(2), "mean")
+layers.RNN(layers.Dense(3))
+corten.random.normal((2,), seed="one")
+initializers.VarianceScaling(mode="fan")
 """
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 from corten import ops
+from corten.graph import TensorLike
 from corten.lookup import find
 from corten.ops import (
     celu,
@@ -82,7 +83,7 @@ __all__ = [
 ]
 
 
-def linear(x: Any) -> Any:
+def linear(x: TensorLike) -> Any:
     """``x`` itself.
 
     >>> from corten import activations
@@ -92,7 +93,7 @@ def linear(x: Any) -> Any:
     return x
 
 
-def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
     """The rectified linear unit: ``max(x, 0)``, and with arguments
 
     ``max_value`` where ``x >= max_value``, ``x`` where ``threshold < x < max_value``, else
@@ -114,7 +115,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     return ops.subtract(above, ops.multiply(negative_slope, ops.relu(ops.subtract(threshold, x))))
 
 
-def gelu(x: Any, approximate: bool = False) -> Any:
+def gelu(x: TensorLike, approximate: bool = False) -> Any:
     """``x`` times the normal distribution function, or its approximation by a tanh (Hendrycks and Gimpel 2016).
 
     >>> from corten import activations
@@ -124,7 +125,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     return ops.gelu(x, approximate)
 
 
-def exponential(x: Any) -> Any:
+def exponential(x: TensorLike) -> Any:
     """``e^x``.
 
     >>> from corten import activations
@@ -134,7 +135,7 @@ def exponential(x: Any) -> Any:
     return ops.exp(x)
 
 
-def softmax(x: Any, axis: int | Sequence[int] | None = -1) -> Any:
+def softmax(x: TensorLike, axis: int | Sequence[int] | None = -1) -> Any:
     """``e^x / sum(e^x)`` along an axis, several, or (None) all.
 
     >>> from corten import activations
@@ -150,7 +151,7 @@ _KNOWN: dict[str, Callable[..., Any]] = {
 
 
 #: What stands for an activation: a name, a function of a tensor, a configuration, or None for the identity.
-ActivationLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+ActivationLike: TypeAlias = str | Callable[..., Any] | dict[str, Any] | None
 
 
 def get(identifier: ActivationLike) -> Callable[..., Any]:
@@ -174,11 +175,11 @@ def serialize(activation: Callable[..., Any]) -> str:
     return str(getattr(activation, "__name__", type(activation).__name__))
 
 
-def deserialize(config: Any) -> Callable[..., Any]:
+def deserialize(config: ActivationLike) -> Callable[..., Any]:
     """The activation of a name or configuration."""
     return get(config)
 
 
-def is_plain_relu(activation: Any) -> bool:
+def is_plain_relu(activation: Callable[..., Any] | None) -> bool:
     """Whether it is ``max(x, 0)``, which dense and convolutional layers compute in the same pass."""
     return activation is relu or activation is ops.relu

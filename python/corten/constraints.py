@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from corten import ops
 from corten.arguments import real
 from corten.configured import Configured, serialized
+from corten.graph import TensorLike
 from corten.lookup import find
 
 __all__ = [
@@ -36,7 +37,7 @@ __all__ = [
 _EPSILON = 1e-7
 
 
-def _norms(w: Any, axis: int | Sequence[int]) -> Any:
+def _norms(w: TensorLike, axis: int | Sequence[int]) -> Any:
     return ops.norm(w, axis=axis, keepdims=True)
 
 
@@ -50,7 +51,7 @@ def _bound(value: Any, name: str) -> float:
 class Constraint(Configured):
     """The base of constraints: ``__call__`` gives the constrained tensor."""
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Any:
         return w
 
 
@@ -72,7 +73,7 @@ class MaxNorm(Constraint):
         self.max_value = _bound(max_value, "max_value")
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Any:
         norms = _norms(w, self.axis)
         return ops.multiply(w, ops.divide(ops.minimum(norms, self.max_value), ops.add(norms, _EPSILON)))
 
@@ -85,7 +86,7 @@ class NonNeg(Constraint):
     array([1., 0.], dtype=float32)
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Any:
         return ops.maximum(w, 0.0)
 
 
@@ -101,7 +102,7 @@ class UnitNorm(Constraint):
     def __init__(self, axis: int | Sequence[int] = 0) -> None:
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Any:
         return ops.divide(w, ops.add(_norms(w, self.axis), _EPSILON))
 
 
@@ -128,7 +129,7 @@ class MinMaxNorm(Constraint):
         self.rate = _bound(rate, "rate")
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Any:
         norms = _norms(w, self.axis)
         inside = ops.clip(norms, self.min_value, self.max_value)
         desired = ops.add(ops.multiply(inside, self.rate), ops.multiply(norms, 1.0 - self.rate))
@@ -143,7 +144,7 @@ _KNOWN: dict[str, Any] = {
 
 
 #: What stands for a constraint: a name, a function of a weight, a configuration, or None.
-ConstraintLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+ConstraintLike: TypeAlias = str | Callable[..., Any] | dict[str, Any] | None
 
 
 def get(identifier: ConstraintLike) -> Any:
@@ -160,11 +161,11 @@ def get(identifier: ConstraintLike) -> Any:
     return None if identifier is None else find(identifier, _KNOWN, "constraint")
 
 
-def serialize(constraint: Any) -> dict[str, Any]:
+def serialize(constraint: Constraint) -> dict[str, Any]:
     """The configuration :func:`get` understands."""
     return serialized(constraint, "constraint")
 
 
-def deserialize(config: Any) -> Any:
+def deserialize(config: ConstraintLike) -> Any:
     """The constraint of a configuration."""
     return get(config)

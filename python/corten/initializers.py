@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from corten.arguments import extents, number, one_of, real, whole, wholes
 from corten.configured import Configured, serialized
 from corten.graph import numeric
 from corten.lookup import find
 from corten.ops.axes import each_axis
-from corten.random import SeedGenerator, draw_seed
+from corten.random import SeedGenerator, SeedLike, draw_seed
 
 __all__ = [
     "Constant",
@@ -50,6 +50,9 @@ __all__ = [
 
 Array = NDArray[Any]
 
+#: A seed, or the configuration of a generator.
+Seed: TypeAlias = SeedLike | dict[str, Any]
+
 #: The standard deviation of a standard normal distribution cut off at -2 and 2.
 _CUT_STDDEV = 0.87962566103423978
 
@@ -72,7 +75,7 @@ class Constant(Initializer):
     array([3., 3.], dtype=float32)
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         self.value = real(value, "Constant: value") if np.ndim(value) == 0 else numeric(value, "Constant: value")
 
     def __call__(self, shape: Sequence[int], dtype: str | None = "float32") -> Array:
@@ -133,13 +136,14 @@ class Identity(Initializer):
 class _Random(Initializer):
     """Draws from a generator that depends on the seed only."""
 
-    seed: Any
+    seed: int | SeedGenerator | None
 
-    def _seeded(self, seed: Any) -> None:
+    def _seeded(self, seed: Seed) -> None:
         if isinstance(seed, dict):
             seed = find(seed, {"SeedGenerator": SeedGenerator}, f"{type(self).__name__}: seed")
-        generator = seed is None or isinstance(seed, SeedGenerator)
-        self.seed = seed if generator else whole(seed, f"{type(self).__name__}: seed", 0)
+        if seed is not None and not isinstance(seed, SeedGenerator):
+            seed = whole(seed, f"{type(self).__name__}: seed", 0)
+        self.seed = seed
 
     def _sizes(self, shape: Sequence[int]) -> list[int]:
         return extents(shape, f"{type(self).__name__}: shape")
@@ -173,7 +177,7 @@ class RandomNormal(_Random):
     (2, 3)
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
         self.mean = number(mean, "RandomNormal: mean")
         self.stddev = number(stddev, "RandomNormal: stddev", 0)
         self._seeded(seed)
@@ -190,7 +194,7 @@ class TruncatedNormal(_Random):
     True
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
         self.mean = number(mean, "TruncatedNormal: mean")
         self.stddev = number(stddev, "TruncatedNormal: stddev", 0)
         self._seeded(seed)
@@ -207,7 +211,7 @@ class RandomUniform(_Random):
     True
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
         self.minval = number(minval, "RandomUniform: minval")
         self.maxval = number(maxval, "RandomUniform: maxval")
         self._seeded(seed)
@@ -228,7 +232,7 @@ class Orthogonal(_Random):
     True
     """
 
-    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
         self.gain = number(gain, "Orthogonal: gain")
         self._seeded(seed)
 
@@ -282,9 +286,9 @@ class VarianceScaling(_Random):
     def __init__(
         self,
         scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
-        seed: Any = None,
+        mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in",
+        distribution: Literal["truncated_normal", "untruncated_normal", "normal", "uniform"] = "truncated_normal",
+        seed: Seed = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -323,7 +327,10 @@ class GlorotUniform(VarianceScaling):
     """
 
     def __init__(
-        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
@@ -337,7 +344,10 @@ class GlorotNormal(VarianceScaling):
     """
 
     def __init__(
-        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
@@ -351,7 +361,10 @@ class LecunNormal(VarianceScaling):
     """
 
     def __init__(
-        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
@@ -365,7 +378,10 @@ class LecunUniform(VarianceScaling):
     """
 
     def __init__(
-        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
@@ -379,7 +395,10 @@ class HeNormal(VarianceScaling):
     """
 
     def __init__(
-        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
@@ -393,7 +412,10 @@ class HeUniform(VarianceScaling):
     """
 
     def __init__(
-        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
@@ -429,8 +451,9 @@ class _Given:
         return np.asarray(self.array, dtype or "float32")
 
 
-#: What stands for an initializer: a name, an object or class, a function of (shape, dtype), a configuration.
-InitializerLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+#: What stands for an initializer: a name, an object or class, a function of (shape, dtype), a configuration, an
+#: array; or None.
+InitializerLike: TypeAlias = str | Callable[..., Any] | dict[str, Any] | Array | None
 
 
 def get(identifier: InitializerLike) -> Any:
@@ -449,11 +472,11 @@ def get(identifier: InitializerLike) -> Any:
     return _Given(identifier) if isinstance(identifier, np.ndarray) else find(identifier, _KNOWN, "initializer")
 
 
-def serialize(initializer: Any) -> dict[str, Any]:
+def serialize(initializer: Initializer) -> dict[str, Any]:
     """The configuration :func:`get` understands."""
     return serialized(initializer, "initializer")
 
 
-def deserialize(config: Any) -> Any:
+def deserialize(config: InitializerLike) -> Any:
     """The initializer of a configuration."""
     return get(config)

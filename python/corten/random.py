@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from corten import _core, ops
 from corten.arguments import INT64, extents, number, whole
 from corten.errors import ShapeError
-from corten.graph import Variable, current_graph, push, tracing
+from corten.graph import TensorLike, Variable, current_graph, push, tracing
 
 __all__ = [
     "SeedGenerator",
@@ -136,8 +136,12 @@ class SeedGenerator:
         return state
 
 
+#: What stands for the state that a function draws from: a generator, an int, or None for the shared one.
+SeedLike: TypeAlias = SeedGenerator | SupportsIndex | None
+
+
 def normal(
-    shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: Any = None
+    shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: SeedLike = None
 ) -> Any:
     """Normally distributed numbers.
 
@@ -162,7 +166,7 @@ def normal(
 
 
 def uniform(
-    shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None, seed: Any = None
+    shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None, seed: SeedLike = None
 ) -> Any:
     """Numbers in ``[minval, maxval)``, each as likely as the other.
 
@@ -187,13 +191,13 @@ def uniform(
     return _draw("random_uniform", shape, dtype, seed, minval=low, maxval=high)
 
 
-def _draw(op: str, shape: Sequence[int], dtype: str | None, seed: Any, **options: float) -> Any:
+def _draw(op: str, shape: Sequence[int], dtype: str | None, seed: SeedLike, **options: float) -> Any:
     if dtype is not None and dtype != "float32":
         raise ValueError(f"{op}: dtype: expected 'float32', got {dtype!r}")
     return push(op, [_state_for(seed)], shape=extents(shape, f"{op}: shape"), **options)[0]
 
 
-def _state_for(seed: Any) -> Any:
+def _state_for(seed: SeedLike) -> Any:
     """The state to draw from: that of a generator, of a step, of an int, or a new one."""
     if seed is None and current_graph() is not None:
         seed = _shared_generator()
@@ -202,7 +206,7 @@ def _state_for(seed: Any) -> Any:
     return np.array([draw_seed() if seed is None else whole(seed, "seed") & 0x7FFFFFFF, 0], np.int32)
 
 
-def randint(shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: Any = None) -> Any:
+def randint(shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: SeedLike = None) -> Any:
     """Whole numbers from ``minval`` to ``maxval - 1``, each as likely as the other.
 
     Args:
@@ -228,7 +232,7 @@ def randint(shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32"
     return ops.cast(ops.add(steps, low), dtype)
 
 
-def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Any = None) -> Any:
+def categorical(logits: TensorLike, num_samples: int, dtype: str = "int32", seed: SeedLike = None) -> Any:
     """Classes drawn from distributions, by Gumbel's law: the largest of ``logits - log(-log(u))`` is drawn.
 
     Args:
@@ -253,7 +257,9 @@ def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Any =
     return ops.cast(ops.argmax(scores, axis=-1), dtype)
 
 
-def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Any = None) -> Any:
+def dropout(
+    inputs: TensorLike, rate: float, noise_shape: Sequence[int | None] | None = None, seed: SeedLike = None
+) -> Any:
     """Zeroes each element with probability ``rate`` and divides the others by ``1 - rate``.
 
     Args:

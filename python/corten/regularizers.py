@@ -10,12 +10,13 @@ A regularizer is any function of a tensor that gives a scalar; a layer takes one
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from corten import ops
 from corten.arguments import number
 from corten.configured import Configured, serialized
 from corten.errors import ShapeError
+from corten.graph import TensorLike
 from corten.lookup import find
 
 __all__ = [
@@ -43,7 +44,7 @@ def _factor(value: Any, default: float, name: str) -> float:
 class Regularizer(Configured):
     """The base of regularizers: ``__call__`` gives the penalty of a tensor as a scalar."""
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: TensorLike) -> Any:
         return ops.multiply(ops.sum(x), 0.0)
 
 
@@ -59,7 +60,7 @@ class L1L2(Regularizer):
         self.l1 = _factor(l1, 0.0, "l1")
         self.l2 = _factor(l2, 0.0, "l2")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: TensorLike) -> Any:
         first, second = ops.sum(ops.abs(x)), ops.sum(ops.square(x))
         return ops.add(ops.multiply(first, self.l1), ops.multiply(second, self.l2))
 
@@ -75,7 +76,7 @@ class L1(Regularizer):
     def __init__(self, l1: float = 0.01) -> None:
         self.l1 = _factor(l1, 0.01, "l1")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: TensorLike) -> Any:
         return ops.multiply(ops.sum(ops.abs(x)), self.l1)
 
 
@@ -90,7 +91,7 @@ class L2(Regularizer):
     def __init__(self, l2: float = 0.01) -> None:
         self.l2 = _factor(l2, 0.01, "l2")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: TensorLike) -> Any:
         return ops.multiply(ops.sum(ops.square(x)), self.l2)
 
 
@@ -102,13 +103,13 @@ class OrthogonalRegularizer(Regularizer):
     0.0
     """
 
-    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+    def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
         self.factor = _factor(factor, 0.01, "factor")
         if mode not in ("rows", "columns"):
             raise ValueError(f"OrthogonalRegularizer: mode: expected 'rows' or 'columns', got {mode!r}")
         self.mode = mode
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, inputs: TensorLike) -> Any:
         sizes = ops.shape(inputs)
         if len(sizes) != 2:
             raise ShapeError(f"OrthogonalRegularizer: expected a matrix, got shape {sizes}")
@@ -135,7 +136,7 @@ _KNOWN: dict[str, Any] = {
 
 
 #: What stands for a regularizer: a name, a function of a weight, a configuration, or None.
-RegularizerLike: TypeAlias = "str | Callable[..., Any] | dict[str, Any] | None"
+RegularizerLike: TypeAlias = str | Callable[..., Any] | dict[str, Any] | None
 
 
 def get(identifier: RegularizerLike) -> Any:
@@ -156,11 +157,11 @@ def get(identifier: RegularizerLike) -> Any:
     return find(identifier, _KNOWN, "regularizer")
 
 
-def serialize(regularizer: Any) -> dict[str, Any]:
+def serialize(regularizer: object) -> dict[str, Any]:
     """The configuration :func:`get` understands."""
     return serialized(regularizer, "regularizer")
 
 
-def deserialize(config: Any) -> Any:
+def deserialize(config: RegularizerLike) -> Any:
     """The regularizer of a configuration."""
     return get(config)

@@ -6,7 +6,7 @@ from corten.graph.graph import Graph, StandIn, Tensor, current_graph, push
 from corten.graph.locks import tracing
 from corten.graph.nested import Nested, flatten, map_nested
 from corten.graph.operand import Operand, TensorLike, Value
-from corten.graph.symbolic import Call, SymbolicTensor, has_symbolic, record, symbolic, trial
+from corten.graph.symbolic import Call, Shape, SymbolicTensor, has_symbolic, record, symbolic, trial
 from corten.graph.trace import Signature, Step, StepCache, run_eagerly
 from corten.graph.variable import Variable, assign, clear, values
 
@@ -16,6 +16,7 @@ __all__ = [
     "Graph",
     "Nested",
     "Operand",
+    "Shape",
     "Signature",
     "StandIn",
     "Step",

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from corten.errors import ArgumentTypeError, ShapeError
 
@@ -114,7 +114,7 @@ def as_fed(array: Array, dtype: str) -> Array:
     return array.astype(dtype)
 
 
-def engine_dtype(dtype: Any) -> str:
+def engine_dtype(dtype: DTypeLike) -> str:
     """The engine's dtype for one the caller names: floats are float32, integers int32, bool and uint8 uint8."""
     name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
     if name in ("float32", "float64", "float16", "bfloat16"):
@@ -126,7 +126,7 @@ def engine_dtype(dtype: Any) -> str:
     raise TypeError(f"dtype: expected a float, integer or bool type, got {dtype!r}")
 
 
-def native(array: Array, dtype: Any) -> Array:
+def native(array: Array, dtype: DTypeLike) -> Array:
     """``array`` as the engine reads arrays: of this dtype, C-contiguous and aligned; a copy only where it is not."""
     flags = array.flags
     # What np.require does, in a tenth of the time where nothing is to be done.

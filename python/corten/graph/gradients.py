@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from corten.graph.graph import Tensor, current_graph
+from corten.graph.operand import Operand, TensorLike
 from corten.graph.symbolic import symbolic
 
 __all__ = ["gradients"]
 
 
-def gradients(loss: Any, wrt: Any) -> Any:
+def gradients(loss: TensorLike, wrt: Operand | Sequence[Operand]) -> Any:
     """d ``loss`` / d w for each w of ``wrt``: variables, inputs or inner activations, one or a list.
 
     A loss that is not a scalar counts as the sum of its elements. Works wherever tensors flow: in ``train_step``, in a

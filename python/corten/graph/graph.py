@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from corten import _core
 from corten.graph.arrays import Array, as_array, stored
-from corten.graph.operand import Operand
+from corten.graph.operand import Operand, TensorLike
 from corten.graph.variable import Variable
 
 __all__ = ["Graph", "StandIn", "Tensor", "current_graph", "push"]
@@ -115,7 +115,7 @@ class Graph(_core.GraphScope):
             tensor = self._variables[variable.core.id] = Tensor(self, self.core.variable(variable.core))
         return tensor
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def assign(self, variable: Variable, value: TensorLike) -> None:
         if self._stand_in is not None:
             variable = self._stand_in(variable)
         tensor = self.tensor(value, variable.dtype)
@@ -127,7 +127,7 @@ class Graph(_core.GraphScope):
         self._assigned[variable.core.id] = (variable, tensor)
         self._read.pop(variable.core.id, None)
 
-    def tensor(self, value: Any, dtype: str | None = None) -> Tensor:
+    def tensor(self, value: TensorLike, dtype: str | None = None) -> Tensor:
         """``value`` as a tensor of this graph; a Python number or float array takes ``dtype``."""
         if isinstance(value, Tensor):
             if value.graph is not self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -15,10 +15,13 @@ from corten.graph.graph import Graph, Tensor
 from corten.graph.nested import flatten, map_nested
 from corten.graph.operand import Operand
 
-__all__ = ["Call", "SymbolicTensor", "has_symbolic", "record", "symbolic", "trial"]
+__all__ = ["Call", "Shape", "SymbolicTensor", "has_symbolic", "record", "symbolic", "trial"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: The shape of what a layer is built for, the batch first: ``None`` stands for a size that only data tell.
+Shape: TypeAlias = tuple[int | None, ...]
 
 
 class SymbolicTensor(Operand):
@@ -34,7 +37,7 @@ class SymbolicTensor(Operand):
         call: Call | None = None,
         index: int = 0,
     ) -> None:
-        self.shape: tuple[int | None, ...] = tuple(shape)
+        self.shape: Shape = tuple(shape)
         self.dtype = engine_dtype(dtype)
         self.name = name
         #: The call that gives this value; None for an input of the model.

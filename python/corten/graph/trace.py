@@ -9,7 +9,7 @@ from typing import Any
 from corten.graph.arrays import Array
 from corten.graph.graph import Graph, StandIn
 from corten.graph.locks import tracing
-from corten.graph.nested import flatten, map_nested
+from corten.graph.nested import Nested, flatten, map_nested
 
 __all__ = ["Signature", "Step", "StepCache", "run_eagerly"]
 
@@ -19,13 +19,13 @@ class Signature:
     """What a step is given: nested arguments, as far as the trace of it goes."""
 
     #: With numbers of arrays as leaves (None stays None).
-    structure: Any
+    structure: Nested
     #: Of each array, as the engine has it.
     shapes: list[tuple[int, ...]]
     dtypes: list[str]
 
     @property
-    def key(self) -> Any:
+    def key(self) -> tuple[str, tuple[tuple[int, ...], ...], tuple[str, ...]]:
         """Equal where the arguments are alike."""
         return str(self.structure), tuple(self.shapes), tuple(self.dtypes)
 
@@ -87,11 +87,11 @@ class StepCache:
     def clear(self) -> None:
         self._entries.clear()
 
-    def get(self, key: Any) -> Step | None:
+    def get(self, key: object) -> Step | None:
         """The step that was traced for ``key``, where things are as they were."""
         return next((step for cached, step in self._entries if cached == key and step.valid), None)
 
-    def put(self, key: Any, step: Step) -> None:
+    def put(self, key: object, step: Step) -> None:
         """Keeps a step, and the two before it that were traced for ``key``."""
         with tracing:
             outdated = [old for cached, old in self._entries if cached == key][:-2]
@@ -100,7 +100,7 @@ class StepCache:
 
 
 def run_eagerly(
-    function: Callable[[Any], Any], structure: Any, arrays: Sequence[Array], stand_in: StandIn | None = None
+    function: Callable[[Any], Any], structure: Nested, arrays: Sequence[Array], stand_in: StandIn | None = None
 ) -> Any:
     """The same as a step, op by op: arrays in the structure of what ``function`` returned."""
     with tracing, Graph(eager=True, stand_in=stand_in) as graph:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from corten import _core
 from corten.errors import ArgumentTypeError
 from corten.graph.arrays import Array, stored
 from corten.graph.locks import tracing
-from corten.graph.operand import Operand
+from corten.graph.operand import Operand, TensorLike
 
 __all__ = ["Variable", "assign", "clear", "values"]
 
@@ -32,7 +33,7 @@ class Variable(Operand):
 
     def __init__(
         self,
-        initializer: Any,
+        initializer: ArrayLike | Callable[..., ArrayLike],
         shape: Sequence[int] | None = None,
         dtype: str = "float32",
         trainable: bool = True,
@@ -74,11 +75,11 @@ class Variable(Operand):
         graph = _core.current()
         return self.numpy() if graph is None else graph.variable(self)
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: TensorLike) -> None:
         """Gives the variable a new value of the same shape, at once or, inside a graph, when the run ends."""
         assign([self], [value])
 
-    def assign_add(self, value: Any) -> None:
+    def assign_add(self, value: TensorLike) -> None:
         """``assign(self + value)``; where several threads add at once, every addition counts."""
         with tracing:
             self.assign(self.value + value)

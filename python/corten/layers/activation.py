@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 
 from corten import activations, constraints, initializers, ops, regularizers
+from corten.activations import ActivationLike
+from corten.constraints import ConstraintLike
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
 from corten.layers.arguments import number, outdated
 from corten.layers.layer import Layer
+from corten.regularizers import RegularizerLike
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -25,12 +30,12 @@ class Activation(Layer):
 
     _stateless = True
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return self.activation(inputs)
 
 
@@ -58,7 +63,7 @@ class ReLU(Layer):
         self.threshold = number(threshold, "ReLU: threshold", 0.0)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
@@ -78,7 +83,7 @@ class LeakyReLU(Layer):
         self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope", 0.0)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return ops.leaky_relu(inputs, self.negative_slope)
 
 
@@ -97,7 +102,7 @@ class ELU(Layer):
         self.alpha = number(alpha, "ELU: alpha")
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return ops.elu(inputs, self.alpha)
 
 
@@ -117,9 +122,9 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -130,7 +135,7 @@ class PReLU(Layer):
         self.shared_axes = [shared_axes] if isinstance(shared_axes, (int, np.integer)) else list(shared_axes or [])
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = [1 if axis in self.shared_axes else size for axis, size in enumerate(input_shape)][1:]
         if None in sizes:
             raise ShapeError(
@@ -145,7 +150,7 @@ class PReLU(Layer):
             name="alpha",
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         below = ops.multiply(self.alpha, ops.relu(ops.negative(inputs)))
         return ops.subtract(ops.relu(inputs), below)
 
@@ -174,7 +179,7 @@ class Softmax(Layer):
         self.axis = axis
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         if mask is None:
             return ops.softmax(inputs, self.axis)
         shape, rank = tuple(inputs.shape), len(inputs.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten.graph import Tensor
 from corten.layers.layer import Layer
 from corten.regularizers import L1L2
 
@@ -30,5 +31,5 @@ class ActivityRegularization(Layer):
         self.l1 = l1
         self.l2 = l2
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return inputs

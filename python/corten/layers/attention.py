@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from corten import ops
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor, TensorLike
 from corten.layers.arguments import number, seed_of
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
@@ -45,7 +46,7 @@ class Attention(Layer):
     def __init__(
         self,
         use_scale: bool = False,
-        score_mode: str = "dot",
+        score_mode: Literal["dot", "concat"] = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
@@ -55,13 +56,13 @@ class Attention(Layer):
         if score_mode not in ("dot", "concat"):
             raise ValueError(f"{what}: score_mode: expected 'dot' or 'concat', got {score_mode!r}")
         self.use_scale = bool(use_scale)
-        self.score_mode = score_mode
+        self.score_mode: str = score_mode
         self.dropout = number(dropout, f"{what}: dropout", 0.0, 1.0)
         self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
         self.seed_generator = SeedGenerator(seed) if self.dropout > 0 else None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         self._expect_several(input_shape)
         self.scale = self.add_weight((), "ones", name="scale") if self.use_scale else None
         self.concat_score_weight = None
@@ -70,9 +71,9 @@ class Attention(Layer):
 
     def call(
         self,
-        inputs: Any,
-        mask: Any = None,
-        training: bool = False,
+        inputs: Sequence[Tensor],
+        mask: Sequence[Tensor | None] | None = None,
+        training: bool | None = False,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:
@@ -91,7 +92,7 @@ class Attention(Layer):
         return (outputs, scores) if return_attention_scores else outputs
 
     def _attend(
-        self, inputs: Sequence[Any], query_mask: Any, value_mask: Any, training: bool, use_causal_mask: bool
+        self, inputs: Sequence[Any], query_mask: Any, value_mask: Any, training: bool | None, use_causal_mask: bool
     ) -> tuple[Any, Any]:
         """The outputs (batch, T, dim) and the weights (batch, T, S) of inputs with three axes."""
         query, value, key = inputs[0], inputs[1], inputs[-1]
@@ -113,7 +114,7 @@ class Attention(Layer):
             outputs = ops.where(ops.expand_dims(query_mask, -1), outputs, 0.0)
         return outputs, scores
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[TensorLike], mask: Sequence[TensorLike | None] | None = None) -> Any:
         """The query's mask, for the outputs; there is none for the scores."""
         self._expect_list(inputs)
         return self._listed_masks(mask)[0]
@@ -188,7 +189,7 @@ class AdditiveAttention(Attention):
         # Not the mode of an argument: what is summed is not the scores.
         self.score_mode = "additive"
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         self._expect_several(input_shape)
         self.scale = None
         if self.use_scale:

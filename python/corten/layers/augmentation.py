@@ -7,10 +7,11 @@ A call that does not say whether it is ``training`` augments, as in Keras: it is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from corten import ops, random
-from corten.layers.arguments import channels_last, expect_axes, number, seed_of
+from corten.graph import Tensor
+from corten.layers.arguments import DataFormat, channels_last, expect_axes, number, seed_of
 from corten.layers.layer import Layer
 
 __all__ = ["RandomFlip", "RandomTranslation"]
@@ -41,9 +42,9 @@ class RandomFlip(Layer):
 
     def __init__(
         self,
-        mode: str = "horizontal_and_vertical",
+        mode: Literal["horizontal", "vertical", "horizontal_and_vertical"] = "horizontal_and_vertical",
         seed: int | None = None,
-        data_format: str | None = None,
+        data_format: DataFormat = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -54,7 +55,7 @@ class RandomFlip(Layer):
         self.data_format = channels_last(data_format, "RandomFlip")
         self.seed_generator = random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = True) -> Any:
         expect_axes(self, inputs, 3, least=True)
         if not training:
             return inputs
@@ -97,11 +98,11 @@ class RandomTranslation(Layer):
         self,
         height_factor: float | Sequence[float],
         width_factor: float | Sequence[float],
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
+        fill_mode: Literal["constant", "nearest", "reflect", "wrap"] = "reflect",
+        interpolation: Literal["bilinear", "nearest"] = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
-        data_format: str | None = None,
+        data_format: DataFormat = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -119,7 +120,7 @@ class RandomTranslation(Layer):
         self.data_format = channels_last(data_format, "RandomTranslation")
         self.seed_generator = random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = True) -> Any:
         expect_axes(self, inputs, 3, least=True)
         if not training:
             return inputs

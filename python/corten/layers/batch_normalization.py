@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from corten import initializers, ops
 from corten.configured import forwarded
+from corten.constraints import ConstraintLike
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
 from corten.layers.arguments import expect_mask, known_axis, number, whole
 from corten.layers.normalization import Normalization
+from corten.regularizers import RegularizerLike
 
 __all__ = ["BatchNormalization"]
 
@@ -58,18 +62,18 @@ class BatchNormalization(Normalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        renorm: bool = False,
-        renorm_clipping: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        renorm: Literal[False] = False,
+        renorm_clipping: None = None,
         renorm_momentum: float = 0.99,
-        synchronized: bool = False,
+        synchronized: Literal[False] = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -92,7 +96,7 @@ class BatchNormalization(Normalization):
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = (known_axis(input_shape, self.axis, f'BatchNormalization "{self.name}"'),)
         self._add_gamma_and_beta(shape)
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, trainable=False, name="moving_mean")
@@ -100,7 +104,7 @@ class BatchNormalization(Normalization):
             shape, self.moving_variance_initializer, trainable=False, name="moving_variance"
         )
 
-    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = False, mask: Tensor | None = None) -> Any:
         if mask is not None:
             expect_mask(self, mask, inputs.shape[:-1], ones=True)
         if not training or not self.trainable:

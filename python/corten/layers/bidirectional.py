@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from corten import ops
-from corten.graph import flatten
+from corten.graph import Shape, Tensor, TensorLike, flatten
+from corten.layers.arguments import States
 from corten.layers.layer import Layer
 from corten.layers.nested import nested_layer
 
@@ -15,9 +17,13 @@ __all__ = ["Bidirectional"]
 _COMMON = ("return_sequences", "return_state", "stateful", "go_backwards")
 
 
-def _expect_recurrent(layer: Layer, which: str) -> None:
+def _recurrent_layer(value: object, argument: str) -> Any:
+    layer = nested_layer(value, f"Bidirectional: {argument}")
     if not all(hasattr(layer, name) for name in _COMMON):
-        raise ValueError(f"Bidirectional: {which}: expected a recurrent layer with {', '.join(_COMMON)}, got {layer!r}")
+        raise ValueError(
+            f"Bidirectional: {argument}: expected a recurrent layer with {', '.join(_COMMON)}, got {layer!r}"
+        )
+    return layer
 
 
 class Bidirectional(Layer):
@@ -48,10 +54,10 @@ class Bidirectional(Layer):
 
     def __init__(
         self,
-        layer: Any,
-        merge_mode: str | None = "concat",
-        weights: Any = None,
-        backward_layer: Any = None,
+        layer: Layer | dict[str, Any],
+        merge_mode: Literal["concat", "sum", "mul", "ave"] | None = "concat",
+        weights: Sequence[TensorLike] | None = None,
+        backward_layer: Layer | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -59,45 +65,48 @@ class Bidirectional(Layer):
             raise ValueError(
                 f"Bidirectional: merge_mode: expected 'concat', 'sum', 'mul', 'ave' or None, got {merge_mode!r}"
             )
-        layer = nested_layer(layer, "Bidirectional: layer")
-        _expect_recurrent(layer, "layer")
-        config = layer.get_config()
-        self.forward_layer: Any = type(layer).from_config(
-            {**config, "name": "forward_" + layer.name.removeprefix("forward_")}
-        )
+        template = _recurrent_layer(layer, "layer")
+        config = template.get_config()
+        name = "forward_" + template.name.removeprefix("forward_")
+        forward = type(template).from_config({**config, "name": name})
         if backward_layer is None:
-            name = "backward_" + layer.name.removeprefix("backward_")
-            backward: Any = type(layer).from_config({**config, "go_backwards": True, "name": name})
+            name = "backward_" + template.name.removeprefix("backward_")
+            backward = type(template).from_config({**config, "go_backwards": True, "name": name})
         else:
-            backward = nested_layer(backward_layer, "Bidirectional: backward_layer")
-            _expect_recurrent(backward, "backward_layer")
-        self.backward_layer = backward
-        if self.forward_layer.go_backwards or not backward.go_backwards:
+            backward = _recurrent_layer(backward_layer, "backward_layer")
+        self.forward_layer, self.backward_layer = forward, backward
+        if forward.go_backwards or not backward.go_backwards:
             raise ValueError("Bidirectional: only the backward layer may have go_backwards, and it must")
         for name in _COMMON[:3]:
-            mine, other = getattr(self.forward_layer, name), getattr(backward, name)
-            if mine != other:
-                raise ValueError(f"Bidirectional: expected layers with equal {name}, got {mine} and {other}")
-            setattr(self, name, mine)
-        for direction in (self.forward_layer, backward):
+            value, backward_value = getattr(forward, name), getattr(backward, name)
+            if value != backward_value:
+                raise ValueError(f"Bidirectional: expected layers with equal {name}, got {value} and {backward_value}")
+            setattr(self, name, value)
+        for direction in (forward, backward):
             direction.zero_output_for_mask = direction.return_sequences
         self.merge_mode = merge_mode
         self.supports_masking = True
-        self._given = weights
+        self._initial_weights = weights
         self._config["weights"] = None
 
     return_sequences: bool
     return_state: bool
     stateful: bool
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.forward_layer._build_once(input_shape)
         self.backward_layer._build_once(input_shape)
-        if self._given is not None:
-            self.set_weights(self._given)
-            self._given = None
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None) -> Any:
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: States | None = None,
+        mask: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Any:
         begin: list[Any] = [None, None]
         if initial_state is not None:
             if not isinstance(initial_state, (list, tuple)) or len(initial_state) % 2:
@@ -149,7 +158,7 @@ class Bidirectional(Layer):
                 layer._remember(getattr(sequences, "shape", (None,))[0])
         return super().__call__(*args, **kwargs)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: TensorLike, mask: TensorLike | None = None) -> Any:
         """The mask of the input where sequences are returned; states have none."""
         if not self.return_sequences:
             mask = None

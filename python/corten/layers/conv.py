@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
+from corten.activations import ActivationLike
 from corten.configured import forwarded
-from corten.layers.arguments import count
+from corten.constraints import ConstraintLike
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
+from corten.layers.arguments import CausalPadding, DataFormat, Padding, Sizes, count
 from corten.layers.convolution import KernelConvolution
+from corten.regularizers import RegularizerLike
 
 __all__ = ["Conv1D", "Conv2D"]
 
@@ -22,11 +27,11 @@ class _Conv(KernelConvolution):
         if self.filters % self.groups:
             raise ValueError(f"{where}: filters: expected a multiple of groups={self.groups}, got {self.filters}")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.kernel = self._add_kernel(self._channels(input_shape, self.groups) // self.groups, self.filters)
         self.bias = self._add_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         y = ops.conv2d(
             self._images(inputs),
             self._kernel2d(self.kernel),
@@ -67,21 +72,21 @@ class Conv1D(_Conv):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: CausalPadding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Sizes = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()), causal=True)
@@ -124,21 +129,21 @@ class Conv2D(_Conv):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
+        kernel_size: Sizes,
+        strides: Sizes = (1, 1),
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Sizes = (1, 1),
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()))

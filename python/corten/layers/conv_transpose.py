@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
+from corten.activations import ActivationLike
 from corten.configured import forwarded
-from corten.layers.arguments import sizes
+from corten.constraints import ConstraintLike
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
+from corten.layers.arguments import DataFormat, Padding, Sizes, sizes
 from corten.layers.convolution import KernelConvolution
+from corten.regularizers import RegularizerLike
 
 __all__ = ["Conv1DTranspose", "Conv2DTranspose"]
 
@@ -15,18 +20,18 @@ __all__ = ["Conv1DTranspose", "Conv2DTranspose"]
 class _ConvTranspose(KernelConvolution):
     """The transposed convolution in either number of directions."""
 
-    def __init__(self, *, output_padding: Any, **kwargs: Any) -> None:
+    def __init__(self, *, output_padding: Sizes | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         where = f"{type(self).__name__}: output_padding"
         self.output_padding = None if output_padding is None else sizes(output_padding, where, self.rank, 0)
         if self.output_padding and any(more >= s for more, s in zip(self.output_padding, self.strides)):
             raise ValueError(f"{where}: expected less than strides={self.strides}, got {self.output_padding}")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.kernel = self._add_kernel(self.filters, self._channels(input_shape))
         self.bias = self._add_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         more = self.output_padding
         y = ops.conv2d_transpose(
             self._images(inputs),
@@ -66,21 +71,21 @@ class Conv1DTranspose(_ConvTranspose):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        output_padding: Any = None,
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: Padding = "valid",
+        output_padding: Sizes | None = None,
+        data_format: DataFormat = None,
+        dilation_rate: Sizes = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()))
@@ -126,21 +131,21 @@ class Conv2DTranspose(_ConvTranspose):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        output_padding: Any = None,
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
-        activation: Any = None,
+        kernel_size: Sizes,
+        strides: Sizes = (1, 1),
+        padding: Padding = "valid",
+        output_padding: Sizes | None = None,
+        data_format: DataFormat = None,
+        dilation_rate: Sizes = (1, 1),
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()))

@@ -6,10 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import activations, constraints, initializers, ops, regularizers
+from corten.activations import ActivationLike
+from corten.constraints import ConstraintLike
 from corten.errors import ShapeError
 from corten.graph import Variable
-from corten.layers.arguments import channels_last, count, expect_rank, padding_name, sizes
+from corten.initializers import InitializerLike
+from corten.layers.arguments import (
+    CausalPadding,
+    DataFormat,
+    Sizes,
+    channels_last,
+    count,
+    expect_rank,
+    padding_name,
+    sizes,
+)
 from corten.layers.layer import Layer
+from corten.regularizers import RegularizerLike
 
 __all__ = ["Convolution", "KernelConvolution"]
 
@@ -25,17 +38,17 @@ class Convolution(Layer):
     def __init__(
         self,
         *,
-        kernel_size: Any,
-        strides: Any,
-        padding: str,
-        data_format: str | None,
-        dilation_rate: Any,
-        activation: Any,
+        kernel_size: Sizes,
+        strides: Sizes,
+        padding: CausalPadding,
+        data_format: DataFormat,
+        dilation_rate: Sizes,
+        activation: ActivationLike,
         use_bias: bool,
-        bias_initializer: Any,
-        bias_regularizer: Any,
-        activity_regularizer: Any,
-        bias_constraint: Any,
+        bias_initializer: InitializerLike,
+        bias_regularizer: RegularizerLike,
+        activity_regularizer: RegularizerLike,
+        bias_constraint: ConstraintLike,
         causal: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -111,9 +124,9 @@ class KernelConvolution(Convolution):
         self,
         *,
         filters: int,
-        kernel_initializer: Any,
-        kernel_regularizer: Any,
-        kernel_constraint: Any,
+        kernel_initializer: InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

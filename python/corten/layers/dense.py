@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from corten import activations, constraints, initializers, ops, regularizers
+from corten.activations import ActivationLike
+from corten.constraints import ConstraintLike
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
 from corten.layers.arguments import count, expect_rank, only_default
 from corten.layers.layer import Layer
+from corten.regularizers import RegularizerLike
 
 __all__ = ["Dense"]
 
@@ -42,18 +47,18 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        lora_rank: int | None = None,
-        lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        lora_rank: None = None,
+        lora_alpha: None = None,
+        quantization_config: None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -74,7 +79,7 @@ class Dense(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         where = f'Dense "{self.name}"'
         expect_rank(input_shape, 2, where, least=True)
         if input_shape[-1] is None:
@@ -96,7 +101,7 @@ class Dense(Layer):
                 name="bias",
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         if activations.is_plain_relu(self.activation):
             return ops.dense(inputs, self.kernel, self.bias, activation="relu")
         y = ops.dense(inputs, self.kernel, self.bias)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
+from corten.activations import ActivationLike
 from corten.configured import forwarded
-from corten.graph import Variable
-from corten.layers.arguments import count
+from corten.constraints import ConstraintLike
+from corten.graph import Shape, Tensor, Variable
+from corten.initializers import InitializerLike
+from corten.layers.arguments import DataFormat, Padding, Sizes, count
 from corten.layers.convolution import Convolution
+from corten.regularizers import RegularizerLike
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "DepthwiseConvolution"]
 
@@ -20,9 +24,9 @@ class DepthwiseConvolution(Convolution):
         self,
         *,
         depth_multiplier: int,
-        depthwise_initializer: Any,
-        depthwise_regularizer: Any,
-        depthwise_constraint: Any,
+        depthwise_initializer: InitializerLike,
+        depthwise_regularizer: RegularizerLike,
+        depthwise_constraint: ConstraintLike,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -50,12 +54,12 @@ class DepthwiseConvolution(Convolution):
 
 
 class _DepthwiseConv(DepthwiseConvolution):
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
         self.kernel = self._add_depthwise(channels, "kernel")
         self.bias = self._add_bias(channels * self.depth_multiplier)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return self._finish(self._each_channel(inputs, self.kernel, self.bias, self._fused()))
 
 
@@ -86,21 +90,21 @@ class DepthwiseConv1D(_DepthwiseConv):
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: Padding = "valid",
         depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
+        data_format: DataFormat = None,
+        dilation_rate: Sizes = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()))
@@ -142,21 +146,21 @@ class DepthwiseConv2D(_DepthwiseConv):
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
+        kernel_size: Sizes,
+        strides: Sizes = (1, 1),
+        padding: Padding = "valid",
         depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
-        activation: Any = None,
+        data_format: DataFormat = None,
+        dilation_rate: Sizes = (1, 1),
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()))

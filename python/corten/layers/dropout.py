@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
+from corten.graph import Tensor
 from corten.layers import arguments
-from corten.layers.arguments import channels_last, expect_axes, number, seed_of
+from corten.layers.arguments import DataFormat, channels_last, expect_axes, number, seed_of
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
 
@@ -42,7 +43,7 @@ class Dropout(Layer):
         # No zeros, no state: a layer that does nothing leaves nothing to store.
         self.seed_generator = SeedGenerator(seed) if self.rate > 0 else None
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = False) -> Any:
         if not training or self.seed_generator is None:
             return inputs
         return ops.dropout(inputs, self.rate, self.seed_generator.next(), self.noise_shape)
@@ -57,7 +58,7 @@ class _SpatialDropout(Dropout):
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(rate, (None, *[1] * (self.rank - 2), None), **kwargs)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = False) -> Any:
         expect_axes(self, inputs, self.rank)
         return super().call(inputs, training)
 
@@ -109,7 +110,7 @@ class SpatialDropout2D(_SpatialDropout):
     def __init__(
         self,
         rate: float,
-        data_format: str | None = None,
+        data_format: DataFormat = None,
         seed: int | None = None,
         name: str | None = None,
         dtype: str | None = None,

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
+from corten.constraints import ConstraintLike
+from corten.graph import Shape, Tensor, TensorLike
+from corten.initializers import InitializerLike
 from corten.layers.arguments import count, only_default, outdated
 from corten.layers.layer import Layer
+from corten.regularizers import RegularizerLike
 
 __all__ = ["Embedding"]
 
@@ -46,14 +50,14 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        weights: Any = None,
-        lora_rank: int | None = None,
-        lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        weights: TensorLike | None = None,
+        lora_rank: None = None,
+        lora_alpha: None = None,
+        quantization_config: None = None,
         **kwargs: Any,
     ) -> None:
         outdated(self, kwargs, "input_length")
@@ -78,7 +82,7 @@ class Embedding(Layer):
             self._build_once((None,))
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         self.embeddings = self.add_weight(
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,
@@ -87,9 +91,9 @@ class Embedding(Layer):
             name="embeddings",
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return ops.take(self.embeddings, inputs, axis=0)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: TensorLike, mask: TensorLike | None = None) -> Any:
         """1 where the index is not 0, if ``mask_zero``."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None

@@ -6,9 +6,13 @@ from typing import Any
 
 from corten import ops
 from corten.configured import forwarded
+from corten.constraints import ConstraintLike
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
 from corten.layers.arguments import count, known_axis, whole
 from corten.layers.normalization import Normalization
+from corten.regularizers import RegularizerLike
 
 __all__ = ["GroupNormalization"]
 
@@ -50,19 +54,19 @@ class GroupNormalization(Normalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "groups", "axis"))
         self.groups = groups if groups == -1 else count(groups, "GroupNormalization: groups")
         self.axis = whole(axis, "GroupNormalization: axis")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         where = f'GroupNormalization "{self.name}"'
         channels = known_axis(input_shape, self.axis, where)
         if self.groups == -1:
@@ -73,7 +77,7 @@ class GroupNormalization(Normalization):
             )
         self._add_gamma_and_beta((channels,))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         shape, axis = inputs.shape, self.axis % len(inputs.shape)
         grouped = ops.reshape(inputs, (*shape[:axis], self.groups, shape[axis] // self.groups, *shape[axis + 1 :]))
         others = [a for a in range(1, len(shape) + 1) if a != axis]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from corten import activations, ops
+from corten.activations import ActivationLike
 from corten.configured import forwarded
+from corten.constraints import ConstraintLike
+from corten.graph import Tensor
+from corten.initializers import InitializerLike
 from corten.layers.recurrent_cell import RecurrentCell
 from corten.layers.recurrent_layer import OfCell, RecurrentLayer
+from corten.regularizers import RegularizerLike
 
 __all__ = ["GRU", "GRUCell"]
 
@@ -58,18 +64,18 @@ class GRUCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
@@ -92,7 +98,7 @@ class GRUCell(RecurrentCell):
         of_inputs, of_state = ops.unstack(self.bias)
         return of_inputs, of_state
 
-    def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
+    def call(self, inputs: Tensor, states: Tensor | Sequence[Tensor], training: bool | None = False) -> Any:
         (h,), (of_inputs, of_state) = self.before(states), self._biases()
         x = ops.dense(self.dropped_inputs(inputs, training), self.kernel, of_inputs)
         before = self.dropped_state(h, training)
@@ -109,7 +115,9 @@ class GRUCell(RecurrentCell):
         h = z * h + (1.0 - z) * g
         return h, [h]
 
-    def sequence(self, inputs: Any, states: list[Any], mask: Any, go_backwards: bool, training: Any) -> Any:
+    def sequence(
+        self, inputs: Tensor, states: Sequence[Any], mask: Tensor | None, go_backwards: bool, training: bool | None
+    ) -> Any:
         """All steps in one op, with tanh and sigmoid."""
         if self.activation is not activations.tanh or self.recurrent_activation is not activations.sigmoid:
             return None
@@ -180,19 +188,19 @@ class GRU(RecurrentLayer):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -202,7 +210,7 @@ class GRU(RecurrentLayer):
         stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
-        use_cudnn: Any = "auto",
+        use_cudnn: Literal["auto", False] = "auto",
         **kwargs: Any,
     ) -> None:
         super().__init__(GRUCell, **forwarded(locals()))

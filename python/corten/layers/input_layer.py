@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from corten.arguments import shown, whole
 from corten.errors import ArgumentTypeError
-from corten.graph import SymbolicTensor, engine_dtype
+from corten.graph import SymbolicTensor, Tensor, engine_dtype
 from corten.layers.arguments import outdated
 from corten.layers.layer import Layer
 
@@ -34,7 +36,7 @@ class InputLayer(Layer):
         self,
         shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
-        dtype: str | None = None,
+        dtype: DTypeLike | None = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Sequence[int | None] | None = None,
@@ -92,7 +94,7 @@ class InputLayer(Layer):
         """What is fed, as a symbolic tensor."""
         return self._symbol
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return inputs
 
 
@@ -109,7 +111,7 @@ def _size(size: Any) -> int | None:
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
-    dtype: str | None = None,
+    dtype: DTypeLike | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,

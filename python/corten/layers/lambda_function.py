@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from corten.graph import has_symbolic
+from corten.graph import Tensor, TensorLike, has_symbolic
 from corten.layers.layer import Layer
 
 __all__ = ["Lambda"]
@@ -38,8 +38,8 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any],
-        output_shape: Any = None,
-        mask: Any = None,
+        output_shape: object = None,
+        mask: TensorLike | Callable[..., Any] | None = None,
         arguments: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -49,16 +49,16 @@ class Lambda(Layer):
         self.function = function
         self.arguments = dict(arguments or {})
         has_symbolic(mask)  # What holds itself is refused here.
-        self.mask = mask
+        self.mask: Any = mask
         self.supports_masking = mask is not None
         self._takes = set(inspect.signature(function).parameters) & {"mask", "training"}
 
-    def call(self, inputs: Any, mask: Any = None, training: Any = False) -> Any:
+    def call(self, inputs: Any, mask: Tensor | None = None, training: bool | None = False) -> Any:
         given = {"mask": mask, "training": training}
         return self.function(inputs, **{name: given[name] for name in self._takes}, **self.arguments)
 
     def _looks_at_masks(self) -> bool:
         return "mask" in self._takes
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: TensorLike | None = None) -> Any:
         return self.mask(inputs, mask) if callable(self.mask) else self.mask

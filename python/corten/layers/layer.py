@@ -13,6 +13,7 @@ import numpy as np
 from corten import constraints, initializers, regularizers
 from corten.arguments import misused
 from corten.configured import Configured, plain
+from corten.constraints import ConstraintLike
 from corten.errors import ArgumentTypeError, ShapeError
 from corten.graph import (
     Array,
@@ -20,6 +21,7 @@ from corten.graph import (
     Graph,
     SymbolicTensor,
     Tensor,
+    TensorLike,
     Variable,
     assign,
     current_graph,
@@ -31,12 +33,14 @@ from corten.graph import (
     trial,
     values,
 )
+from corten.initializers import InitializerLike
 from corten.keywords import parameters, unexpected_argument
 from corten.layers import masks
 from corten.layers.contents import Contents, tracked
 from corten.layers.naming import auto_name, is_name, snake_case
 from corten.layers.signature import Arguments, call_signature, shapes_asked, shapes_for_build, shapes_of
 from corten.layers.undo import undone, undone_on_error
+from corten.regularizers import RegularizerLike
 
 __all__ = ["Layer"]
 
@@ -144,7 +148,7 @@ class Layer(Configured):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
         dtype: str | None = None,
         autocast: bool = True,
@@ -290,11 +294,11 @@ class Layer(Configured):
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
-        initializer: Any = None,
+        initializer: InitializerLike = None,
         dtype: str | None = None,
         trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> Variable:
         """A new variable of this layer. The default initializer is glorot_uniform (zeros for int32).
@@ -550,7 +554,7 @@ class Layer(Configured):
 
     # --- losses --------------------------------------------------------------------------------------------------
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: TensorLike) -> None:
         """Adds a scalar, or the sum of several numbers, to what training minimises in this step.
 
         Raises:

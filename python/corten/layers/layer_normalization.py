@@ -9,20 +9,25 @@ import numpy as np
 
 from corten import ops
 from corten.configured import forwarded
+from corten.constraints import ConstraintLike
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
 from corten.layers.arguments import known_axis, number, whole
 from corten.layers.layer import Layer
 from corten.layers.normalization import Normalization
+from corten.regularizers import RegularizerLike
 
 __all__ = ["LayerNormalization", "RMSNormalization"]
 
 
-def axes(axis: Any, where: str) -> int | list[int]:
+def axes(axis: object, where: str) -> int | list[int]:
     """One axis or several."""
-    several = isinstance(axis, Sequence) and not isinstance(axis, str)
-    return [whole(a, where) for a in axis] if several else whole(axis, where)
+    if isinstance(axis, Sequence) and not isinstance(axis, str):
+        return [whole(item, where) for item in axis]
+    return whole(axis, where)
 
 
-def sizes(input_shape: Any, axis: int | list[int], where: str) -> tuple[int, ...]:
+def sizes(input_shape: Shape, axis: int | list[int], where: str) -> tuple[int, ...]:
     """The sizes of the axes, in the order of the input's."""
     axes = [axis] if isinstance(axis, (int, np.integer)) else axis
     found = [(known_axis(input_shape, a, where), a % len(input_shape)) for a in axes]
@@ -64,22 +69,22 @@ class LayerNormalization(Normalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals(), "axis"))
         self.axis = axes(axis, "LayerNormalization: axis")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = sizes(input_shape, self.axis, f'LayerNormalization "{self.name}"')
         self._add_gamma_and_beta(shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
 
 
@@ -109,9 +114,9 @@ class RMSNormalization(Layer):
         self.axis = axes(axis, "RMSNormalization: axis")
         self.epsilon = number(epsilon, "RMSNormalization: epsilon", 0.0)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = sizes(input_shape, self.axis, f'RMSNormalization "{self.name}"')
         self.scale = self.add_weight(shape, "ones", name="scale")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return ops.rms_normalization(inputs, self.scale, self.axis, self.epsilon)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
-from corten.graph import push
+from corten.graph import Tensor, TensorLike, push
 from corten.layers.arguments import expect_axes, number
 from corten.layers.layer import Layer
 
 __all__ = ["Masking", "where_counted"]
 
 
-def where_counted(x: Any, mask: Any) -> Any:
+def where_counted(x: Tensor, mask: Tensor) -> Any:
     """``x`` (batch, time, ...) at the steps that ``mask`` (batch, time) counts, 0 at the others.
 
     Chosen, not multiplied, forwards and backwards: a step that does not count may be NaN.
@@ -48,13 +48,13 @@ class Masking(Layer):
         self.mask_value = number(mask_value, "Masking: mask_value")
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 2, least=True)
         counts = self.compute_mask(inputs)
         outputs = ops.where(ops.expand_dims(counts, -1), inputs, 0.0)
         outputs.mask = counts
         return outputs
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: TensorLike, mask: TensorLike | None = None) -> Any:
         """1 where any feature of the step differs from ``mask_value``."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -10,6 +10,7 @@ from typing import Any
 from corten import ops
 from corten.arguments import whole, wholes
 from corten.errors import ArgumentTypeError, ShapeError
+from corten.graph import Array, Operand, Tensor, TensorLike
 from corten.layers.layer import Layer
 
 __all__ = [
@@ -88,7 +89,7 @@ class _Merge(Layer):
     def merge(self, values: list[Any]) -> Any:
         raise NotImplementedError
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Any:
         values = _several(inputs, f'{type(self).__name__} "{self.name}"', self._inputs)
         rank = max(len(value.shape) for value in values)
         for i, value in enumerate(values):
@@ -97,7 +98,7 @@ class _Merge(Layer):
                 values[i] = ops.expand_dims(value, list(range(1, 1 + missing)))
         return self.merge(values)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Operand | Array], mask: Sequence[TensorLike | None] | None = None) -> Any:
         """Where any input counts; nothing is masked unless all inputs are."""
         masks = _masks_of(inputs, mask, self)
         return None if any(one is None for one in masks) else functools.reduce(ops.logical_or, masks)
@@ -197,10 +198,10 @@ class Concatenate(Layer):
         self.axis = whole(axis, "Concatenate: axis")
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Any:
         return ops.concatenate(_several(inputs, f'Concatenate "{self.name}"'), self.axis)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Operand | Array], mask: Sequence[TensorLike | None] | None = None) -> Any:
         """The masks one after the other; an input without one counts as a whole, a step where any part of it does."""
         masks = _masks_of(inputs, mask, self)
         if all(one is None for one in masks):
@@ -244,7 +245,7 @@ class Dot(Layer):
         self.normalize = bool(normalize)
         self._pair = (given[0], given[1])
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Any:
         where = f'Dot "{self.name}"'
         rows = []
         for value, axis in zip(_several(inputs, where, 2), self._pair):
@@ -266,13 +267,13 @@ class Dot(Layer):
         products = ops.matmul(flat_a, flat_b, transpose_b=True)
         return ops.reshape(products, (batch, *(left + right or (1,))))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Operand | Array], mask: Sequence[TensorLike | None] | None = None) -> Any:
         """None: steps are summed over."""
         return None
 
 
 def _function(layer: type[Layer], name: str) -> Callable[..., Any]:
-    def merged(inputs: Any, **kwargs: Any) -> Any:
+    def merged(inputs: Sequence[Operand | Array], **kwargs: Any) -> Any:
         return layer(**kwargs)(inputs)
 
     merged.__name__ = merged.__qualname__ = name
@@ -288,11 +289,11 @@ maximum = _function(Maximum, "maximum")
 minimum = _function(Minimum, "minimum")
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Operand | Array], axis: int = -1, **kwargs: Any) -> Any:
     """``Concatenate(axis, **kwargs)(inputs)``: the layer, made and applied at once."""
     return Concatenate(axis, **kwargs)(inputs)
 
 
-def dot(inputs: Any, axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Operand | Array], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
     """``Dot(axes, **kwargs)(inputs)``: the layer, made and applied at once."""
     return Dot(axes, **kwargs)(inputs)

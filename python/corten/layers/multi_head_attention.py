@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
+from corten.constraints import ConstraintLike
 from corten.errors import ArgumentTypeError, ShapeError
-from corten.graph import SymbolicTensor
+from corten.graph import SymbolicTensor, Tensor
+from corten.initializers import InitializerLike
 from corten.layers.arguments import count, number, seed_of, whole
 from corten.layers.layer import Layer
 from corten.layers.projection import Projection
 from corten.random import SeedGenerator
+from corten.regularizers import RegularizerLike
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -35,7 +38,7 @@ class _Heads(Layer):
         sliding_window: int | None,
         flash_attention: bool | None,
         weights: dict[str, Any],
-        activity_regularizer: Any,
+        activity_regularizer: RegularizerLike,
         use_gate: bool,
         seed: int | None,
         **kwargs: Any,
@@ -87,15 +90,15 @@ class _Heads(Layer):
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
-        training: bool = False,
+        training: bool | None = False,
         use_causal_mask: bool = False,
     ) -> Any:
         if return_attention_scores and self.flash_attention:
@@ -169,7 +172,7 @@ class _Heads(Layer):
             )
         return axes
 
-    def _attend(self, heads: tuple[Any, Any, Any], mask: Any, training: bool, causal: bool) -> tuple[Any, Any]:
+    def _attend(self, heads: tuple[Any, Any, Any], mask: Any, training: bool | None, causal: bool) -> tuple[Any, Any]:
         """The heads' outputs (batch, ..., heads, value depth) and the weights (batch, heads, steps, steps)."""
         rate = self.dropout if training and self.seed_generator is not None else 0.0
         state = self.seed_generator.next() if rate > 0 and self.seed_generator is not None else None
@@ -237,13 +240,13 @@ class MultiHeadAttention(_Heads):
         attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,
@@ -270,7 +273,7 @@ class MultiHeadAttention(_Heads):
             axes = attention_axes if isinstance(attention_axes, (list, tuple)) else (attention_axes,)
             self.attention_axes = tuple(whole(axis, "MultiHeadAttention: attention_axes") for axis in axes)
 
-    def _attend(self, heads: tuple[Any, Any, Any], mask: Any, training: bool, causal: bool) -> tuple[Any, Any]:
+    def _attend(self, heads: tuple[Any, Any, Any], mask: Any, training: bool | None, causal: bool) -> tuple[Any, Any]:
         """With several axes between batch and features: those attended over are one, the others are in the batch."""
         rank = len(heads[0].shape) - 1
         if rank == 3:
@@ -340,13 +343,13 @@ class GroupQueryAttention(_Heads):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from corten.layers.layer import Layer
 from corten.lookup import find
@@ -17,7 +16,7 @@ def _kinds(base: type[Layer]) -> Iterator[type[Layer]]:
         yield kind
 
 
-def nested_layer(value: Any, where: str) -> Layer:
+def nested_layer(value: object, where: str) -> Layer:
     """The layer that ``value`` is or, as a configuration, describes; its class must be known to the program already.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Any
 from corten import ops
 from corten import random as rng
 from corten.errors import ShapeError
+from corten.graph import Tensor
 from corten.layers import arguments
 from corten.layers.arguments import number, seed_of
 from corten.layers.layer import Layer
@@ -41,7 +42,7 @@ class GaussianNoise(Layer):
         self.supports_masking = True
         self.seed_generator = rng.SeedGenerator(seed) if self.stddev > 0 else None
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = False) -> Any:
         if not training or self.seed_generator is None:
             return inputs
         return ops.add(inputs, rng.normal(inputs.shape, stddev=self.stddev, seed=self.seed_generator))
@@ -68,7 +69,7 @@ class GaussianDropout(Layer):
         self.supports_masking = True
         self.seed_generator = rng.SeedGenerator(seed) if self.rate > 0 else None
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = False) -> Any:
         if not training or self.seed_generator is None:
             return inputs
         stddev = math.sqrt(self.rate / (1 - self.rate))
@@ -105,7 +106,7 @@ class AlphaDropout(Layer):
         self.supports_masking = True
         self.seed_generator = rng.SeedGenerator(seed) if self.rate > 0 else None
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = False) -> Any:
         if not training or self.seed_generator is None:
             return inputs
         wanted = self.noise_shape or [None] * len(inputs.shape)

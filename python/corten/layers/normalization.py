@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from corten import constraints, initializers, regularizers
+from corten.constraints import ConstraintLike
+from corten.initializers import InitializerLike
 from corten.layers.arguments import number
 from corten.layers.layer import Layer
+from corten.regularizers import RegularizerLike
 
 __all__ = ["Normalization"]
 
@@ -20,12 +23,12 @@ class Normalization(Layer):
         epsilon: float,
         center: bool,
         scale: bool,
-        beta_initializer: Any,
-        gamma_initializer: Any,
-        beta_regularizer: Any,
-        gamma_regularizer: Any,
-        beta_constraint: Any,
-        gamma_constraint: Any,
+        beta_initializer: InitializerLike,
+        gamma_initializer: InitializerLike,
+        beta_regularizer: RegularizerLike,
+        gamma_regularizer: RegularizerLike,
+        beta_constraint: ConstraintLike,
+        gamma_constraint: ConstraintLike,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

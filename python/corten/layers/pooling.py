@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import channels_last, expect_axes, padding_name, sizes
+from corten.layers.arguments import DataFormat, Padding, Sizes, channels_last, expect_axes, padding_name, sizes
 from corten.layers.layer import Layer
 
 __all__ = ["GlobalPooling", "Pooling"]
@@ -20,10 +20,10 @@ class Pooling(Layer):
 
     def __init__(
         self,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
+        pool_size: Sizes,
+        strides: Sizes | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -49,7 +49,7 @@ class GlobalPooling(Layer):
 
     rank: int
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: DataFormat = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = channels_last(data_format, type(self).__name__)
         self.keepdims = bool(keepdims)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import expect_axes, expect_mask
+from corten.graph import Tensor, TensorLike
+from corten.layers.arguments import DataFormat, Padding, Sizes, expect_axes, expect_mask
 from corten.layers.masking import where_counted
 from corten.layers.pooling import GlobalPooling, Pooling
 
@@ -32,16 +33,16 @@ class MaxPooling1D(Pooling):
 
     def __init__(
         self,
-        pool_size: Any = 2,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
+        pool_size: Sizes = 2,
+        strides: Sizes | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return self._pool(ops.max_pool2d, inputs)
 
 
@@ -63,7 +64,7 @@ class AveragePooling1D(Pooling):
 
     rank = 1
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return self._pool(ops.average_pool2d, inputs)
 
 
@@ -81,7 +82,7 @@ class GlobalMaxPooling1D(GlobalPooling):
 
     rank = 1
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 3)
         return ops.max(inputs, axis=1, keepdims=self.keepdims)
 
@@ -100,11 +101,11 @@ class GlobalAveragePooling1D(GlobalPooling):
 
     rank = 1
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: DataFormat = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         expect_axes(self, inputs, 3)
         if mask is None:
             return ops.mean(inputs, axis=1, keepdims=self.keepdims)
@@ -114,5 +115,5 @@ class GlobalAveragePooling1D(GlobalPooling):
         # Of no steps the sum is 0, and so is the mean.
         return ops.divide(total, ops.maximum(steps, 1.0))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: TensorLike, mask: TensorLike | None = None) -> Any:
         return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import expect_axes
+from corten.graph import Tensor
+from corten.layers.arguments import DataFormat, Padding, Sizes, expect_axes
 from corten.layers.pooling import GlobalPooling, Pooling
 
 __all__ = ["AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MaxPooling2D"]
@@ -31,16 +32,16 @@ class MaxPooling2D(Pooling):
 
     def __init__(
         self,
-        pool_size: Any = (2, 2),
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
+        pool_size: Sizes = (2, 2),
+        strides: Sizes | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return self._pool(ops.max_pool2d, inputs)
 
 
@@ -62,7 +63,7 @@ class AveragePooling2D(Pooling):
 
     rank = 2
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return self._pool(ops.average_pool2d, inputs)
 
 
@@ -80,7 +81,7 @@ class GlobalMaxPooling2D(GlobalPooling):
 
     rank = 2
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 4)
         return ops.max(inputs, axis=(1, 2), keepdims=self.keepdims)
 
@@ -99,6 +100,6 @@ class GlobalAveragePooling2D(GlobalPooling):
 
     rank = 2
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 4)
         return ops.mean(inputs, axis=(1, 2), keepdims=self.keepdims)

@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import activations, constraints, initializers, ops, regularizers
+from corten.activations import ActivationLike
+from corten.constraints import ConstraintLike
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
 from corten.layers.layer import Layer
+from corten.regularizers import RegularizerLike
 
 __all__ = ["Projection"]
 
@@ -42,14 +47,14 @@ class Projection(Layer):
         self,
         units: Sequence[int],
         joined: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,7 +70,7 @@ class Projection(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         inner = tuple(input_shape[len(input_shape) - self.joined :])
         if len(input_shape) <= self.joined or None in inner:
             raise ShapeError(
@@ -93,7 +98,7 @@ class Projection(Layer):
                 name="bias",
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         outer = inputs.shape[: len(inputs.shape) - self.joined]
         inner, units = math.prod(inputs.shape[len(outer) :]), math.prod(self.units)
         y = ops.dense(

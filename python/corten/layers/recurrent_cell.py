@@ -7,11 +7,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from corten import activations, constraints, initializers, ops, regularizers
+from corten.activations import ActivationLike
 from corten.arguments import shown
+from corten.constraints import ConstraintLike
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
 from corten.layers.arguments import count, expect_rank, number, outdated, seed_of
 from corten.layers.layer import Layer
 from corten.random import SeedGenerator
+from corten.regularizers import RegularizerLike
 
 __all__ = ["RecurrentCell"]
 
@@ -29,17 +34,17 @@ class RecurrentCell(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any,
+        activation: ActivationLike,
         use_bias: bool,
-        kernel_initializer: Any,
-        recurrent_initializer: Any,
-        bias_initializer: Any,
-        kernel_regularizer: Any,
-        recurrent_regularizer: Any,
-        bias_regularizer: Any,
-        kernel_constraint: Any,
-        recurrent_constraint: Any,
-        bias_constraint: Any,
+        kernel_initializer: InitializerLike,
+        recurrent_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        recurrent_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        recurrent_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
@@ -75,7 +80,7 @@ class RecurrentCell(Layer):
         """Zeros, one array for each state."""
         return [ops.zeros((batch_size, self.units)) for _ in range(self.states)]
 
-    def before(self, states: Any) -> list[Any]:
+    def before(self, states: Tensor | Sequence[Tensor]) -> list[Any]:
         """The states before a step, as a caller gave them: a list, or the only one."""
         listed = list(states) if isinstance(states, (list, tuple)) else [states]
         if len(listed) != self.states:
@@ -84,7 +89,7 @@ class RecurrentCell(Layer):
 
     # --- weights -------------------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         where = f'{type(self).__name__} "{self.name}"'
         expect_rank(input_shape, 2, where)
         if input_shape[-1] is None:
@@ -133,7 +138,7 @@ class RecurrentCell(Layer):
         finally:
             self._held = None
 
-    def _factors(self, which: str, rate: float, shape: Sequence[int], training: Any) -> Any:
+    def _factors(self, which: str, rate: float, shape: Sequence[int], training: bool | None) -> Any:
         """Zeros where to drop, elsewhere ``1 / (1 - rate)``; None where nothing is dropped."""
         if not training or rate == 0 or self.seed_generator is None:
             return None
@@ -142,24 +147,26 @@ class RecurrentCell(Layer):
             held[which] = ops.dropout(ops.ones(tuple(shape)), rate, self.seed_generator.next())
         return held[which]
 
-    def dropped_inputs(self, inputs: Any, training: Any) -> Any:
+    def dropped_inputs(self, inputs: Tensor, training: bool | None) -> Any:
         """One step's inputs, or a whole sequence's, all steps of which lose the same features."""
         factors = self._factors("inputs", self.dropout, (inputs.shape[0], inputs.shape[-1]), training)
         if factors is None:
             return inputs
         return inputs * (ops.expand_dims(factors, 1) if len(inputs.shape) == 3 else factors)
 
-    def state_factors(self, batch: int, training: Any) -> Any:
+    def state_factors(self, batch: int, training: bool | None) -> Any:
         """What the state is multiplied with before it meets the recurrent kernel, or None."""
         return self._factors("state", self.recurrent_dropout, (batch, self.units), training)
 
-    def dropped_state(self, h: Any, training: Any) -> Any:
+    def dropped_state(self, h: Tensor, training: bool | None) -> Any:
         """The state as it meets the recurrent kernel."""
         factors = self.state_factors(h.shape[0], training)
         return h if factors is None else h * factors
 
     # --- whole sequences -----------------------------------------------------------------------------------------
 
-    def sequence(self, inputs: Any, states: list[Any], mask: Any, go_backwards: bool, training: Any) -> Any:
+    def sequence(
+        self, inputs: Tensor, states: Sequence[Any], mask: Tensor | None, go_backwards: bool, training: bool | None
+    ) -> Any:
         """All steps in one op: (the output of every step, the last one, the last states); None where there is no op."""
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Literal
 
+from corten.graph import Shape
 from corten.layers.arguments import expect_rank, outdated
 from corten.layers.naming import snake_case
 from corten.layers.recurrent_cell import RecurrentCell
@@ -41,7 +42,9 @@ class RecurrentLayer(RNN):
     dropout = OfCell()
     recurrent_dropout = OfCell()
 
-    def __init__(self, cell: type[RecurrentCell], *, use_cudnn: Any = "auto", **arguments: Any) -> None:
+    def __init__(
+        self, cell: type[RecurrentCell], *, use_cudnn: Literal["auto", False] = "auto", **arguments: Any
+    ) -> None:
         outdated(self, arguments, "implementation")
         if use_cudnn not in ("auto", False):
             kind = type(self).__name__
@@ -50,6 +53,6 @@ class RecurrentLayer(RNN):
         of_cell = {name: arguments.pop(name) for name in list(arguments) if name in known}
         super().__init__(cell(**of_cell, name=snake_case(cell.__name__)), **arguments)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         expect_rank(input_shape, 3, f'{type(self).__name__} "{self.name}"')
         super().build(input_shape)

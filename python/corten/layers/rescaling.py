@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
+from corten.graph import Tensor, TensorLike
 from corten.layers.layer import Layer
 
 __all__ = ["Rescaling"]
@@ -24,12 +25,12 @@ class Rescaling(Layer):
 
     _stateless = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: TensorLike, offset: TensorLike = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = scale
-        self.offset = offset
+        self.offset: Any = offset
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         scaled = ops.multiply(inputs, self.scale)
         return scaled if isinstance(self.offset, (int, float)) and self.offset == 0 else ops.add(scaled, self.offset)

@@ -11,8 +11,8 @@ import numpy as np
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.graph import current_graph
-from corten.layers.arguments import channels_last, count, expect_axes, margins, pair
+from corten.graph import Tensor, current_graph
+from corten.layers.arguments import DataFormat, Sizes, channels_last, count, expect_axes, margins, pair
 from corten.layers.layer import Layer
 
 __all__ = [
@@ -38,11 +38,11 @@ class Flatten(Layer):
 
     _stateless = True
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, data_format: DataFormat = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = channels_last(data_format, "Flatten")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 1, least=True)
         return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
 
@@ -60,14 +60,14 @@ class Reshape(Layer):
 
     _stateless = True
 
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, target_shape: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         sizes = [target_shape] if isinstance(target_shape, (int, np.integer)) else target_shape
         self.target_shape = tuple(operator.index(size) for size in sizes)
         if self.target_shape.count(-1) > 1 or min(self.target_shape, default=0) < -1:
             raise ValueError(f"Reshape: target_shape: expected sizes >= 0 and at most one -1, got {target_shape!r}")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 1, least=True)
         # What is left is worked out for one sample, so that a batch of none has a shape too.
         size, known = math.prod(inputs.shape[1:]), math.prod(n for n in self.target_shape if n != -1)
@@ -98,7 +98,7 @@ class Permute(Layer):
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"Permute: dims: expected each axis from 1 to {len(self.dims)} once, got {dims!r}")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, len(self.dims) + 1)
         return ops.transpose(inputs, (0, *self.dims))
 
@@ -117,7 +117,7 @@ class RepeatVector(Layer):
         super().__init__(**kwargs)
         self.n = count(n, "RepeatVector: n")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 2)
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
@@ -136,12 +136,12 @@ class ZeroPadding1D(Layer):
 
     _stateless = True
 
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, padding: Sizes = 1, data_format: DataFormat = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.padding = pair(padding, "ZeroPadding1D: padding", 0)
         self.data_format = channels_last(data_format, "ZeroPadding1D")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 3)
         return ops.pad(inputs, ((0, 0), self.padding, (0, 0)))
 
@@ -160,12 +160,14 @@ class ZeroPadding2D(Layer):
 
     _stateless = True
 
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: Sizes | Sequence[Sizes] = (1, 1), data_format: DataFormat = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.padding = margins(padding, "ZeroPadding2D: padding")
         self.data_format = channels_last(data_format, "ZeroPadding2D")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 4)
         return ops.pad(inputs, ((0, 0), *self.padding, (0, 0)))
 
@@ -183,11 +185,11 @@ class Cropping1D(Layer):
 
     _stateless = True
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: Sizes = (1, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cropping = pair(cropping, "Cropping1D: cropping", 0)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 3)
         before, after = self.cropping
         steps = inputs.shape[1]
@@ -212,12 +214,14 @@ class Cropping2D(Layer):
 
     _stateless = True
 
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: Sizes | Sequence[Sizes] = ((0, 0), (0, 0)), data_format: DataFormat = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.cropping = margins(cropping, "Cropping2D: cropping")
         self.data_format = channels_last(data_format, "Cropping2D")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 4)
         (top, bottom), (left, right) = self.cropping
         height, width = inputs.shape[1:3]
@@ -242,5 +246,5 @@ class Identity(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return inputs

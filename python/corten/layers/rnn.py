@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from corten import initializers, ops
-from corten.graph import Variable, assign, flatten, map_nested
-from corten.layers.arguments import expect_mask, expect_rank
+from corten.graph import Shape, Tensor, TensorLike, Variable, assign, flatten, map_nested
+from corten.layers.arguments import States, expect_mask, expect_rank
 from corten.layers.layer import Layer
 from corten.layers.masking import where_counted
 from corten.layers.nested import nested_layer
-from corten.layers.stacked_rnn_cells import StackedRNNCells
+from corten.layers.stacked_rnn_cells import CellLike, StackedRNNCells
 
 __all__ = ["RNN"]
 
@@ -54,7 +55,7 @@ class RNN(Layer):
 
     def __init__(
         self,
-        cell: Any,
+        cell: CellLike | Sequence[CellLike],
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -65,12 +66,14 @@ class RNN(Layer):
     ) -> None:
         super().__init__(**kwargs)
         kind = type(self).__name__
-        if isinstance(cell, (list, tuple)):
-            cell = StackedRNNCells(cell)
-        cell = nested_layer(cell, f"{kind}: cell") if isinstance(cell, dict) else cell
-        if not hasattr(cell, "state_size") or not hasattr(cell, "call"):
-            raise ValueError(f"{kind}: cell: expected an object with state_size and call(inputs, states), got {cell!r}")
-        self.cell = cell
+        stepped: Any = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        if isinstance(cell, dict):
+            stepped = nested_layer(cell, f"{kind}: cell")
+        if not hasattr(stepped, "state_size") or not hasattr(stepped, "call"):
+            raise ValueError(
+                f"{kind}: cell: expected an object with state_size and call(inputs, states), got {stepped!r}"
+            )
+        self.cell: Any = stepped
         self.return_sequences = bool(return_sequences)
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
@@ -117,7 +120,7 @@ class RNN(Layer):
 
     # --- calling -------------------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         expect_rank(input_shape, 3, f'{type(self).__name__} "{self.name}"', least=True)
         if isinstance(self.cell, Layer):
             self.cell._build_once((None, *input_shape[2:]))
@@ -128,7 +131,13 @@ class RNN(Layer):
             self._remember(getattr(sequences, "shape", (None,))[0])
         return super().__call__(*args, **kwargs)
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: States | None = None,
+        mask: Tensor | None = None,
+        training: bool | None = False,
+    ) -> Any:
         if mask is not None:
             expect_mask(self, mask, sequences.shape[:2])
         states = self._begin(sequences.shape[0], initial_state)
@@ -156,7 +165,7 @@ class RNN(Layer):
             raise ValueError(f"{type(self).__name__} {self.name!r}: initial_state: expected shapes {wanted}, got {got}")
         return list(states)
 
-    def _whole(self, sequences: Any, states: list[Any], mask: Any, training: Any) -> tuple[Any, Any, list[Any]]:
+    def _whole(self, sequences: Any, states: list[Any], mask: Any, training: bool | None) -> tuple[Any, Any, list[Any]]:
         """(The output of every step, the last one, the last states.)"""
         hold = getattr(self.cell, "same_dropout", contextlib.nullcontext)
         with hold():
@@ -191,7 +200,7 @@ class RNN(Layer):
         whole = ops.stack(outputs, axis=1) if self.return_sequences or self.zero_output_for_mask else None
         return whole, outputs[-1], states
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: TensorLike, mask: TensorLike | None = None) -> Any:
         """The mask of the steps in the order in which they were taken; states have none."""
         if not self.return_sequences:
             mask = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from corten import ops, random
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor
 from corten.layers.arguments import seed_of
 from corten.layers.layer import Layer
 
@@ -36,13 +38,13 @@ class Sampling(Layer):
         self.seed = seed_of(seed, type(self).__name__)
         self.seed_generator = random.SeedGenerator(seed)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: list[Shape]) -> None:
         if not isinstance(input_shape, list) or len(input_shape) != 2 or input_shape[0] != input_shape[1]:
             raise ShapeError(
                 f'Sampling "{self.name}": expected [mean, log_variance] of one shape, got shapes {input_shape}'
             )
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Sequence[Tensor], training: bool | None = False) -> Any:
         mean, log_variance = inputs
         if not training:
             return mean

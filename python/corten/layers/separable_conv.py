@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
+from corten.activations import ActivationLike
 from corten.configured import forwarded
-from corten.layers.arguments import count
+from corten.constraints import ConstraintLike
+from corten.graph import Shape, Tensor
+from corten.initializers import InitializerLike
+from corten.layers.arguments import DataFormat, Padding, Sizes, count
 from corten.layers.depthwise_conv import DepthwiseConvolution
+from corten.regularizers import RegularizerLike
 
 __all__ = ["SeparableConv1D", "SeparableConv2D"]
 
@@ -17,9 +22,9 @@ class _SeparableConv(DepthwiseConvolution):
         self,
         *,
         filters: int,
-        pointwise_initializer: Any,
-        pointwise_regularizer: Any,
-        pointwise_constraint: Any,
+        pointwise_initializer: InitializerLike,
+        pointwise_regularizer: RegularizerLike,
+        pointwise_constraint: ConstraintLike,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -28,7 +33,7 @@ class _SeparableConv(DepthwiseConvolution):
         self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
         self.pointwise_constraint = constraints.get(pointwise_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
         self.depthwise_kernel = self._add_depthwise(channels, "depthwise_kernel")
         self.pointwise_kernel = self.add_weight(
@@ -40,7 +45,7 @@ class _SeparableConv(DepthwiseConvolution):
         )
         self.bias = self._add_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         each = self._each_channel(inputs, self.depthwise_kernel)
         mixed = ops.conv2d(each, self._kernel2d(self.pointwise_kernel), self.bias, activation=self._fused())
         return self._finish(mixed)
@@ -76,24 +81,24 @@ class SeparableConv1D(_SeparableConv):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Sizes = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()))
@@ -141,24 +146,24 @@ class SeparableConv2D(_SeparableConv):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
+        kernel_size: Sizes,
+        strides: Sizes = (1, 1),
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Sizes = (1, 1),
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**forwarded(locals()))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from corten.graph import map_nested
+from corten.graph import Nested, map_nested
 from corten.layers.masks import mask_of, masks_of
 
 __all__ = ["Arguments", "CallSignature", "call_signature", "shapes_asked", "shapes_for_build", "shapes_of"]
@@ -20,7 +20,7 @@ class Arguments:
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    training: Any
+    training: bool | None
     #: The masks of the first argument, in its structure.
     mask: Any
 
@@ -120,7 +120,7 @@ def shapes_asked(build: Callable[..., Any]) -> tuple[str, ...]:
     return ()
 
 
-def shapes_of(argument: Any) -> Any:
+def shapes_of(argument: Nested) -> Any:
     """The shapes in an argument, unknown batch as None."""
 
     def shape(leaf: Any) -> Any:

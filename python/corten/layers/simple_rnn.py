@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from corten import activations, ops
+from corten.activations import ActivationLike
 from corten.configured import forwarded
+from corten.constraints import ConstraintLike
+from corten.graph import Tensor
+from corten.initializers import InitializerLike
 from corten.layers.recurrent_cell import RecurrentCell
 from corten.layers.recurrent_layer import RecurrentLayer
+from corten.regularizers import RegularizerLike
 
 __all__ = ["SimpleRNN", "SimpleRNNCell"]
 
@@ -49,17 +55,17 @@ class SimpleRNNCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -67,13 +73,15 @@ class SimpleRNNCell(RecurrentCell):
     ) -> None:
         super().__init__(**forwarded(locals()))
 
-    def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
+    def call(self, inputs: Tensor, states: Tensor | Sequence[Tensor], training: bool | None = False) -> Any:
         (before,) = self.before(states)
         x = ops.dense(self.dropped_inputs(inputs, training), self.kernel, self.bias)
         h = self.activation(x + ops.matmul(self.dropped_state(before, training), self.recurrent_kernel))
         return h, [h]
 
-    def sequence(self, inputs: Any, states: list[Any], mask: Any, go_backwards: bool, training: Any) -> Any:
+    def sequence(
+        self, inputs: Tensor, states: Sequence[Any], mask: Tensor | None, go_backwards: bool, training: bool | None
+    ) -> Any:
         """All steps in one op, with tanh or ReLU."""
         relu = activations.is_plain_relu(self.activation)
         if not relu and self.activation is not activations.tanh:
@@ -132,18 +140,18 @@ class SimpleRNN(RecurrentLayer):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         return_sequences: bool = False,

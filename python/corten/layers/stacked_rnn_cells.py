@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from corten import ops
+from corten.graph import Shape, Tensor
 from corten.layers.layer import Layer
 from corten.layers.nested import nested_layer
 
-__all__ = ["StackedRNNCells"]
+__all__ = ["Cell", "CellLike", "StackedRNNCells"]
+
+
+class Cell(Protocol):
+    """A step of a recurrent layer: ``call(inputs, states)`` gives an output and the new states."""
+
+    @property
+    def state_size(self) -> Any: ...
+
+    def call(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+#: A cell, or the configuration of one that is a layer.
+CellLike: TypeAlias = Cell | dict[str, Any]
 
 
 class StackedRNNCells(Layer):
@@ -31,7 +45,7 @@ class StackedRNNCells(Layer):
     (1, 2)
     """
 
-    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
+    def __init__(self, cells: Sequence[CellLike], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
             raise ValueError(f"StackedRNNCells: cells: expected a list of at least one cell, got {cells!r}")
@@ -53,13 +67,13 @@ class StackedRNNCells(Layer):
         """Zeros for the states of each cell."""
         return [_zeros(cell, batch_size) for cell in self.cells]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         for cell in self.cells:
             if isinstance(cell, Layer):
                 cell._build_once(input_shape)
             input_shape = (None, _output_size(cell))
 
-    def call(self, inputs: Any, states: Any) -> Any:
+    def call(self, inputs: Tensor, states: Sequence[Any]) -> Any:
         new_states = []
         for cell, own in zip(self.cells, states, strict=True):
             single = not isinstance(own, (list, tuple))
@@ -76,7 +90,9 @@ class StackedRNNCells(Layer):
                 stack.enter_context(cell.same_dropout())
         return stack
 
-    def sequence(self, inputs: Any, states: list[Any], mask: Any, go_backwards: bool, training: Any) -> Any:
+    def sequence(
+        self, inputs: Tensor, states: Sequence[Any], mask: Tensor | None, go_backwards: bool, training: bool | None
+    ) -> Any:
         """All steps of one cell after those of the one below, where every cell has an op for them."""
         new_states = []
         for index, (cell, own) in enumerate(zip(self.cells, states, strict=True)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -29,6 +29,9 @@ _SPLIT: dict[Any, Callable[[str], Iterable[str]]] = {
     "character": list,
 }
 _UNKNOWN = "[UNK]"
+
+#: A string, or n of them: a list or an array (n,) or (n, 1).
+Texts: TypeAlias = str | Sequence[str] | Sequence[Sequence[str]] | Array
 
 
 class TextVectorization(Configured):
@@ -73,10 +76,10 @@ class TextVectorization(Configured):
     def __init__(
         self,
         max_tokens: int | None = None,
-        standardize: Any = "lower_and_strip_punctuation",
-        split: Any = "whitespace",
+        standardize: str | Callable[[str], str] | None = "lower_and_strip_punctuation",
+        split: str | Callable[[str], Iterable[str]] | None = "whitespace",
         ngrams: int | Sequence[int] | None = None,
-        output_mode: str = "int",
+        output_mode: Literal["int", "multi_hot", "count", "tf_idf", "tf-idf"] = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
         vocabulary: Sequence[str] | None = None,
@@ -123,7 +126,7 @@ class TextVectorization(Configured):
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+    def adapt(self, data: Texts | Iterable[Texts], batch_size: int | None = None, steps: int | None = None) -> None:
         """Learns the vocabulary: what occurs in the texts, the most frequent first (of equally frequent ones the last
         in the order of characters). ``data`` is strings as for a call, or an iterator over batches of them, of which
         ``steps`` are taken; ``batch_size`` has no effect.
@@ -183,7 +186,7 @@ class TextVectorization(Configured):
         """How many entries there are, the special ones included."""
         return len(self.get_vocabulary())
 
-    def __call__(self, inputs: Any) -> Array:
+    def __call__(self, inputs: Texts) -> Array:
         if self._entries is None:
             raise RuntimeError("TextVectorization: there is no vocabulary yet: adapt it to texts, or set one")
         unknown = self._special.index(_UNKNOWN)

@@ -6,6 +6,7 @@ from typing import Any
 
 from corten import ops
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor
 from corten.layers.arguments import expect_rank
 from corten.layers.layer import Layer
 from corten.layers.nested import nested_layer
@@ -34,17 +35,17 @@ class TimeDistributed(Layer):
     (2, 4, 3)
     """
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer | dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layer = nested_layer(layer, "TimeDistributed: layer")
         self.autocast = self.layer.autocast
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         expect_rank(input_shape, 3, f'TimeDistributed "{self.name}"', least=True)
         self.layer._build_once((None, *input_shape[2:]))
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Any:
         batch, time = inputs.shape[:2]
         steps = ops.reshape(inputs, (batch * time, *inputs.shape[2:]))
         if mask is not None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from corten import activations, initializers, ops
+from corten.activations import ActivationLike
 from corten.errors import ShapeError
+from corten.graph import Shape, Tensor, TensorLike
+from corten.initializers import InitializerLike
 from corten.layers.arguments import count, expect_rank, number, seed_of
 from corten.layers.dense import Dense
 from corten.layers.dropout import Dropout
@@ -47,7 +50,7 @@ class PositionalEmbedding(Layer):
         input_dim: int,
         output_dim: int,
         mask_zero: bool = False,
-        embeddings_initializer: Any = "uniform",
+        embeddings_initializer: InitializerLike = "uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,18 +60,18 @@ class PositionalEmbedding(Layer):
         self.mask_zero = self.supports_masking = self.tokens.mask_zero
         self.autocast = False
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         expect_rank(input_shape, 2, f'PositionalEmbedding "{self.name}"')
         self.tokens._build_once(input_shape)
         self.positions = self.add_weight(
             (self.sequence_length, self.tokens.output_dim), self.embeddings_initializer, name="positions"
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         # Taken, not sliced: while a functional model is made, a length that is open stands for any.
         return self.tokens(inputs) + ops.take(self.positions, ops.arange(inputs.shape[1], dtype="int32"), axis=0)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: TensorLike, mask: TensorLike | None = None) -> Any:
         """1 where the token is not 0, if ``mask_zero``."""
         return self.tokens.compute_mask(inputs, mask)
 
@@ -114,12 +117,12 @@ class TransformerBlock(Layer):
         intermediate_dim: int,
         key_dim: int | None = None,
         dropout: float = 0.0,
-        activation: Any = "relu",
+        activation: ActivationLike = "relu",
         causal: bool = False,
         normalize_first: bool = False,
         epsilon: float = 1e-5,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -137,7 +140,7 @@ class TransformerBlock(Layer):
         self.seed = seed_of(seed, type(self).__name__)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         where = f'TransformerBlock "{self.name}"'
         expect_rank(input_shape, 3, where)
         features = input_shape[-1]
@@ -165,7 +168,7 @@ class TransformerBlock(Layer):
         self.outer._build_once((*input_shape[:-1], self.intermediate_dim))
         self.outer_norm._build_once(input_shape)
 
-    def call(self, inputs: Any, mask: Any = None, return_attention_scores: bool = False) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None, return_attention_scores: bool = False) -> Any:
         x = self.attention_norm(inputs) if self.normalize_first else inputs
         attended = self.attention(
             x,

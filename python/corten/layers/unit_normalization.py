@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
+from corten.graph import Tensor
 from corten.layers.layer import Layer
 from corten.layers.layer_normalization import axes
 
@@ -30,5 +31,5 @@ class UnitNormalization(Layer):
         self.axis = axes(axis, "UnitNormalization: axis")
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import channels_last, count, expect_axes, pair
+from corten.graph import Tensor
+from corten.layers.arguments import DataFormat, Sizes, channels_last, count, expect_axes, pair
 from corten.layers.layer import Layer
 from corten.ops.image import INTERPOLATIONS
 
@@ -28,7 +29,7 @@ class UpSampling1D(Layer):
         super().__init__(**kwargs)
         self.size = count(size, "UpSampling1D: size")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 3)
         return ops.repeat(inputs, self.size, axis=1)
 
@@ -52,7 +53,7 @@ class UpSampling2D(Layer):
     _stateless = True
 
     def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self, size: Sizes = (2, 2), data_format: DataFormat = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.size = pair(size, "UpSampling2D: size")
@@ -63,6 +64,6 @@ class UpSampling2D(Layer):
                 f"UpSampling2D: interpolation: expected one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}"
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 4)
         return ops.upsample2d(inputs, self.size, self.interpolation)
