@@ -25,7 +25,7 @@ class RecurrentCell(Layer):
     """A kernel for the input, one for the state, a bias, and a dropout for each.
 
     Subclasses say how many ``gates`` and ``states`` there are, compute one step in ``call``, and, where the engine has
-    an op for it, a whole sequence in :meth:`sequence`.
+    an op for it, a whole sequence in :meth:`sequence`. Those with further arguments state them all, in Keras's order.
     """
 
     gates = 1
@@ -34,20 +34,20 @@ class RecurrentCell(Layer):
     def __init__(
         self,
         units: int,
-        activation: ActivationLike,
-        use_bias: bool,
-        kernel_initializer: InitializerLike,
-        recurrent_initializer: InitializerLike,
-        bias_initializer: InitializerLike,
-        kernel_regularizer: RegularizerLike,
-        recurrent_regularizer: RegularizerLike,
-        bias_regularizer: RegularizerLike,
-        kernel_constraint: ConstraintLike,
-        recurrent_constraint: ConstraintLike,
-        bias_constraint: ConstraintLike,
-        dropout: float,
-        recurrent_dropout: float,
-        seed: int | None,
+        activation: ActivationLike = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         outdated(self, kwargs, "implementation")
@@ -70,7 +70,7 @@ class RecurrentCell(Layer):
         self.seed = seed_of(seed, type(self).__name__)
         self.seed_generator = SeedGenerator(seed) if self.dropout > 0 or self.recurrent_dropout > 0 else None
         self.output_size = self.units
-        self._held: dict[str, Any] | None = None
+        self._dropout_factors: dict[str, Any] | None = None
 
     @property
     def state_size(self) -> Any:
@@ -84,7 +84,7 @@ class RecurrentCell(Layer):
         """The states before a step, as a caller gave them: a list, or the only one."""
         listed = list(states) if isinstance(states, (list, tuple)) else [states]
         if len(listed) != self.states:
-            raise ValueError(f"{type(self).__name__}: states: expected {self.states} of them, got {shown(states)}")
+            raise ValueError(f"{type(self).__name__}: states: expected a list of {self.states}, got {shown(states)}")
         return listed
 
     # --- weights -------------------------------------------------------------------------------------------------
@@ -131,21 +131,21 @@ class RecurrentCell(Layer):
 
     @contextlib.contextmanager
     def same_dropout(self) -> Iterator[None]:
-        """Within it every step of a sequence leaves out the same."""
-        self._held = {}
+        """Within it every step of a sequence drops the same elements."""
+        self._dropout_factors = {}
         try:
             yield
         finally:
-            self._held = None
+            self._dropout_factors = None
 
     def _factors(self, which: str, rate: float, shape: Sequence[int], training: bool | None) -> Any:
-        """Zeros where to drop, elsewhere ``1 / (1 - rate)``; None where nothing is dropped."""
+        """0 for what is dropped and ``1 / (1 - rate)`` for the others; None where nothing is dropped."""
         if not training or rate == 0 or self.seed_generator is None:
             return None
-        held = {} if self._held is None else self._held
-        if which not in held:
-            held[which] = ops.dropout(ops.ones(tuple(shape)), rate, self.seed_generator.next())
-        return held[which]
+        factors = {} if self._dropout_factors is None else self._dropout_factors
+        if which not in factors:
+            factors[which] = ops.dropout(ops.ones(tuple(shape)), rate, self.seed_generator.next())
+        return factors[which]
 
     def dropped_inputs(self, inputs: Tensor, training: bool | None) -> Any:
         """One step's inputs, or a whole sequence's, all steps of which lose the same features."""

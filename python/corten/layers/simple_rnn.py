@@ -36,11 +36,11 @@ class SimpleRNNCell(RecurrentCell):
         kernel_constraint: applied to the kernel after each step of training.
         recurrent_constraint: applied to the recurrent kernel.
         bias_constraint: applied to the bias.
-        dropout: in [0, 1): the rate of features that training leaves out, the same at every step.
-        recurrent_dropout: in [0, 1): that of units that do not reach the recurrent kernel (Gal and Ghahramani 2016).
+        dropout: in [0, 1): the fraction of input features dropped in training, the same ones at every step.
+        recurrent_dropout: in [0, 1): the same for the state that meets the recurrent kernel (Gal and Ghahramani 2016).
         seed: of the dropouts, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
 
-    Call arguments: the inputs (batch, in) and the states before, a list of h (batch, units).
+    Call arguments: the inputs (batch, in) and the previous states, a list of h (batch, units).
     Returns h (batch, units) and the list of the new states.
 
     Raises:
@@ -51,27 +51,6 @@ class SimpleRNNCell(RecurrentCell):
     >>> h.shape, len(states)
     ((2, 3), 1)
     """
-
-    def __init__(
-        self,
-        units: int,
-        activation: ActivationLike = "tanh",
-        use_bias: bool = True,
-        kernel_initializer: InitializerLike = "glorot_uniform",
-        recurrent_initializer: InitializerLike = "orthogonal",
-        bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: RegularizerLike = None,
-        recurrent_regularizer: RegularizerLike = None,
-        bias_regularizer: RegularizerLike = None,
-        kernel_constraint: ConstraintLike = None,
-        recurrent_constraint: ConstraintLike = None,
-        bias_constraint: ConstraintLike = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**forwarded(locals()))
 
     def call(self, inputs: Tensor, states: Tensor | Sequence[Tensor], training: bool | None = False) -> Any:
         (before,) = self.before(states)
@@ -97,7 +76,7 @@ class SimpleRNN(RecurrentLayer):
     """SimpleRNN over a sequence, in one native call.
 
     ``h = activation(x . kernel + h . recurrent_kernel + bias)`` (Elman 1990).
-    With other activations than tanh and ReLU the steps become nodes of the graph, one after the other.
+    With other activations than tanh and ReLU each step becomes nodes of the graph.
 
     Args:
         units: the size of the state and of the output.
@@ -113,17 +92,17 @@ class SimpleRNN(RecurrentLayer):
         kernel_constraint: applied to the kernel after each step of training.
         recurrent_constraint: applied to the recurrent kernel.
         bias_constraint: applied to the bias.
-        dropout: in [0, 1): the rate of features that training leaves out, the same at every step.
-        recurrent_dropout: in [0, 1): that of units that do not reach the recurrent kernel (Gal and Ghahramani 2016).
+        dropout: in [0, 1): the fraction of input features dropped in training, the same ones at every step.
+        recurrent_dropout: in [0, 1): the same for the state that meets the recurrent kernel (Gal and Ghahramani 2016).
         return_sequences: whether the output of every step is returned, not only the last one.
-        return_state: whether the last states are returned behind the output.
-        go_backwards: whether the last step is taken first; outputs come in the order in which steps are taken.
-        stateful: whether a batch begins with the states that the batch before ended with: see :class:`RNN`.
+        return_state: whether the last states are returned after the output.
+        go_backwards: whether the sequence is processed from its end; outputs come in that order.
+        stateful: whether each batch starts from the last states of the previous one: see :class:`RNN`.
         unroll: accepted; makes no difference.
         seed: of the dropouts, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
 
-    Input (batch, time, in). Call arguments: ``initial_state``, a list of h (batch, units); ``mask``
-    (batch, time), where it is 0 the step is left out.
+    Input (batch, time, in). Call arguments: ``initial_state``, a list of h (batch, units); ``mask`` (batch, time):
+    steps where it is 0 are skipped.
     Output (batch, units), or (batch, time, units) with ``return_sequences``; with ``return_state`` a list of it and of
     the last h.
 
