@@ -1,4 +1,4 @@
-"""What weights are brought back to after each step of the optimizer.
+"""Conditions that weights are made to meet after each step of the optimizer.
 
 A constraint is any function of a tensor that gives a tensor of its shape; a layer takes one, or its name.
 
@@ -161,7 +161,7 @@ def get(identifier: ConstraintLike) -> Any:
     return None if identifier is None else find(identifier, _KNOWN, "constraint")
 
 
-def serialize(constraint: Constraint) -> dict[str, Any]:
+def serialize(constraint: object) -> dict[str, Any]:
     """The configuration :func:`get` understands."""
     return serialized(constraint, "constraint")
 

@@ -187,7 +187,7 @@ class RandomNormal(_Random):
 
 
 class TruncatedNormal(_Random):
-    """Normally distributed, what lies more than two standard deviations from the mean drawn again.
+    """Normally distributed; values more than two standard deviations from the mean are drawn again.
 
     >>> from corten.initializers import TruncatedNormal
     >>> bool(abs(TruncatedNormal(stddev=1.0, seed=1)((1000,))).max() <= 2)
@@ -439,7 +439,7 @@ _KNOWN.update(normal=RandomNormal, uniform=RandomUniform, zero=Zeros, one=Ones)
 _KNOWN.update(IdentityInitializer=Identity, OrthogonalInitializer=Orthogonal)
 
 
-class _Given:
+class _FromArray:
     """An array that a weight begins with."""
 
     def __init__(self, array: Array) -> None:
@@ -469,10 +469,10 @@ def get(identifier: InitializerLike) -> Any:
     """
     if identifier is None:
         return None
-    return _Given(identifier) if isinstance(identifier, np.ndarray) else find(identifier, _KNOWN, "initializer")
+    return _FromArray(identifier) if isinstance(identifier, np.ndarray) else find(identifier, _KNOWN, "initializer")
 
 
-def serialize(initializer: Initializer) -> dict[str, Any]:
+def serialize(initializer: object) -> dict[str, Any]:
     """The configuration :func:`get` understands."""
     return serialized(initializer, "initializer")
 

@@ -147,7 +147,7 @@ def normal(
 
     Args:
         shape: ints.
-        mean: the middle of the distribution.
+        mean: of the distribution.
         stddev: its standard deviation, at least 0.
         dtype: float32 (or None).
         seed: a :class:`SeedGenerator`, which gives other numbers at each use; an int, which always gives the same ones;
@@ -172,8 +172,8 @@ def uniform(
 
     Args:
         shape: ints.
-        minval: the least.
-        maxval: what all are below.
+        minval: the lower bound, included.
+        maxval: the upper bound, excluded.
         dtype: float32 (or None).
         seed: as in :func:`normal`.
 
@@ -211,8 +211,8 @@ def randint(shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32"
 
     Args:
         shape: ints.
-        minval: the least.
-        maxval: what all are below; at most 2^24 more than ``minval``.
+        minval: the lower bound, included.
+        maxval: the upper bound, excluded; at most 2^24 above ``minval``.
         dtype: of the result.
         seed: as in :func:`normal`.
 

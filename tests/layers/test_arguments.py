@@ -281,7 +281,7 @@ def test_weights_are_given_a_shape_once_and_a_name_by_keyword() -> None:
     layer = layers.Layer(name="own")
     with pytest.raises(ValueError, match=r"'own': .*add_weight\(shape, name='kernel'\)"):
         layer.add_weight("kernel", shape=(3, 4))
-    with pytest.raises(ValueError, match="'own': the shape is given twice"):
+    with pytest.raises(ValueError, match="'own': got two shapes"):
         layer.add_weight((3, 4), shape=(3, 4))
     with pytest.raises(TypeError, match="'own': only shape, initializer and dtype may be given by position"):
         layer.add_weight((3, 4), "zeros", "float32", "kernel")
@@ -294,7 +294,7 @@ def test_a_call_makes_no_weights() -> None:
             return inputs * self.add_weight((), "ones")
 
     for layer in (Growing(name="growing"), corten.Sequential([Growing(name="growing")])):
-        with pytest.raises(ValueError, match="'growing': weights are made in __init__ or build, not in call"):
+        with pytest.raises(ValueError, match="'growing': create weights in __init__ or build; call would"):
             layer(np.ones((2, 3)))
 
 
@@ -316,7 +316,7 @@ def test_a_build_of_several_shapes_names_arguments_of_call() -> None:
     x, y = np.ones((2, 3)), np.ones((2, 1))
     with pytest.raises(ValueError, match=r"Strange\.build: .* end in '_shape', got 'other'"):
         Strange()(x, y)
-    with pytest.raises(ValueError, match=r"Unknown\.build: .*'third_shape'.*first, second"):
+    with pytest.raises(ValueError, match=r"Unknown\.build: 'third_shape'.*first_shape, second_shape"):
         Unknown()(x, y)
     layer = Swapped()
     layer(x, y)

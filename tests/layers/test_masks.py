@@ -261,7 +261,9 @@ def test_only_masks_that_are_lost_are_missed() -> None:
 def test_a_mask_that_a_layer_computes_must_fit_its_output() -> None:
     with Graph(eager=True) as graph:
         x = masked(graph, [[1, 0, 1], [0, 1, 0]])
-        with pytest.raises(ShapeError, match=r"'wrong': compute_mask gave a mask of shape \(2, 3\) for an output of"):
+        with pytest.raises(
+            ShapeError, match=r"'wrong': compute_mask returned a mask of shape \(2, 3\) for an output of"
+        ):
             Wrong(name="wrong")(x)
 
 

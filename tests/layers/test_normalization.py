@@ -109,7 +109,7 @@ def test_inference_by_moving_statistics_is_one_op_for_each_element() -> None:
 
 def test_renorm_and_synchronized_are_refused() -> None:
     for option in ("renorm", "synchronized"):
-        with pytest.raises(ValueError, match="not supported"):
+        with pytest.raises(ValueError, match="only False is supported"):
             layers.BatchNormalization(**{option: True})
 
 

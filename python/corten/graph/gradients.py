@@ -36,14 +36,14 @@ def _gradients(loss: Any, wrt: Any) -> Any:
     graph = current_graph()
     if graph is None:
         raise ValueError(
-            "gradients: there is nothing to differentiate outside a step; use it in train_step, in a "
+            "gradients: nothing to differentiate outside a step; use it in train_step, in a "
             "corten.function, in a layer's call, or on the symbolic tensors of a functional model"
         )
     single = not isinstance(wrt, (list, tuple))
     values = [graph.tensor(value) for value in ([wrt] if single else wrt)]
-    found = graph.core.gradients(graph.tensor(loss).id, [value.id for value in values])
+    gradient_ids = graph.core.gradients(graph.tensor(loss).id, [value.id for value in values])
     results = [
         graph.constant(np.zeros(value.shape, np.float32)) if id is None else Tensor(graph, id)
-        for value, id in zip(values, found, strict=True)
+        for value, id in zip(values, gradient_ids, strict=True)
     ]
     return results[0] if single else results

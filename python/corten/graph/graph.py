@@ -149,17 +149,17 @@ class Graph(_core.GraphScope):
         """
         if self.eager:
             return tensor.numpy()
-        left, variables = [tensor.id], {variable.id for variable in self._variables.values()}
-        while left:
-            value = left.pop()
+        pending, variables = [tensor.id], {variable.id for variable in self._variables.values()}
+        while pending:
+            value = pending.pop()
             producer = self.core.producer(value)
             if value in variables:
                 raise ValueError("it depends on a variable")
-            left.extend([] if producer is None else producer[1])
+            pending.extend([] if producer is None else producer[1])
         program = self.core.compile([], [tensor.id])
-        found = [np.zeros(shape, dtype) for shape, dtype in program.outputs]
-        program.run([], None, 0, 1, 1, found, None, math.inf)
-        return found[0]
+        arrays = [np.zeros(shape, dtype) for shape, dtype in program.outputs]
+        program.run([], None, 0, 1, 1, arrays, None, math.inf)
+        return arrays[0]
 
     def push(self, op: str, inputs: Sequence[Any], attributes: dict[str, Any]) -> list[Tensor]:
         ids = [self.tensor(value).id for value in inputs]

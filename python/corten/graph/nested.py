@@ -19,7 +19,7 @@ def map_nested(function: Callable[[Any], Any], value: Nested, depth: int = _DEPT
     if not isinstance(value, (dict, list, tuple)):
         return function(value)
     if not depth:
-        raise ValueError(f"expected arguments nested at most {_DEPTH} deep, got some deeper, or in themselves")
+        raise ValueError(f"arguments are nested more than {_DEPTH} deep, or contain themselves")
     if isinstance(value, dict):
         return {key: map_nested(function, item, depth - 1) for key, item in value.items()}
     items = (map_nested(function, item, depth - 1) for item in value)

@@ -62,15 +62,15 @@ class Call:
 
 
 def symbolic(function: Callable[P, R]) -> Callable[P, R]:
-    """Makes a function of tensors, as those of ``corten.ops``, out of one that calls :func:`push` or others like it.
+    """Lets a function that calls :func:`push`, or others like it, take symbolic tensors too, as ``corten.ops`` do.
 
     Applied to symbolic tensors, the call is recorded and its result is again symbolic. Applied to plain arrays outside
     any graph, in a way (shapes, types, other arguments) that was seen before and that comes to one op, the op is run
     without calling the function: so it may depend on its arguments alone.
     """
-    made = _core.Function(function, record, _one_op)
-    functools.update_wrapper(made, function)
-    return cast("Callable[P, R]", made)
+    wrapper = _core.Function(function, record, _one_op)
+    functools.update_wrapper(wrapper, function)
+    return cast("Callable[P, R]", wrapper)
 
 
 def _one_op(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _core.Call | None:
@@ -95,8 +95,8 @@ _TRIALS = ((2, 96), (3, 128))
 
 def trial(shape: Sequence[int | None], which: int) -> tuple[int, ...]:
     """A shape with its unknown sizes filled in, in one of two ways."""
-    batch, other = _TRIALS[which]
-    return tuple((batch if axis == 0 else other) if size is None else size for axis, size in enumerate(shape))
+    batch, inner = _TRIALS[which]
+    return tuple((batch if axis == 0 else inner) if size is None else size for axis, size in enumerate(shape))
 
 
 def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -120,23 +120,23 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
 
     call = Call(function, args, kwargs)
     first, second = run(0), run(1)
-    others = iter(flatten(second))
+    twins = iter(flatten(second))
     count = 0
 
     def output(tensor: Any) -> Any:
         nonlocal count
         if tensor is None:
             return None
-        other = next(others)
+        twin = next(twins)
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"{function!r}: expected tensors as result, got {type(tensor).__name__}")
-        shape = [a if a == b else None for a, b in zip(tensor.shape, other.shape, strict=True)]
-        made = SymbolicTensor(shape, tensor.dtype, call=call, index=count)
+            raise TypeError(f"{function!r}: expected tensors as the result, got {type(tensor).__name__}")
+        shape = [a if a == b else None for a, b in zip(tensor.shape, twin.shape, strict=True)]
+        result = SymbolicTensor(shape, tensor.dtype, call=call, index=count)
         if isinstance(tensor.mask, Tensor):
-            mask = [a if a == b else None for a, b in zip(tensor.mask.shape, other.mask.shape, strict=True)]
-            made.mask = SymbolicTensor(mask, tensor.mask.dtype, call=call, index=-1 - count)
+            mask = [a if a == b else None for a, b in zip(tensor.mask.shape, twin.mask.shape, strict=True)]
+            result.mask = SymbolicTensor(mask, tensor.mask.dtype, call=call, index=-1 - count)
         count += 1
-        return made
+        return result
 
     call.outputs = map_nested(output, first)
     return call.outputs

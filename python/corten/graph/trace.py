@@ -56,11 +56,11 @@ class Step:
 
     @property
     def valid(self) -> bool:
-        """Whether the attributes of all that the trace went through (layers, losses, ...) are as they were."""
+        """Whether the attributes of all that the trace depends on (layers, losses, ...) are unchanged."""
         return all(thing._changes == changes for thing, changes in self._guards)
 
     def check(self, columns: Sequence[Array]) -> None:
-        """Looks at data before they are run for what the trace found that they must be; raises what is to be said."""
+        """Checks data, before they are run, against what the trace requires of them; raises where they do not fit."""
         for check in self._checks:
             check(columns)
 

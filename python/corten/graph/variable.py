@@ -95,8 +95,8 @@ class Variable(Operand):
 
     def __reduce_ex__(self, _protocol: Any) -> Any:
         raise TypeError(
-            f"variable {self.path!r}, and what it belongs to, can be neither pickled nor copied; make the same again "
-            "and give it the values: set_weights(get_weights()), or save_weights and load_weights"
+            f"variable {self.path!r}, and what it belongs to, can be neither pickled nor copied; create it anew and "
+            "copy the values: set_weights(get_weights()), or save_weights and load_weights"
         )
 
     def __repr__(self) -> str:

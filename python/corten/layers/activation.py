@@ -156,10 +156,10 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """``e^x / sum(e^x)`` along an axis, over what a mask keeps.
+    """``e^x / sum(e^x)`` along an axis, over the unmasked elements.
 
-    The call argument ``mask`` is of the input's shape, or is broadcast to it; the mask that the input carries, which is
-    of its first axes, unless given.
+    The call argument ``mask`` broadcasts to the input's shape; by default it is the mask that the input carries, which
+    covers the input's leading axes.
 
     Args:
         axis: one axis, or several taken together.
@@ -190,7 +190,7 @@ class Softmax(Layer):
             sizes = tuple(mask.shape)
         if len(sizes) > rank or any(size not in (1, full) for size, full in zip(sizes[::-1], shape[::-1])):
             raise ShapeError(f'Softmax "{self.name}": mask: expected to broadcast to shape {shape}, got {sizes}')
-        kept = ops.greater(mask, 0.5)
-        # Not -inf: a row without any kept element shall give zeros, not NaN.
+        unmasked = ops.greater(mask, 0.5)
+        # Not -inf: a row without any unmasked element gives zeros, not NaN.
         lowest = float(np.finfo(np.float32).min)
-        return ops.where(kept, ops.softmax(ops.where(kept, inputs, lowest), self.axis), 0.0)
+        return ops.where(unmasked, ops.softmax(ops.where(unmasked, inputs, lowest), self.axis), 0.0)

@@ -1,4 +1,4 @@
-"""A penalty on what passes."""
+"""A penalty on activations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ActivityRegularization"]
 
 
 class ActivityRegularization(Layer):
-    """Gives its input and adds ``l1 sum |x| + l2 sum x^2``, over the batch's size, to the loss.
+    """Returns its input and adds ``l1 sum |x| + l2 sum x^2``, over the batch's size, to the loss.
 
     Args:
         l1: the factor of the absolute values, at least 0.

@@ -21,15 +21,15 @@ class Attention(Layer):
 
     Called with a list ``[query, value]`` or ``[query, value, key]`` of shapes (batch, T, dim), (batch, S, dim),
     (batch, S, dim); there may be more axes before the steps, the same in all, which all count as batch. ``mask`` is a
-    list of the query's mask (batch, T), where the output is then zero, and the value's (batch, S), which is not
-    attended to where it is zero; the masks that the tensors carry, unless given.
+    list of the query's mask (batch, T), where it is 0 the output is 0, and the value's (batch, S), where it is 0 the
+    step is not attended to; by default the masks that the tensors carry.
     ``use_causal_mask`` hides the future; ``return_attention_scores`` gives the weights as well.
 
     Args:
-        use_scale: whether the scores are multiplied by a number that is learned.
-        score_mode: ``"dot"``: products, or ``"concat"``: ``sum(tanh(query + key))`` times a number that is learned.
-        dropout: of the weights so many are dropped in training.
-        seed: of the dropout; None: drawn.
+        use_scale: whether the scores are multiplied by a learned number.
+        score_mode: ``"dot"``: products, or ``"concat"``: ``sum(tanh(query + key))`` times a learned number.
+        dropout: the fraction of attention weights dropped in training.
+        seed: of the dropout, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
 
     Output (batch, T, dim), and with ``return_attention_scores`` the weights (batch, T, S).
 
@@ -131,13 +131,13 @@ class Attention(Layer):
         return mask[:2]
 
     def _masks(self, inputs: Sequence[Any], mask: Any) -> Sequence[Any]:
-        """The masks of query and value, whose shapes are those of query and value without the last axis."""
+        """The masks of query and value; each has the shape of its tensor without the last axis."""
         masks = self._listed_masks(mask)
-        for what, value, one in zip(("query", "value"), inputs, masks):
-            if one is not None and tuple(one.shape) != tuple(value.shape[:-1]):
+        for role, tensor, tensor_mask in zip(("query", "value"), inputs, masks):
+            if tensor_mask is not None and tuple(tensor_mask.shape) != tuple(tensor.shape[:-1]):
                 raise ShapeError(
-                    f'{type(self).__name__} "{self.name}": mask of the {what}: expected shape '
-                    f"{tuple(value.shape[:-1])}, got {tuple(one.shape)}"
+                    f'{type(self).__name__} "{self.name}": mask of the {role}: expected shape '
+                    f"{tuple(tensor.shape[:-1])}, got {tuple(tensor_mask.shape)}"
                 )
         return masks
 
@@ -173,8 +173,8 @@ class AdditiveAttention(Attention):
     It is called, and treats masks, as :class:`Attention` does.
 
     Args:
-        use_scale: whether the sum has weights (dim,) that are learned.
-        dropout: of the attention weights so many are dropped in training.
+        use_scale: whether the sum has learned weights (dim,).
+        dropout: the fraction of attention weights dropped in training.
 
     Output (batch, T, dim), and with ``return_attention_scores`` the weights (batch, T, S).
 

@@ -1,6 +1,6 @@
-"""Augmentation: images turned into others that show the same, at random and in training only.
+"""Augmentation: random changes to images that keep what they show, in training only.
 
-A call that does not say whether it is ``training`` augments, as in Keras: it is there to show what becomes of images.
+A call that does not say whether it is ``training`` augments, as in Keras: so that its effect can be seen.
 ``evaluate`` and ``predict`` leave them as they are.
 """
 
@@ -171,5 +171,5 @@ def _range(factor: Any, where: str) -> tuple[float, float]:
         high = abs(number(factor, where))
         low = -high
     if not -1 <= low <= high <= 1:
-        raise ValueError(f"{where}: expected parts in [-1, 1], got {factor!r}")
+        raise ValueError(f"{where}: expected fractions in [-1, 1], got {factor!r}")
     return low, high

@@ -20,14 +20,14 @@ _EPSILON = 1e-7
 
 
 class BatchNormalization(Normalization):
-    """Each channel brought to mean 0 and variance 1: ``gamma (x - mean) / sqrt(variance + epsilon) + beta``.
+    """Normalises each channel to mean 0 and variance 1: ``gamma (x - mean) / sqrt(variance + epsilon) + beta``.
 
     In training, mean and variance are those of the batch, and the moving ones follow them; otherwise, and where
     ``trainable`` is False, the moving ones are used. Source: Ioffe and Szegedy, 2015.
 
     Args:
         axis: the channels' axis.
-        momentum: what a moving statistic keeps at each step; the rest of it is the batch's.
+        momentum: the weight of a moving statistic's old value at each step; the batch's value has the rest.
         epsilon: added to the variance.
         center: whether beta is added.
         scale: whether gamma is multiplied.
@@ -41,7 +41,7 @@ class BatchNormalization(Normalization):
         gamma_constraint: applied to gamma.
         renorm: must be False, and ``synchronized`` too; there is one process.
 
-    Input and output of any shape; a mask has all axes but the last: what it excludes does not count.
+    Input and output of any shape; a mask has all axes but the last, and what it excludes does not count.
 
     Raises:
         ValueError: no such axis, or a training batch without rows.
@@ -90,7 +90,7 @@ class BatchNormalization(Normalization):
             )
         )
         if renorm or renorm_clipping or synchronized:
-            raise ValueError("BatchNormalization: renorm and synchronized are not supported, expected False")
+            raise ValueError("BatchNormalization: renorm and synchronized: only False is supported")
         self.axis = whole(axis, "BatchNormalization: axis")
         self.momentum = number(momentum, "BatchNormalization: momentum")
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from corten import ops
+from corten.arguments import shown
 from corten.graph import Shape, Tensor, TensorLike, flatten
 from corten.layers.arguments import States
 from corten.layers.layer import Layer
@@ -27,15 +28,15 @@ def _recurrent_layer(value: object, argument: str) -> Any:
 
 
 class Bidirectional(Layer):
-    """Runs a recurrent layer forward and another one backward over a sequence, and merges what they give.
+    """Runs a recurrent layer forward and another one backward over a sequence, and merges their outputs.
 
     Source: Schuster and Paliwal 1997. Outputs of a step that is masked are zero where sequences are returned.
 
     Args:
         layer: the recurrent layer; both directions are made from its configuration, with weights of their own.
         merge_mode: ``"concat"``, ``"sum"``, ``"mul"`` or ``"ave"``, or None: both outputs, in a list.
-        weights: to begin with: a list of arrays, those of the forward layer first.
-        backward_layer: the layer that goes backward, if it shall be another.
+        weights: the initial weights: a list of arrays, those of the forward layer first.
+        backward_layer: another layer for the backward direction.
 
     Input (batch, time, features); call arguments ``mask`` (batch, time) and ``initial_state``, a list of the states of
     the forward layer, then of the backward one. The output is the layer's, its last axis twice as long under
@@ -76,7 +77,7 @@ class Bidirectional(Layer):
             backward = _recurrent_layer(backward_layer, "backward_layer")
         self.forward_layer, self.backward_layer = forward, backward
         if forward.go_backwards or not backward.go_backwards:
-            raise ValueError("Bidirectional: only the backward layer may have go_backwards, and it must")
+            raise ValueError("Bidirectional: expected go_backwards=False for the layer and True for backward_layer")
         for name in _COMMON[:3]:
             value, backward_value = getattr(forward, name), getattr(backward, name)
             if value != backward_value:
@@ -111,7 +112,8 @@ class Bidirectional(Layer):
         if initial_state is not None:
             if not isinstance(initial_state, (list, tuple)) or len(initial_state) % 2:
                 raise ValueError(
-                    f"Bidirectional {self.name!r}: initial_state: expected a list, half of it for each direction"
+                    f"Bidirectional {self.name!r}: initial_state: expected a list, the forward layer's states first, "
+                    f"then the backward layer's, got {shown(initial_state)}"
                 )
             half = len(initial_state) // 2
             begin = [list(initial_state[:half]), list(initial_state[half:])]

@@ -39,10 +39,10 @@ class Contents:
                     return False
                 seen.add(id(value))
                 items = value.values() if isinstance(value, dict) else value
-                held = sum(map(look, items)) > 0  # every one is looked at
+                relevant = sum(map(look, items)) > 0  # every one is looked at
                 if not isinstance(value, tuple):
-                    self._changeable.append((value, [id(item) for item in items] if held else len(value)))
-                return held
+                    self._changeable.append((value, [id(item) for item in items] if relevant else len(value)))
+                return relevant
             if isinstance(value, SeedGenerator):
                 value = value.state
             if isinstance(value, Variable):

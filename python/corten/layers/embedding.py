@@ -18,19 +18,19 @@ __all__ = ["Embedding"]
 class Embedding(Layer):
     """Indices become vectors: ``y[..., :] = embeddings[x[...], :]``.
 
-    A training step changes only the vectors whose indices are in the batch. Under an optimizer with a memory, as Adam
-    or SGD with momentum, the others rest, as does what it remembers of them; Keras lets them move on. Where all must
-    change (weight decay, a regularizer) or the gradient is clipped, all do. See docs/decisions/0010.
+    A training step changes only the vectors whose indices are in the batch. With an optimizer that keeps state, such as
+    Adam or SGD with momentum, the other vectors and their state stay as they are; in Keras they keep moving. With
+    weight decay, a regularizer or a clipped gradient all vectors change. See docs/decisions/0010.
 
     Args:
-        input_dim: how many indices there are; they run from 0 to ``input_dim - 1``.
+        input_dim: the number of indices, which run from 0 to ``input_dim - 1``.
         output_dim: the size of a vector.
         embeddings_initializer: of the vectors (input_dim, output_dim).
         embeddings_regularizer: their penalty in the loss.
         embeddings_constraint: applied to them after each step.
-        mask_zero: whether index 0 stands for padding: later layers of a model leave out steps where it is. Called on
-            arrays by itself a layer gives a plain array: hand the mask on, ``lstm(y, mask=embedding.compute_mask(x))``.
-        weights: the vectors to begin with, an array or a list of one.
+        mask_zero: whether index 0 is padding: later layers of a model skip such steps. Called on arrays outside a model
+            the layer returns a plain array: pass the mask on, ``lstm(y, mask=embedding.compute_mask(x))``.
+        weights: the initial vectors, an array or a list of one.
         lora_rank: not supported, nor ``lora_alpha`` and ``quantization_config``.
 
     Input integers of any shape (...), output (..., output_dim).

@@ -42,12 +42,12 @@ class GRUCell(RecurrentCell):
         kernel_constraint: applied to the kernel after each step of training.
         recurrent_constraint: applied to the recurrent kernel.
         bias_constraint: applied to the bias.
-        dropout: in [0, 1): the rate of features that training leaves out, the same at every step.
-        recurrent_dropout: in [0, 1): that of units that do not reach the recurrent kernel (Gal and Ghahramani 2016).
+        dropout: in [0, 1): the fraction of input features dropped in training, the same ones at every step.
+        recurrent_dropout: in [0, 1): the same for the state that meets the recurrent kernel (Gal and Ghahramani 2016).
         reset_after: whether the reset gate acts on the state's product, or on the state before it.
         seed: of the dropouts, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
 
-    Call arguments: the inputs (batch, in) and the states before, a list of h (batch, units).
+    Call arguments: the inputs (batch, in) and the previous states, a list of h (batch, units).
     Returns h (batch, units) and the list of the new states.
 
     Raises:
@@ -139,7 +139,7 @@ class GRU(RecurrentLayer):
     ``g = activation(x . kernel + r (h . recurrent_kernel + bias))``, in the order z, r, g:
     ``h = z h + (1 - z) g``.
     Without ``reset_after`` it is ``g = activation(x . kernel + (r h) . recurrent_kernel)``.
-    With other activations than tanh and sigmoid the steps become nodes of the graph, one after the other.
+    With other activations than tanh and sigmoid each step becomes nodes of the graph.
 
     Args:
         units: the size of the state and of the output.
@@ -156,19 +156,19 @@ class GRU(RecurrentLayer):
         kernel_constraint: applied to the kernel after each step of training.
         recurrent_constraint: applied to the recurrent kernel.
         bias_constraint: applied to the bias.
-        dropout: in [0, 1): the rate of features that training leaves out, the same at every step.
-        recurrent_dropout: in [0, 1): that of units that do not reach the recurrent kernel (Gal and Ghahramani 2016).
+        dropout: in [0, 1): the fraction of input features dropped in training, the same ones at every step.
+        recurrent_dropout: in [0, 1): the same for the state that meets the recurrent kernel (Gal and Ghahramani 2016).
         seed: of the dropouts, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
         return_sequences: whether the output of every step is returned, not only the last one.
-        return_state: whether the last states are returned behind the output.
-        go_backwards: whether the last step is taken first; outputs come in the order in which steps are taken.
-        stateful: whether a batch begins with the states that the batch before ended with: see :class:`RNN`.
+        return_state: whether the last states are returned after the output.
+        go_backwards: whether the sequence is processed from its end; outputs come in that order.
+        stateful: whether each batch starts from the last states of the previous one: see :class:`RNN`.
         unroll: accepted; makes no difference.
         reset_after: whether the reset gate acts on the state's product, or on the state before it.
         use_cudnn: ``"auto"`` or False.
 
-    Input (batch, time, in). Call arguments: ``initial_state``, a list of h (batch, units); ``mask``
-    (batch, time), where it is 0 the step is left out.
+    Input (batch, time, in). Call arguments: ``initial_state``, a list of h (batch, units); ``mask`` (batch, time):
+    steps where it is 0 are skipped.
     Output (batch, units), or (batch, time, units) with ``return_sequences``; with ``return_state`` a list of it and of
     the last h.
 

@@ -17,10 +17,10 @@ __all__ = ["Input", "InputLayer"]
 
 
 class InputLayer(Layer):
-    """Promises the shape and dtype of what is fed to a model.
+    """Declares the shape and dtype of a model's input.
 
     Args:
-        shape: without the batch; ``None`` where a size is known only when data come.
+        shape: without the batch; ``None`` where a size is not known before data come.
         batch_size: a fixed batch, or None.
         dtype: float32 by default; integers are fed as int32.
         batch_shape: ``shape`` with the batch first, in place of both.
@@ -53,7 +53,7 @@ class InputLayer(Layer):
         if optional:
             raise ValueError("Input: optional inputs are not supported")
         if input_tensor is not None:
-            dtype = self._given_by(input_tensor, shape, batch_size, batch_shape, dtype)
+            dtype = self._dtype_of(input_tensor, shape, batch_size, batch_shape, dtype)
             shape, batch_size, batch_shape = None, None, input_tensor.shape
         if (shape is None) == (batch_shape is None):
             raise ValueError(
@@ -71,18 +71,18 @@ class InputLayer(Layer):
         self._symbol = input_tensor
 
     @staticmethod
-    def _given_by(tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> str:
-        """The dtype of the tensor given as the input; what else is given must not contradict it."""
+    def _dtype_of(tensor: Any, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> str:
+        """The dtype of the tensor that is the input; the other arguments must not contradict it."""
         if not isinstance(tensor, SymbolicTensor):
             raise ArgumentTypeError(f"Input: tensor: expected a symbolic tensor, got {type(tensor).__name__}")
-        for what, given, own in (
+        for what, value, actual in (
             ("shape", shape if shape is None else _sizes(shape), tensor.shape[1:]),
             ("batch_shape", batch_shape if batch_shape is None else _sizes(batch_shape), tensor.shape),
             ("batch_size", batch_size, tensor.shape[0]),
             ("dtype", dtype if dtype is None else engine_dtype(dtype), tensor.dtype),
         ):
-            if given is not None and given != own:
-                raise ValueError(f"Input: {what}: the tensor has {own}, got {given}")
+            if value is not None and value != actual:
+                raise ValueError(f"Input: {what}: the tensor has {actual}, got {value}")
         return tensor.dtype
 
     @property

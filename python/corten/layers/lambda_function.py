@@ -45,7 +45,7 @@ class Lambda(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError(f"Lambda: expected a function, got {function!r}; configurations hold none")
+            raise TypeError(f"Lambda: expected a function, got {function!r}; a configuration holds only its name")
         self.function = function
         self.arguments = dict(arguments or {})
         has_symbolic(mask)  # What holds itself is refused here.
@@ -54,8 +54,8 @@ class Lambda(Layer):
         self._takes = set(inspect.signature(function).parameters) & {"mask", "training"}
 
     def call(self, inputs: Any, mask: Tensor | None = None, training: bool | None = False) -> Any:
-        given = {"mask": mask, "training": training}
-        return self.function(inputs, **{name: given[name] for name in self._takes}, **self.arguments)
+        options = {"mask": mask, "training": training}
+        return self.function(inputs, **{name: options[name] for name in self._takes}, **self.arguments)
 
     def _looks_at_masks(self) -> bool:
         return "mask" in self._takes

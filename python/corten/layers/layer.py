@@ -105,7 +105,7 @@ def _name_by_keyword(add_weight: Callable[..., Variable]) -> Callable[..., Varia
             )
         if args and "shape" in kwargs:
             raise ArgumentTypeError(
-                f"add_weight of {type(layer).__name__} {layer.name!r}: the shape is given twice, {args[0]!r} and "
+                f"add_weight of {type(layer).__name__} {layer.name!r}: got two shapes, {args[0]!r} and "
                 f"shape={kwargs['shape']!r}"
             )
         return add_weight(layer, *args, **kwargs)
@@ -190,27 +190,27 @@ class Layer(Configured):
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("__") and (isinstance(value, Layer) or tracked(value)):
             self._attributes[name] = value
-            object.__setattr__(self, "_kept", None)
+            object.__setattr__(self, "_cached_contents", None)
         elif self._attributes.pop(name, None) is not None:
-            object.__setattr__(self, "_kept", None)
+            object.__setattr__(self, "_cached_contents", None)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         self._attributes.pop(name, None)
-        object.__setattr__(self, "_kept", None)
+        object.__setattr__(self, "_cached_contents", None)
         object.__delattr__(self, name)
 
     _attributes: dict[str, Any]
-    _kept: Contents | None = None
+    _cached_contents: Contents | None = None
     _being_built: bool = False
 
     def _contents(self) -> Contents:
         """What the attributes hold; looked through again only after something has changed."""
-        kept = self._kept
-        if kept is None or not kept.valid:
-            kept = Contents(Layer, self._weights, self._attributes)
-            object.__setattr__(self, "_kept", kept)
-        return kept
+        contents = self._cached_contents
+        if contents is None or not contents.valid:
+            contents = Contents(Layer, self._weights, self._attributes)
+            object.__setattr__(self, "_cached_contents", contents)
+        return contents
 
     def _sublayers(self) -> Iterator[Layer]:
         """The layers set as attributes, once each, in the order in which they were set."""
@@ -224,10 +224,10 @@ class Layer(Configured):
     @property
     def variables(self) -> list[Variable]:
         """All variables, of this layer and of those inside it, random states included."""
-        found = {id(v): v for v in self._own()}
+        variables = {id(v): v for v in self._own()}
         for layer in self._sublayers():
-            found.update((id(v), v) for v in layer.variables)
-        return list(found.values())
+            variables.update((id(v), v) for v in layer.variables)
+        return list(variables.values())
 
     @property
     def weights(self) -> list[Variable]:
@@ -250,10 +250,10 @@ class Layer(Configured):
         if not self._trainable:
             return []
         contents = self._contents()
-        found = {id(v): v for v in contents.variables if v.trainable}
+        variables = {id(v): v for v in contents.variables if v.trainable}
         for layer in contents.layers:
-            found.update((id(v), v) for v in layer.trainable_variables)
-        return list(found.values())
+            variables.update((id(v), v) for v in layer.trainable_variables)
+        return list(variables.values())
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -308,8 +308,8 @@ class Layer(Configured):
         """
         if _context.calling is self and self.built:
             raise ValueError(
-                f"add_weight of {type(self).__name__} {self.name!r}: weights are made in __init__ or build, not in "
-                "call, which would make new ones each time"
+                f"add_weight of {type(self).__name__} {self.name!r}: create weights in __init__ or build; call would "
+                "create new ones each time"
             )
         dtype = dtype or "float32"
         shape = tuple(int(size) for size in (shape or ()))
@@ -406,7 +406,7 @@ class Layer(Configured):
     def _expect_started(self) -> None:
         if "built" not in self.__dict__:
             raise RuntimeError(
-                f"{type(self).__name__}: super().__init__() was not called; it comes first in a layer's __init__"
+                f"{type(self).__name__}: super().__init__() was not called; call it first in the layer's __init__"
             )
 
     #: How the layer was first applied to symbolic tensors.
@@ -416,7 +416,7 @@ class Layer(Configured):
     def input(self) -> Any:
         """The symbolic tensor that the layer was first applied to; a list where there were several."""
         call = self._symbolic_call("input")
-        return _one([leaf for leaf in flatten([call.args, call.kwargs]) if isinstance(leaf, SymbolicTensor)])
+        return _only_or_all([leaf for leaf in flatten([call.args, call.kwargs]) if isinstance(leaf, SymbolicTensor)])
 
     @property
     def output(self) -> Any:
@@ -427,7 +427,7 @@ class Layer(Configured):
         >>> corten.Model(model.inputs, model.get_layer("code").output).output_shape
         (None, 3)
         """
-        return _one([leaf for leaf in flatten(self._symbolic_call("output").outputs) if leaf is not None])
+        return _only_or_all([leaf for leaf in flatten(self._symbolic_call("output").outputs) if leaf is not None])
 
     def _symbolic_call(self, what: str) -> Call:
         if self._first_call is None:
@@ -500,8 +500,8 @@ class Layer(Configured):
             misfit = masks.put(graph, outputs, self.compute_mask(inputs, mask))
             if misfit is not None and own:
                 raise ShapeError(
-                    f"{type(self).__name__} {self.name!r}: compute_mask gave a mask of shape {misfit[0]} for an output "
-                    f"of shape {misfit[1]}; expected the first axes of the output"
+                    f"{type(self).__name__} {self.name!r}: compute_mask returned a mask of shape {misfit[0]} for an "
+                    f"output of shape {misfit[1]}; expected the output's leading axes"
                 )
             lost = lost and misfit is not None
         if lost:
@@ -562,7 +562,9 @@ class Layer(Configured):
         """
         graph = current_graph()
         if graph is None:
-            raise ValueError(f"add_loss of {self.name!r}: there is no step; call it in a layer's call or in train_step")
+            raise ValueError(
+                f"add_loss of {self.name!r}: no step is running; use it in a layer's call or in train_step"
+            )
         graph.losses.append((self, loss))
 
     @property
@@ -593,12 +595,12 @@ class Layer(Configured):
     def _inside(self) -> list[Layer]:
         """The layer itself and those inside it."""
         inside: dict[int, Layer] = {}
-        left: list[Layer] = [self]
-        while left:
-            layer = left.pop()
+        pending: list[Layer] = [self]
+        while pending:
+            layer = pending.pop()
             if id(layer) not in inside:
                 inside[id(layer)] = layer
-                left.extend(layer._sublayers())
+                pending.extend(layer._sublayers())
         return list(inside.values())
 
     def _unbuilt(self) -> list[Layer]:
@@ -610,8 +612,8 @@ class Layer(Configured):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again: plain values."""
         changed = {name: getattr(self, name) for name, _, _ in self._changes if name in self._config}
-        given = {**self._config, **changed}
-        config = {key: plain(value) for key, value in given.items() if value is not None or key not in _IMPLIED}
+        arguments = {**self._config, **changed}
+        config = {key: plain(value) for key, value in arguments.items() if value is not None or key not in _IMPLIED}
         return {**config, "name": self.name, "trainable": self._trainable}
 
     def __repr__(self) -> str:
@@ -621,8 +623,8 @@ class Layer(Configured):
 _IMPLIED = {"input_shape", "batch_input_shape", "input_dim", "batch_size", "dtype", "activity_regularizer", "autocast"}
 
 
-def _one(found: list[Any]) -> Any:
-    return found[0] if len(found) == 1 else found
+def _only_or_all(items: list[Any]) -> Any:
+    return items[0] if len(items) == 1 else items
 
 
 def _promised(kind: str, shape: Sequence[int | None]) -> tuple[int | None, ...]:

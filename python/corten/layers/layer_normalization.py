@@ -30,8 +30,8 @@ def axes(axis: object, where: str) -> int | list[int]:
 def sizes(input_shape: Shape, axis: int | list[int], where: str) -> tuple[int, ...]:
     """The sizes of the axes, in the order of the input's."""
     axes = [axis] if isinstance(axis, (int, np.integer)) else axis
-    found = [(known_axis(input_shape, a, where), a % len(input_shape)) for a in axes]
-    return tuple(size for size, _ in sorted(dict.fromkeys(found), key=lambda pair: pair[1]))
+    sizes_by_axis = [(known_axis(input_shape, a, where), a % len(input_shape)) for a in axes]
+    return tuple(size for size, _ in sorted(dict.fromkeys(sizes_by_axis), key=lambda pair: pair[1]))
 
 
 class LayerNormalization(Normalization):

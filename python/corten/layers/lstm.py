@@ -36,18 +36,18 @@ class LSTMCell(RecurrentCell):
         kernel_initializer: of the kernel (in, 4 units).
         recurrent_initializer: of the recurrent kernel (units, 4 units).
         bias_initializer: of the bias (4 units).
-        unit_forget_bias: whether the bias of the forget gate begins with ones (Jozefowicz et al. 2015).
+        unit_forget_bias: whether the forget gate's bias starts at 1 (Jozefowicz et al. 2015).
         kernel_regularizer: the kernel's penalty in the loss.
         recurrent_regularizer: the recurrent kernel's.
         bias_regularizer: the bias's.
         kernel_constraint: applied to the kernel after each step of training.
         recurrent_constraint: applied to the recurrent kernel.
         bias_constraint: applied to the bias.
-        dropout: in [0, 1): the rate of features that training leaves out, the same at every step.
-        recurrent_dropout: in [0, 1): that of units that do not reach the recurrent kernel (Gal and Ghahramani 2016).
+        dropout: in [0, 1): the fraction of input features dropped in training, the same ones at every step.
+        recurrent_dropout: in [0, 1): the same for the state that meets the recurrent kernel (Gal and Ghahramani 2016).
         seed: of the dropouts, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
 
-    Call arguments: the inputs (batch, in) and the states before, a list of h and c (batch, units).
+    Call arguments: the inputs (batch, in) and the previous states, a list of h and c (batch, units).
     Returns h (batch, units) and the list of the new states.
 
     Raises:
@@ -124,7 +124,7 @@ class LSTM(RecurrentLayer):
 
     ``i, f, o = recurrent_activation(.)`` and ``g = activation(.)`` of ``x . kernel + h . recurrent_kernel + bias``,
     in the order i, f, g, o: ``c = f c + i g`` and ``h = o activation(c)``.
-    With other activations than tanh and sigmoid the steps become nodes of the graph, one after the other.
+    With other activations than tanh and sigmoid each step becomes nodes of the graph.
 
     Args:
         units: the size of the state and of the output.
@@ -134,7 +134,7 @@ class LSTM(RecurrentLayer):
         kernel_initializer: of the kernel (in, 4 units).
         recurrent_initializer: of the recurrent kernel (units, 4 units).
         bias_initializer: of the bias (4 units).
-        unit_forget_bias: whether the bias of the forget gate begins with ones (Jozefowicz et al. 2015).
+        unit_forget_bias: whether the forget gate's bias starts at 1 (Jozefowicz et al. 2015).
         kernel_regularizer: the kernel's penalty in the loss.
         recurrent_regularizer: the recurrent kernel's.
         bias_regularizer: the bias's.
@@ -142,18 +142,18 @@ class LSTM(RecurrentLayer):
         kernel_constraint: applied to the kernel after each step of training.
         recurrent_constraint: applied to the recurrent kernel.
         bias_constraint: applied to the bias.
-        dropout: in [0, 1): the rate of features that training leaves out, the same at every step.
-        recurrent_dropout: in [0, 1): that of units that do not reach the recurrent kernel (Gal and Ghahramani 2016).
+        dropout: in [0, 1): the fraction of input features dropped in training, the same ones at every step.
+        recurrent_dropout: in [0, 1): the same for the state that meets the recurrent kernel (Gal and Ghahramani 2016).
         seed: of the dropouts, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
         return_sequences: whether the output of every step is returned, not only the last one.
-        return_state: whether the last states are returned behind the output.
-        go_backwards: whether the last step is taken first; outputs come in the order in which steps are taken.
-        stateful: whether a batch begins with the states that the batch before ended with: see :class:`RNN`.
+        return_state: whether the last states are returned after the output.
+        go_backwards: whether the sequence is processed from its end; outputs come in that order.
+        stateful: whether each batch starts from the last states of the previous one: see :class:`RNN`.
         unroll: accepted; makes no difference.
         use_cudnn: ``"auto"`` or False.
 
     Input (batch, time, in). Call arguments: ``initial_state``, a list of h and c (batch, units); ``mask``
-    (batch, time), where it is 0 the step is left out.
+    (batch, time): steps where it is 0 are skipped.
     Output (batch, units), or (batch, time, units) with ``return_sequences``; with ``return_state`` a list of it and of
     the last h and c.
 

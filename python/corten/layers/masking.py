@@ -21,13 +21,13 @@ def where_counted(x: Tensor, mask: Tensor) -> Any:
 
 
 class Masking(Layer):
-    """Steps all of whose features equal ``mask_value`` are left out by later layers; they become zero.
+    """Later layers skip steps all of whose features equal ``mask_value``; these become zero.
 
     Args:
         mask_value: what padded steps are filled with.
 
     Input and output (batch, time, ..., features). The mask goes from layer to layer within a model and within a layer's
-    ``call``; called on arrays by itself a layer gives a plain array: hand the mask on,
+    ``call``; called on arrays outside a model the layer returns a plain array: pass the mask on,
     ``lstm(y, mask=masking.compute_mask(x))``.
 
     Raises:

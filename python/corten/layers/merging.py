@@ -1,4 +1,4 @@
-"""Layers that make one value of several."""
+"""Layers that combine several inputs into one output."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ __all__ = [
 def _several(inputs: Any, where: str, exactly: int | None = None) -> list[Any]:
     least = exactly or 1
     if not isinstance(inputs, (list, tuple)) or len(inputs) < least or (exactly and len(inputs) != exactly):
-        wanted = f"a list of {exactly} inputs" if exactly else "a list of inputs"
-        raise ValueError(f"{where}: expected {wanted}, got {inputs!r}")
+        expected = f"a list of {exactly} inputs" if exactly else "a list of inputs"
+        raise ValueError(f"{where}: expected {expected}, got {inputs!r}")
     for value in inputs:
         if not hasattr(value, "shape"):
             raise ArgumentTypeError(f"{where}: expected arrays or tensors in the list, got {value!r}")
@@ -65,12 +65,12 @@ def _mask_of(value: Any) -> Any:
 
 
 def _among_unmasked(best_of: Callable[[Any, Any], Any], values: list[Any]) -> Any:
-    """One value after the other is held against the best so far; of a masked step the other side is the best."""
+    """The elementwise best of all values; where one side is masked, the other is the best."""
     best, counts = values[0], _mask_of(values[0])
     for value in values[1:]:
         mask = _mask_of(value)
-        given = value if mask is None else ops.where(mask, value, best)
-        best = best_of(best if counts is None else ops.where(counts, best, given), given)
+        candidate = value if mask is None else ops.where(mask, value, best)
+        best = best_of(best if counts is None else ops.where(counts, best, candidate), candidate)
         counts = None if mask is None or counts is None else ops.logical_or(counts, mask)
     return best
 
@@ -101,7 +101,7 @@ class _Merge(Layer):
     def compute_mask(self, inputs: Sequence[Operand | Array], mask: Sequence[TensorLike | None] | None = None) -> Any:
         """Where any input counts; nothing is masked unless all inputs are."""
         masks = _masks_of(inputs, mask, self)
-        return None if any(one is None for one in masks) else functools.reduce(ops.logical_or, masks)
+        return None if any(m is None for m in masks) else functools.reduce(ops.logical_or, masks)
 
 
 class Add(_Merge):
@@ -140,8 +140,8 @@ class Multiply(_Merge):
 
     def merge(self, values: list[Any]) -> Any:
         masks = [_mask_of(value) for value in values]
-        kept = [value if mask is None else ops.where(mask, value, 1.0) for value, mask in zip(values, masks)]
-        product = functools.reduce(ops.multiply, kept)
+        factors = [value if mask is None else ops.where(mask, value, 1.0) for value, mask in zip(values, masks)]
+        product = functools.reduce(ops.multiply, factors)
         if any(mask is None for mask in masks):
             return product
         return ops.where(functools.reduce(ops.logical_or, masks), product, 0.0)
@@ -184,7 +184,7 @@ class Minimum(_Merge):
 
 
 class Concatenate(Layer):
-    """The inputs one after the other along an axis.
+    """The inputs concatenated along an axis.
 
     >>> import numpy as np, corten
     >>> corten.layers.Concatenate()([np.float32([[1]]), np.float32([[2]])])
@@ -202,20 +202,20 @@ class Concatenate(Layer):
         return ops.concatenate(_several(inputs, f'Concatenate "{self.name}"'), self.axis)
 
     def compute_mask(self, inputs: Sequence[Operand | Array], mask: Sequence[TensorLike | None] | None = None) -> Any:
-        """The masks one after the other; an input without one counts as a whole, a step where any part of it does."""
+        """The masks concatenated: all of an input without one counts, and a step of which any part does."""
         masks = _masks_of(inputs, mask, self)
-        if all(one is None for one in masks):
+        if all(m is None for m in masks):
             return None
-        whole = []
-        for value, one in zip(inputs, masks):
-            if one is None:
-                whole.append(ops.ones_like(value, "uint8"))
-            elif len(one.shape) == len(value.shape):
-                whole.append(ops.not_equal(one, 0))
+        full_masks = []
+        for value, own_mask in zip(inputs, masks):
+            if own_mask is None:
+                full_masks.append(ops.ones_like(value, "uint8"))
+            elif len(own_mask.shape) == len(value.shape):
+                full_masks.append(ops.not_equal(own_mask, 0))
             else:
-                given = ops.expand_dims(one, list(range(len(one.shape), len(value.shape))))
-                whole.append(ops.logical_or(given, ops.zeros_like(value, "uint8")))
-        return ops.any(ops.concatenate(whole, self.axis), axis=-1)
+                stretched = ops.expand_dims(own_mask, list(range(len(own_mask.shape), len(value.shape))))
+                full_masks.append(ops.logical_or(stretched, ops.zeros_like(value, "uint8")))
+        return ops.any(ops.concatenate(full_masks, self.axis), axis=-1)
 
 
 class Dot(Layer):
@@ -236,14 +236,14 @@ class Dot(Layer):
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        given = wholes(axes, "Dot: axes")
-        given = given * 2 if len(given) == 1 and hasattr(axes, "__index__") else given
-        if len(given) != 2:
+        pair = wholes(axes, "Dot: axes")
+        pair = pair * 2 if len(pair) == 1 and hasattr(axes, "__index__") else pair
+        if len(pair) != 2:
             raise ValueError(f"Dot: axes: expected an int or two ints, got {axes!r}")
         self.supports_masking = True
         self.axes = axes
         self.normalize = bool(normalize)
-        self._pair = (given[0], given[1])
+        self._pair = (pair[0], pair[1])
 
     def call(self, inputs: Sequence[Tensor]) -> Any:
         where = f'Dot "{self.name}"'
@@ -251,7 +251,7 @@ class Dot(Layer):
         for value, axis in zip(_several(inputs, where, 2), self._pair):
             rank = len(value.shape)
             if rank < 2 or not -rank < axis < rank or axis == 0:
-                raise ShapeError(f"{where}: axis {axis} is no axis of a sample of shape {tuple(value.shape)}")
+                raise ShapeError(f"{where}: axis {axis} is out of range for samples of shape {tuple(value.shape)}")
             rows.append(ops.moveaxis(value, axis, -1))
         a, b = rows
         if a.shape[-1] != b.shape[-1]:
@@ -262,10 +262,10 @@ class Dot(Layer):
         if self.normalize:
             a, b = (ops.normalize(v, epsilon=1e-6) for v in (a, b))
         batch, size = a.shape[0], a.shape[-1]
-        left, right = a.shape[1:-1], b.shape[1:-1]
-        flat_a, flat_b = (ops.reshape(v, (batch, math.prod(n), size)) for v, n in ((a, left), (b, right)))
+        a_outer, b_outer = a.shape[1:-1], b.shape[1:-1]
+        flat_a, flat_b = (ops.reshape(v, (batch, math.prod(n), size)) for v, n in ((a, a_outer), (b, b_outer)))
         products = ops.matmul(flat_a, flat_b, transpose_b=True)
-        return ops.reshape(products, (batch, *(left + right or (1,))))
+        return ops.reshape(products, (batch, *(a_outer + b_outer or (1,))))
 
     def compute_mask(self, inputs: Sequence[Operand | Array], mask: Sequence[TensorLike | None] | None = None) -> Any:
         """None: steps are summed over."""

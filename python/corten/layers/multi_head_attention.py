@@ -49,7 +49,7 @@ class _Heads(Layer):
         self.use_bias = bool(use_bias)
         self.sliding_window = None if sliding_window is None else count(sliding_window, f"{what}: sliding_window")
         if flash_attention and self.dropout:
-            raise ValueError(f"{what}: flash_attention: expected no dropout beside it, got dropout={dropout}")
+            raise ValueError(f"{what}: flash_attention: not supported with dropout, got dropout={dropout}")
         self.flash_attention = flash_attention
         self.use_gate = bool(use_gate)
         self.seed = seed_of(seed, type(self).__name__)
@@ -69,8 +69,8 @@ class _Heads(Layer):
                 raise ShapeError(f"{where}: expected query, value and key (batch, steps, features), got shape {shape}")
         if len(query_shape) != len(value_shape) or value_shape[1:-1] != key_shape[1:-1]:
             raise ShapeError(
-                f"{where}: expected a query with as many axes as value and key, and these equal but for features, "
-                f"got shapes {query_shape}, {value_shape} and {key_shape}"
+                f"{where}: expected query, value and key with equally many axes, and value and key equal in all "
+                f"but the last, got shapes {query_shape}, {value_shape} and {key_shape}"
             )
         units = self.units or (query_shape[-1],)
         self.query_dense = Projection((self.query_heads, self.query_depth), name="query", **self._projected)
@@ -102,7 +102,7 @@ class _Heads(Layer):
         use_causal_mask: bool = False,
     ) -> Any:
         if return_attention_scores and self.flash_attention:
-            raise ValueError(f'{type(self).__name__} "{self.name}": flash_attention gives no attention scores')
+            raise ValueError(f'{type(self).__name__} "{self.name}": flash_attention returns no attention scores')
         key = value if key is None else key
         mask = self._mask(query, value, query_mask, value_mask, key_mask, attention_mask)
         gate = None if self.gate_dense is None else self.gate_dense(query)
@@ -133,21 +133,22 @@ class _Heads(Layer):
             if len(mask.shape) == 2 * n:
                 mask = ops.expand_dims(mask, 0)
             masks.append(_widened(mask, len(outer) + 2 * n))
-        for what, value_of, given in (
+        for role, tensor, tensor_mask in (
             ("query", query, query_mask),
             ("value", value, value_mask),
             ("key", value, key_mask),
         ):
-            if given is None:
+            if tensor_mask is None:
                 continue
-            if tuple(given.shape) != tuple(value_of.shape[: len(given.shape)]) or len(given.shape) >= len(query.shape):
+            sizes = tuple(tensor_mask.shape)
+            if sizes != tuple(tensor.shape[: len(sizes)]) or len(sizes) >= len(query.shape):
                 raise ShapeError(
-                    f'{type(self).__name__} "{self.name}": mask of the {what}: expected the first axes of shape '
-                    f"{tuple(value_of.shape[:-1])}, got shape {tuple(given.shape)}"
+                    f'{type(self).__name__} "{self.name}": mask of the {role}: expected the leading axes of shape '
+                    f"{tuple(tensor.shape[:-1])}, got shape {sizes}"
                 )
-            mask = ops.expand_dims(given, list(range(len(given.shape), len(query.shape) - 1)))
+            mask = ops.expand_dims(tensor_mask, list(range(len(sizes), len(query.shape) - 1)))
             mask = ops.transpose(mask, (*outer, *axes))
-            first = len(outer) + (n if what == "query" else 0)
+            first = len(outer) + (n if role == "query" else 0)
             masks.append(ops.expand_dims(mask, list(range(first, first + n))))
         if self.sliding_window is not None:
             if n > 1:
@@ -195,14 +196,13 @@ class MultiHeadAttention(_Heads):
     attend to nothing attends to all steps equally.
 
     Args:
-        num_heads: how many heads.
+        num_heads: the number of heads.
         key_dim: the size of a head's queries and keys.
         value_dim: of its values; ``key_dim`` by default.
-        dropout: of the weights so many are dropped in training.
+        dropout: the fraction of attention weights dropped in training.
         use_bias: whether the projections have biases.
-        output_shape: the sizes of the output's last axes, in place of the query's features.
-        attention_axes: the axes attended over, where there are more than one between batch and features; all of them
-            by default.
+        output_shape: the sizes of the output's last axes; the query's features by default.
+        attention_axes: the axes attended over, of those between batch and features; all of them by default.
         sliding_window: steps farther away than this are hidden.
         flash_attention: changes nothing: there is one kernel.
         kernel_initializer: of the kernels (dim, heads, key_dim), ..., (heads, value_dim, dim).
@@ -213,7 +213,7 @@ class MultiHeadAttention(_Heads):
         kernel_constraint: applied to the kernels after each step.
         bias_constraint: applied to the biases.
         use_gate: whether the heads' results are multiplied by a sigmoid of the query (Qiu et al. 2025).
-        seed: of the dropout; None: drawn.
+        seed: of the dropout, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
 
     Output (batch, T, dim), and with ``return_attention_scores`` the weights (batch, heads, T, S).
 
@@ -304,13 +304,13 @@ class MultiHeadAttention(_Heads):
 class GroupQueryAttention(_Heads):
     """:class:`MultiHeadAttention` in which several query heads share the key and value of one (Ainslie et al. 2023).
 
-    It is called as that, and its output is of the size of the query.
+    It is called in the same way; the output has the size of the query.
 
     Args:
         head_dim: the size of a head.
-        num_query_heads: how many heads of the query.
-        num_key_value_heads: how many of key and value; it divides ``num_query_heads``.
-        dropout: of the weights so many are dropped in training.
+        num_query_heads: the number of query heads.
+        num_key_value_heads: the number of key and value heads, a divisor of ``num_query_heads``.
+        dropout: the fraction of attention weights dropped in training.
         use_bias: whether the projections have biases.
         sliding_window: steps farther away than this are hidden.
         flash_attention: changes nothing: there is one kernel.
@@ -322,7 +322,7 @@ class GroupQueryAttention(_Heads):
         kernel_constraint: applied to the kernels after each step.
         bias_constraint: applied to the biases.
         use_gate: whether the heads' results are multiplied by a sigmoid of the query.
-        seed: of the dropout; None: drawn.
+        seed: of the dropout, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
 
     Raises:
         ValueError: a size below 1, a rate outside [0, 1), or heads that do not divide.

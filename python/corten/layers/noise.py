@@ -79,7 +79,7 @@ class GaussianDropout(Layer):
 class AlphaDropout(Layer):
     """Dropout that keeps mean 0 and variance 1, for SELU networks (Klambauer et al. 2017).
 
-    In training, elements dropped take SELU's lowest value ``-alpha'``, then all are scaled and shifted.
+    In training, dropped elements take SELU's lowest value ``-alpha'``, then all are scaled and shifted.
 
     Args:
         rate: in [0, 1).
@@ -109,13 +109,13 @@ class AlphaDropout(Layer):
     def call(self, inputs: Tensor, training: bool | None = False) -> Any:
         if not training or self.seed_generator is None:
             return inputs
-        wanted = self.noise_shape or [None] * len(inputs.shape)
-        if len(wanted) != len(inputs.shape):
+        sizes = self.noise_shape or [None] * len(inputs.shape)
+        if len(sizes) != len(inputs.shape):
             raise ShapeError(
                 f'AlphaDropout "{self.name}": noise_shape: expected {len(inputs.shape)} sizes, one for each axis of '
                 f"shape {tuple(inputs.shape)}, got {self.noise_shape}"
             )
-        shape = [given if size is None else size for size, given in zip(wanted, inputs.shape)]
-        kept = ops.greater_equal(rng.uniform(shape, seed=self.seed_generator), self.rate)
+        shape = [extent if size is None else size for size, extent in zip(sizes, inputs.shape)]
+        keep = ops.greater_equal(rng.uniform(shape, seed=self.seed_generator), self.rate)
         scale = ((1 - self.rate) * (1 + self.rate * self.LOWEST**2)) ** -0.5
-        return ops.where(kept, inputs, self.LOWEST) * scale - scale * self.LOWEST * self.rate
+        return ops.where(keep, inputs, self.LOWEST) * scale - scale * self.LOWEST * self.rate

@@ -88,7 +88,7 @@ class GlobalMaxPooling1D(GlobalPooling):
 
 
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean of each channel over the sequence: over the steps that its mask counts, where it has one; 0 over none.
+    """The mean of each channel over the sequence: over the unmasked steps where it has a mask; 0 if there are none.
 
     Args:
         data_format: ``"channels_last"`` only.

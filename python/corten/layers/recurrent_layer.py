@@ -48,7 +48,7 @@ class RecurrentLayer(RNN):
         outdated(self, arguments, "implementation")
         if use_cudnn not in ("auto", False):
             kind = type(self).__name__
-            raise ValueError(f"{kind}: use_cudnn: expected 'auto' or False, for there is no GPU, got {use_cudnn!r}")
+            raise ValueError(f"{kind}: use_cudnn: expected 'auto' or False (there is no GPU), got {use_cudnn!r}")
         known = inspect.signature(cell).parameters
         of_cell = {name: arguments.pop(name) for name in list(arguments) if name in known}
         super().__init__(cell(**of_cell, name=snake_case(cell.__name__)), **arguments)

@@ -51,7 +51,7 @@ class Reshape(Layer):
     """Each sample in another shape.
 
     Args:
-        target_shape: without the batch; one size may be -1: what is left.
+        target_shape: without the batch; one size may be -1, and is inferred.
 
     >>> import numpy as np, corten
     >>> corten.layers.Reshape((2, -1))(np.ones((5, 6), np.float32)).shape
@@ -69,14 +69,14 @@ class Reshape(Layer):
 
     def call(self, inputs: Tensor) -> Any:
         expect_axes(self, inputs, 1, least=True)
-        # What is left is worked out for one sample, so that a batch of none has a shape too.
+        # Inferred from one sample, so that an empty batch has a shape too.
         size, known = math.prod(inputs.shape[1:]), math.prod(n for n in self.target_shape if n != -1)
-        left = size // known if known and size % known == 0 else -1
+        inferred = size // known if known and size % known == 0 else -1
         graph = current_graph()
-        if graph is not None and graph.open and (left == -1 if -1 in self.target_shape else size != known):
+        if graph is not None and graph.open and (inferred == -1 if -1 in self.target_shape else size != known):
             # Sizes that are not known will fit when data come, or raise then.
             return graph.input([inputs.shape[0], *(size if n == -1 else n for n in self.target_shape)], inputs.dtype)
-        return ops.reshape(inputs, (inputs.shape[0], *(left if n == -1 else n for n in self.target_shape)))
+        return ops.reshape(inputs, (inputs.shape[0], *(inferred if n == -1 else n for n in self.target_shape)))
 
 
 class Permute(Layer):

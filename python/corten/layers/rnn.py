@@ -27,15 +27,15 @@ class RNN(Layer):
     Args:
         cell: the cell, or a list of cells, which are stacked.
         return_sequences: whether the output of every step is returned, not only the last one.
-        return_state: whether the last states are returned behind the output.
-        go_backwards: whether the last step is taken first; outputs come in the order in which steps are taken.
-        stateful: whether a batch begins with the states that the batch before ended with, until ``reset_state()``;
-            batches must then all have one known size.
+        return_state: whether the last states are returned after the output.
+        go_backwards: whether the sequence is processed from its end; outputs come in that order.
+        stateful: whether each batch starts from the last states of the previous one, until ``reset_state()``; all
+            batches must then have one known size.
         unroll: accepted; makes no difference.
-        zero_output_for_mask: whether the output of steps that are masked is zero, not that of the step before.
+        zero_output_for_mask: whether masked steps output zeros instead of the previous step's output.
 
-    Input (batch, time, features); call arguments: ``initial_state``, a state or a list of them; ``mask`` (batch, time),
-    where it is 0 the step is left out: states stay as they were.
+    Input (batch, time, features); call arguments: ``initial_state``, a state or a list of them; ``mask`` (batch, time):
+    steps where it is 0 are skipped, and states stay as they were.
     Output (batch, units), or (batch, time, units) with ``return_sequences``; with ``return_state`` a list that begins
     with it.
 
@@ -105,17 +105,17 @@ class RNN(Layer):
         """Makes the variables of a stateful layer, and refuses a batch of another size."""
         if batch is None:
             raise ValueError(
-                f"{type(self).__name__} {self.name!r}: stateful=True needs batches of one known size: give the input "
-                "batch_shape=(batch, time, features)"
+                f"{type(self).__name__} {self.name!r}: stateful=True needs a fixed batch size: set "
+                "batch_shape=(batch, time, features) on the input"
             )
         if self.states is None:
             states = map_nested(lambda units: _zero_state(batch, units), _listed(self.cell.state_size))
             # Not tracked: states are neither trained nor saved.
             object.__setattr__(self, "states", states)
-        have = flatten(self.states)[0].shape[0]
-        if have != batch:
+        size = flatten(self.states)[0].shape[0]
+        if size != batch:
             raise ValueError(
-                f"{type(self).__name__} {self.name!r}: is stateful, expected a batch of {have} as before, got {batch}"
+                f"{type(self).__name__} {self.name!r}: stateful: expected a batch of {size} as before, got {batch}"
             )
 
     # --- calling -------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class RNN(Layer):
         if mask is not None:
             # The kernels' gradients are products over all steps: what does not count must be no NaN there.
             sequences = where_counted(sequences, mask)
-        outputs, last, states = self._whole(sequences, states, mask, training)
+        outputs, last, states = self._all_steps(sequences, states, mask, training)
         if self.stateful:
             for variable, state in zip(flatten(self.states), flatten(states), strict=True):
                 variable.assign(state)
@@ -159,20 +159,24 @@ class RNN(Layer):
             initial_state = self.states if self.stateful else self.get_initial_state(batch)
         sizes = _listed(self.cell.state_size)
         states = map_nested(lambda state: ops.cast(state, "float32"), _listed(initial_state))
-        wanted = [(batch, units) for units in flatten(sizes)]
-        if [tuple(state.shape) for state in flatten(states)] != wanted:
+        expected = [(batch, units) for units in flatten(sizes)]
+        if [tuple(state.shape) for state in flatten(states)] != expected:
             got = [tuple(state.shape) for state in flatten(states)]
-            raise ValueError(f"{type(self).__name__} {self.name!r}: initial_state: expected shapes {wanted}, got {got}")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: initial_state: expected shapes {expected}, got {got}"
+            )
         return list(states)
 
-    def _whole(self, sequences: Any, states: list[Any], mask: Any, training: bool | None) -> tuple[Any, Any, list[Any]]:
+    def _all_steps(
+        self, sequences: Any, states: list[Any], mask: Any, training: bool | None
+    ) -> tuple[Any, Any, list[Any]]:
         """(The output of every step, the last one, the last states.)"""
         hold = getattr(self.cell, "same_dropout", contextlib.nullcontext)
         with hold():
             if hasattr(self.cell, "sequence"):
-                found = self.cell.sequence(sequences, states, mask, self.go_backwards, training)
-                if found is not None:
-                    return found  # type: ignore[no-any-return]
+                result = self.cell.sequence(sequences, states, mask, self.go_backwards, training)
+                if result is not None:
+                    return result  # type: ignore[no-any-return]
             return self._by_steps(sequences, states, mask)
 
     def _by_steps(self, sequences: Any, states: list[Any], mask: Any) -> tuple[Any, Any, list[Any]]:
@@ -194,11 +198,11 @@ class RNN(Layer):
                 shown = states[-1] if isinstance(self.cell, StackedRNNCells) else states[0]
                 shown = shown[0] if isinstance(shown, (list, tuple)) else shown
                 output = ops.where(masks[t], output, shown)
-                new = _kept(masks[t], new, states)
+                new = _where_step_counts(masks[t], new, states)
             states = new
             outputs.append(output)
-        whole = ops.stack(outputs, axis=1) if self.return_sequences or self.zero_output_for_mask else None
-        return whole, outputs[-1], states
+        sequence = ops.stack(outputs, axis=1) if self.return_sequences or self.zero_output_for_mask else None
+        return sequence, outputs[-1], states
 
     def compute_mask(self, inputs: TensorLike, mask: TensorLike | None = None) -> Any:
         """The mask of the steps in the order in which they were taken; states have none."""
@@ -217,8 +221,8 @@ def _zero_state(batch: int, units: int) -> Variable:
     return Variable(initializers.get("zeros"), (batch, units), trainable=False, name="state")
 
 
-def _kept(counts: Any, new: Any, old: Any) -> Any:
+def _where_step_counts(counts: Any, new: Any, old: Any) -> Any:
     """``new`` where the step counts, else ``old``, through nested states."""
     if isinstance(new, (list, tuple)):
-        return [_kept(counts, a, b) for a, b in zip(new, old, strict=True)]
+        return [_where_step_counts(counts, a, b) for a, b in zip(new, old, strict=True)]
     return ops.where(counts, new, old)

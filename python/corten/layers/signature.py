@@ -48,7 +48,7 @@ class CallSignature:
         return "mask" in self.names
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Arguments:
-        """What ``call`` is given where the layer was called on ``args`` and ``kwargs``: also the mode and masks.
+        """The arguments of ``call`` for a layer called on ``args`` and ``kwargs``, with mode and masks filled in.
 
         Args:
             training: what an outer call says.
@@ -57,23 +57,23 @@ class CallSignature:
         if not args and names and names[0] in kwargs:
             args = (kwargs.pop(names[0]),)
         by_name = names[len(args) :]
-        given = {**dict(zip(names, args)), **kwargs}
-        if given.get("training") is not None:
-            training = given["training"]
+        values = {**dict(zip(names, args)), **kwargs}
+        if values.get("training") is not None:
+            training = values["training"]
         elif training is None:
             training = self._default
         if "training" in by_name:
             kwargs["training"] = training
         elif "training" not in names:
             kwargs.pop("training", None)
-        mask = given.get("mask")
+        mask = values.get("mask")
         if mask is None and args:
             mask = masks_of(args[0])
         if "mask" in by_name:
             kwargs["mask"] = mask
         for name, argument in self._masks:
-            if name in by_name and given.get(name) is None:
-                carried = mask_of(given.get(argument))
+            if name in by_name and values.get(name) is None:
+                carried = mask_of(values.get(argument))
                 if carried is not None:
                     kwargs[name] = carried
         return Arguments(args, kwargs, None if training is None else bool(training), mask)
@@ -86,19 +86,19 @@ def call_signature(call: Callable[..., Any]) -> CallSignature:
 
 
 def shapes_for_build(layer: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What ``build`` is given: the shape of the first argument or, where it asks for several, each by its name."""
+    """The argument of ``build``: the shape of the first argument or, where it asks for several, each by its name."""
     asked = shapes_asked(layer.build)  # type: ignore[attr-defined]
     if not asked:
         return shapes_of(args[0] if args else next(iter(kwargs.values()), None))
     names = call_signature(layer.call).names  # type: ignore[attr-defined]
-    given = {**dict(zip(names, args)), **kwargs}
+    values = {**dict(zip(names, args)), **kwargs}
     unknown = [name for name in asked if name.removesuffix("_shape") not in {*names, *kwargs}]
     if unknown:
         raise ValueError(
-            f"{layer.__name__}.build: the shape of which argument of call is {unknown[0]!r}? There are "
-            f"{', '.join(names)}"
+            f"{layer.__name__}.build: {unknown[0]!r} names no argument of call: expected one of "
+            f"{', '.join(f'{name}_shape' for name in names)}"
         )
-    return {name: shapes_of(given.get(name.removesuffix("_shape"))) for name in asked}
+    return {name: shapes_of(values.get(name.removesuffix("_shape"))) for name in asked}
 
 
 @functools.cache

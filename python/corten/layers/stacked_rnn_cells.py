@@ -1,4 +1,4 @@
-"""Cells one above the other, as one cell."""
+"""A stack of cells, as one cell."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StackedRNNCells(Layer):
     """Several cells as one: the output of each is the input of the next.
 
     Args:
-        cells: the cells, the lowest first.
+        cells: the cells, from the input upwards.
 
     Call arguments: the inputs (batch, features) and a list of the states of each cell; the results are the output of
     the last cell and the new states.
@@ -83,7 +83,7 @@ class StackedRNNCells(Layer):
         return inputs, new_states
 
     def same_dropout(self) -> Any:
-        """Within it every step of a sequence leaves out the same."""
+        """Within it every step of a sequence drops the same elements."""
         stack = contextlib.ExitStack()
         for cell in self.cells:
             if hasattr(cell, "same_dropout"):
@@ -97,14 +97,14 @@ class StackedRNNCells(Layer):
         new_states = []
         for index, (cell, own) in enumerate(zip(self.cells, states, strict=True)):
             single = not isinstance(own, (list, tuple))
-            found = None
+            result = None
             if hasattr(cell, "sequence"):
                 # What lies below a cell comes in the order in which steps are taken.
                 backwards = go_backwards and index == 0
-                found = cell.sequence(inputs, [own] if single else list(own), mask, backwards, training)
-            if found is None:
+                result = cell.sequence(inputs, [own] if single else list(own), mask, backwards, training)
+            if result is None:
                 return None
-            inputs, last, new = found
+            inputs, last, new = result
             if go_backwards and index == 0 and mask is not None:
                 mask = ops.flip(mask, axis=1)
             new_states.append(new[0] if single else list(new))
@@ -118,9 +118,9 @@ def _output_size(cell: Any) -> int:
 
 def _zeros(cell: Any, batch: int) -> Any:
     if hasattr(cell, "get_initial_state"):
-        found = cell.get_initial_state(batch_size=batch)
+        state = cell.get_initial_state(batch_size=batch)
         single = not isinstance(cell.state_size, (list, tuple))
-        return found[0] if single and isinstance(found, (list, tuple)) else found
+        return state[0] if single and isinstance(state, (list, tuple)) else state
     if isinstance(cell.state_size, (list, tuple)):
         return [ops.zeros((batch, units)) for units in cell.state_size]
     return ops.zeros((batch, cell.state_size))

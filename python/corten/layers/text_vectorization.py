@@ -37,20 +37,20 @@ Texts: TypeAlias = str | Sequence[str] | Sequence[Sequence[str]] | Array
 class TextVectorization(Configured):
     """Texts become arrays of numbers, by a vocabulary that is learned from texts (:meth:`adapt`) or given.
 
-    It has the names of Keras's layer, and is none: strings never enter a model, and nothing about it is trained. Call
-    it on the texts and give the model what comes out.
+    It is named as Keras's layer but is not a layer: strings never enter a model, and nothing in it is trained. Call it
+    on texts and feed the model the result.
 
     Args:
-        max_tokens: the most entries of the vocabulary, the special ones included; None: all that occur.
+        max_tokens: the maximum size of the vocabulary, special entries included; None: no limit.
         standardize: ``"lower_and_strip_punctuation"`` (of ASCII), ``"lower"``, ``"strip_punctuation"``, None, or a
             function of a string.
         split: ``"whitespace"``, ``"character"``, None, or a function from a string to a list of strings.
-        ngrams: n: neighbours are taken together up to n at a time; a tuple: in groups of just these sizes.
+        ngrams: an int n: groups of up to n neighbouring tokens; a tuple: groups of exactly these sizes.
         output_mode: ``"int"``: the indices, 0 being padding and 1 what is not in the vocabulary; ``"multi_hot"``: for
             each entry whether it occurs; ``"count"``: how often; ``"tf_idf"``: that times the logarithm of how rare the
             entry is. In the last three, index 0 is what is not in the vocabulary.
         output_sequence_length: of ``"int"``: longer texts are cut, shorter ones padded; None: to the longest of a call.
-        pad_to_max_tokens: whether the other modes give ``max_tokens`` columns, though there be fewer entries.
+        pad_to_max_tokens: whether the other modes give ``max_tokens`` columns even where there are fewer entries.
         vocabulary: the entries, without the special ones, the most frequent first.
         idf_weights: for each entry its weight in ``"tf_idf"``.
         sparse: not supported, nor ``ragged``; ``encoding`` is ``"utf-8"``.
@@ -89,10 +89,10 @@ class TextVectorization(Configured):
         encoding: str = "utf-8",
         name: str | None = None,
     ) -> None:
-        for what, given, known in (("standardize", standardize, _STANDARDIZE), ("split", split, _SPLIT)):
-            if not callable(given) and given not in known:
+        for what, value, known in (("standardize", standardize, _STANDARDIZE), ("split", split, _SPLIT)):
+            if not callable(value) and value not in known:
                 raise ValueError(
-                    f"TextVectorization: {what}: expected one of {list(known)} or a function, got {given!r}"
+                    f"TextVectorization: {what}: expected one of {list(known)} or a function, got {value!r}"
                 )
         output_mode = "tf_idf" if output_mode == "tf-idf" else output_mode
         if output_mode not in ("int", "multi_hot", "count", "tf_idf"):
@@ -100,17 +100,15 @@ class TextVectorization(Configured):
                 f"TextVectorization: output_mode: expected 'int', 'multi_hot', 'count' or 'tf_idf', got {output_mode!r}"
             )
         if sparse or ragged or not isinstance(encoding, str) or encoding.lower() != "utf-8":
-            raise ValueError("TextVectorization: sparse and ragged results, and encodings but utf-8, are not supported")
+            raise ValueError("TextVectorization: sparse, ragged and encodings other than utf-8 are not supported")
         self.max_tokens = None if max_tokens is None else count(max_tokens, "TextVectorization: max_tokens", 3)
         self.output_sequence_length = output_sequence_length
         if output_sequence_length is not None:
             count(output_sequence_length, "TextVectorization: output_sequence_length")
             if output_mode != "int":
-                raise ValueError(
-                    "TextVectorization: output_sequence_length: expected None but where output_mode is 'int'"
-                )
+                raise ValueError("TextVectorization: output_sequence_length: only supported with output_mode='int'")
         if pad_to_max_tokens and max_tokens is None:
-            raise ValueError("TextVectorization: pad_to_max_tokens: expected max_tokens beside it, got None")
+            raise ValueError("TextVectorization: pad_to_max_tokens: needs max_tokens, got None")
         self.standardize = standardize if callable(standardize) else _STANDARDIZE[standardize]
         self.split = split if callable(split) else _SPLIT[split]
         self.ngrams = None if ngrams is None else wholes(ngrams, "TextVectorization: ngrams", 1, 2**20)
@@ -134,8 +132,8 @@ class TextVectorization(Configured):
         frequency: Counter[str] = Counter()
         documents: Counter[str] = Counter()
         number = 0
-        whole = isinstance(data, (str, list, tuple, np.ndarray))
-        for step, batch in enumerate([data] if whole else data):
+        single = isinstance(data, (str, list, tuple, np.ndarray))
+        for step, batch in enumerate([data] if single else data):
             if steps is not None and step >= steps:
                 break
             for tokens in map(self._tokens, _texts(batch)):
@@ -154,7 +152,7 @@ class TextVectorization(Configured):
         """Takes these entries, the most frequent first; special ones at their beginning are left out."""
         if isinstance(vocabulary, str):
             raise TypeError(
-                "TextVectorization: vocabulary: expected a list of strings, got a string; read files yourself"
+                "TextVectorization: vocabulary: expected a list of strings, got a string; files are not read"
             )
         entries = [str(entry) for entry in vocabulary]
         if entries[: len(self._special)] == self._special:
@@ -168,11 +166,11 @@ class TextVectorization(Configured):
                 f"special ones, got {len(entries) + len(self._special)}"
             )
         if (idf_weights is not None) != (self.output_mode == "tf_idf"):
-            raise ValueError("TextVectorization: idf_weights: expected where output_mode is 'tf_idf', and only there")
+            raise ValueError("TextVectorization: idf_weights: needed with output_mode='tf_idf', and only there")
         if idf_weights is not None:
             own = [float(weight) for weight in idf_weights]
             if len(own) != len(entries):
-                raise ValueError(f"TextVectorization: idf_weights: expected {len(entries)} of them, got {len(own)}")
+                raise ValueError(f"TextVectorization: idf_weights: expected {len(entries)} weights, got {len(own)}")
             # How rare unknown words are is not known: as rare as the others are on the average.
             self._rarity = np.array([sum(own) / max(1, len(own)), *own], np.float32)
         self._entries = entries
@@ -188,7 +186,7 @@ class TextVectorization(Configured):
 
     def __call__(self, inputs: Texts) -> Array:
         if self._entries is None:
-            raise RuntimeError("TextVectorization: there is no vocabulary yet: adapt it to texts, or set one")
+            raise RuntimeError("TextVectorization: no vocabulary yet; call adapt() or set_vocabulary() first")
         unknown = self._special.index(_UNKNOWN)
         rows = [[self._index.get(token, unknown) for token in self._tokens(text)] for text in _texts(inputs)]
         if self.output_mode == "int":

@@ -22,7 +22,7 @@ class TimeDistributed(Layer):
     Args:
         layer: a layer of one input and one output.
 
-    Input (batch, time, ...), output (batch, time, ...); the call argument ``mask`` (batch, time) is handed on, one of
+    Input (batch, time, ...), output (batch, time, ...); the call argument ``mask`` (batch, time) is passed on; one with
     more axes reaches the layer.
 
     Raises:

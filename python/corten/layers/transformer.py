@@ -1,4 +1,4 @@
-"""What transformers are made of, ready made: tokens with their positions, and the block. Both are Corten's own."""
+"""Building blocks of transformers: embeddings with positions, and the block. Both are Corten's own."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class PositionalEmbedding(Layer):
     Keras has no such layer.
 
     Args:
-        sequence_length: the most positions there are.
-        input_dim: how many tokens there are; they run from 0 to ``input_dim - 1``.
+        sequence_length: the maximum number of positions.
+        input_dim: the number of tokens, which run from 0 to ``input_dim - 1``.
         output_dim: the size of a vector.
-        mask_zero: whether token 0 stands for padding: later layers leave out steps where it is.
+        mask_zero: whether token 0 is padding: later layers skip such steps.
         embeddings_initializer: of the vectors (input_dim, output_dim) and (sequence_length, output_dim).
 
     Input integers (batch, T), output (batch, T, output_dim).
@@ -77,7 +77,7 @@ class PositionalEmbedding(Layer):
 
 
 class TransformerBlock(Layer):
-    """A transformer's block: self-attention, then two dense layers for each step, each added to what it was given.
+    """A transformer's block: self-attention, then two dense layers at each step, each added to its input.
 
     ``y = norm(x + attention(x)); z = norm(y + dense(activation(dense(y))))`` (Vaswani et al. 2017, section 3.1), or,
     with ``normalize_first``, ``y = x + attention(norm(x))`` and so on (Xiong et al. 2020). Keras has no such layer.
@@ -86,17 +86,17 @@ class TransformerBlock(Layer):
     (batch, heads, T, T) as well.
 
     Args:
-        num_heads: the heads of the attention; without ``key_dim`` they divide the features.
+        num_heads: the number of attention heads; without ``key_dim`` it divides the number of features.
         intermediate_dim: the units of the first dense layer.
         key_dim: the size of a head; features / num_heads by default.
-        dropout: in training so many of the attention's weights, and of what is added each time, are dropped.
+        dropout: the fraction dropped in training, of the attention weights and of each branch's output.
         activation: of the first dense layer.
         causal: whether a step attends only to itself and those before.
-        normalize_first: whether the normalisation is before attention and dense layers, not after the sums.
+        normalize_first: whether to normalise before attention and dense layers instead of after the sums.
         epsilon: of the normalisations.
         kernel_initializer: of all kernels.
         bias_initializer: of all biases.
-        seed: of the dropout; None: drawn.
+        seed: of the dropout, an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
 
     Input and output (batch, T, features).
 
