@@ -280,7 +280,7 @@ def test_several_numbers_in_history_files_and_names(tmp_path: Path) -> None:
         "{f1_score:.2f}": r"'f1_score' has shape \(3,\).* as in \{f1_score\[0\]\}",
         "{f1_score}": "has shape",
         "{f1_score[3]}": "index 3 is out of bounds",
-        "{f1_score[x]}": "'x' is no index",
+        "{f1_score[x]}": "'x' is not an index",
         "{many:d}": "'many'",
         "{one:q}": "Unknown format code",
     }.items():

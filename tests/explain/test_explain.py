@@ -169,7 +169,7 @@ def test_pictures(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_errors(model: Model) -> None:
-    with pytest.raises(ValueError, match=r"no layer 'nowhere'; there are .*body/conv"):
+    with pytest.raises(ValueError, match=r"no layer 'nowhere'; expected one of .*body/conv"):
         explain.saliency(model, X[:1], layer="nowhere")
     a, b = Input((4,)), Input((4,))
     shared = layers.Dense(3, name="shared")

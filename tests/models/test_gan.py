@@ -83,7 +83,7 @@ def test_the_losses_are_of_scores_of_1_for_real_and_0_for_made_things() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ShapeError, match=r"the data have shape \(10, 2\), the generator makes \(10, 3\)"):
+    with pytest.raises(ShapeError, match=r"the data have shape \(10, 2\), the generator produces \(10, 3\)"):
         build(size=3).fit(POINTS[:10], verbose=0)
     gan = build()
     one = optimizers.Adam()

@@ -46,7 +46,7 @@ def test_ratings(hidden: tuple[int, ...], below: float, tmp_path: Path) -> None:
     other(x[:1])
     other.load_weights(tmp_path / "model.safetensors")
     assert (other.predict(x_test, verbose=0) == model.predict(x_test, verbose=0)).all()
-    with pytest.raises(ValueError, match="saw no pairs"):
+    with pytest.raises(ValueError, match="has seen no pairs"):
         other.recommend(0)
 
 

@@ -194,7 +194,7 @@ class Pairs:
 
 def test_a_generator_of_validation_data_that_is_used_up_is_told() -> None:
     model, seen = compiled(), len(list(Pairs()))
-    with pytest.warns(RuntimeWarning, match="no batch left for epoch 2; from now on nothing is validated") as caught:
+    with pytest.warns(RuntimeWarning, match="exhausted before epoch 2; later epochs are not") as caught:
         history = model.fit(X, Y, epochs=4, verbose=0, validation_data=iter(Pairs()))
     assert len(caught) == 1 and history.epoch == [0, 1, 2, 3]
     assert len(history.history["val_loss"]) == 1 and len(history.history["loss"]) == 4

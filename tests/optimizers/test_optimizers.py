@@ -470,7 +470,7 @@ def test_none_is_no_optimizer() -> None:
     model.compile(None, "mse")
     x, y = np.ones((4, 2)), np.ones((4, 1))
     assert np.isfinite(model.evaluate(x, y, verbose=0))
-    with pytest.raises(ValueError, match="has no optimizer to be trained with"):
+    with pytest.raises(ValueError, match="has no optimizer; pass one to"):
         model.fit(x, y, verbose=0)
 
 
