@@ -180,7 +180,7 @@ def test_errors(model: Model) -> None:
     with pytest.raises(ValueError, match="used more than once"):
         explain.saliency(two, pair, layer="shared")
     assert explain.saliency(two, pair, layer=two.layers[-1]).values.shape == (2, 3)
-    with pytest.raises(ShapeError, match="no layer of .* gives feature maps"):
+    with pytest.raises(ShapeError, match="no layer of .* outputs feature maps"):
         explain.grad_cam(shared_only := Sequential([layers.Dense(2, input_shape=(3,))]), np.ones((1, 3)))
     with pytest.raises(ShapeError, match="expected images"):
         explain.occlusion(shared_only, np.ones(3))

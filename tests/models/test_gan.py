@@ -89,7 +89,7 @@ def test_errors() -> None:
     one = optimizers.Adam()
     with pytest.raises(ValueError, match="an optimizer each"):
         gan.compile(one, one)
-    with pytest.raises(ValueError, match="no loss that would measure"):
+    with pytest.raises(ValueError, match="cannot be evaluated by a loss"):
         gan.evaluate(POINTS, verbose=0)
     for more in ({"y": np.zeros(len(POINTS))}, {"sample_weight": np.ones(len(POINTS))}):
         with pytest.raises(ValueError, match=r"expected fit\(x\) with one array"):

@@ -202,9 +202,9 @@ def test_a_generator_of_validation_data_that_is_used_up_is_told() -> None:
         history = model.fit(X, Y, epochs=4, verbose=0, validation_data=iter(Pairs()), validation_steps=2)
     told = [str(one.message) for one in caught]
     assert seen == 5 and told[0].startswith("evaluate: the data ended after 1 of 2 steps")
-    assert len(told) == 2 and "no batch left for epoch 4" in told[1]
+    assert len(told) == 2 and "exhausted before epoch 4" in told[1]
     assert len(history.history["val_loss"]) == 3
-    with pytest.warns(RuntimeWarning, match="no batch left for epoch 1"):
+    with pytest.warns(RuntimeWarning, match="exhausted before epoch 1"):
         assert "val_loss" not in model.fit(X, Y, verbose=0, validation_data=iter([])).history
     with pytest.raises(ValueError, match="evaluate: the data yielded no batches"):
         model.evaluate(iter([]), verbose=0)
