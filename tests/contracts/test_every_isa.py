@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from contracts.subprocesses import environment
 from corten import _core
 
 OTHERS = [isa for isa in _core.isas() if isa != _core.isa()]
@@ -18,9 +18,15 @@ others = pytest.mark.parametrize("isa", OTHERS)
 
 def run(isa: str, *arguments: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    environment = {**os.environ, "CORTEN_ISA": isa}
-    here = Path(__file__).parent
-    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parent,
+        env=environment(CORTEN_ISA=isa),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stdout[-4000:]
 
 
