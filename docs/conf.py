@@ -28,6 +28,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 nitpicky = True  # every reference leads somewhere
+suppress_warnings = ["ref.python"]  # to either of several public names of one thing
 autodoc_inherit_docstrings = False  # `build` and `call` mean in every class what they mean in its base
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
