@@ -42,10 +42,10 @@ def set_random_seed(seed: int) -> None:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Lets automatic names begin anew: ``dense``, ``dense_1``, ... Models that are there stay as they are.
+    """Restarts automatic names: ``dense``, ``dense_1``, ... Existing models are not affected.
 
     Args:
-        free_memory: accepted for Keras's sake; what nobody holds is freed anyway.
+        free_memory: accepted for Keras's sake; unreferenced memory is freed anyway.
 
     >>> import corten
     >>> corten.utils.clear_session(); corten.layers.Dense(1).name
@@ -111,9 +111,9 @@ def pad_sequences(
         sequences: lists or arrays; beyond their length all have the same shape.
         maxlen: the length of the result; by default that of the longest.
         dtype: of the result.
-        padding: where ``value`` is put to shorter ones: ``"pre"``, before them, or ``"post"``.
+        padding: where shorter ones are padded: ``"pre"``, at their beginning, or ``"post"``.
         truncating: where longer ones are cut: ``"pre"``, at their beginning, or ``"post"``.
-        value: what is put there.
+        value: the padding.
 
     Raises:
         ValueError: the shapes of the elements differ, or a name is unknown.

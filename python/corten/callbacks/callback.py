@@ -15,10 +15,9 @@ Logs = dict[str, Any]
 class Callback:
     """Acts at points of ``fit``, ``evaluate`` and ``predict``. Subclass it and define the hooks you want.
 
-    ``logs`` holds the loss and the metrics: floats, and arrays of metrics that have a number for each class. A hook may
-    add to it. Setting ``self.model.stop_training = True``
-    ends training after the batch. Batch hooks cost a return to Python after every batch: where no callback defines
-    one, many batches run in a single native call.
+    ``logs`` holds the loss and the metrics: floats, and arrays for metrics with a value per class. A hook may add to
+    it. Setting ``self.model.stop_training = True`` ends training after the batch. Batch hooks cost a return to Python
+    after every batch; where no callback defines one, many batches run in a single native call.
 
     Attributes:
         params: ``{"verbose", "epochs", "steps"}`` and, in ``fit``, ``"do_validation"`` (whether there are validation
@@ -49,19 +48,19 @@ class Callback:
         return self._model
 
     def set_params(self, params: dict[str, Any] | None) -> None:
-        """Tells the callback :attr:`params`."""
+        """Sets :attr:`params`."""
         self.params = params or {}
 
     def set_model(self, model: Any) -> None:
-        """Tells the callback its model."""
+        """Sets the model."""
         self._model = model
 
     def get_state(self) -> dict[str, Any]:
-        """What a resumed training must know: plain values and lists of arrays."""
+        """The state needed to resume training: plain values and lists of arrays."""
         return {name: getattr(self, name) for name in self._state}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restores what :meth:`get_state` gave; ``ValueError`` where it is of another callback."""
+        """Restores what :meth:`get_state` returned; ``ValueError`` if it belongs to another callback."""
         if set(state) != set(self._state):
             raise ValueError(f"{type(self).__name__}.set_state: expected {sorted(self._state)}, got {sorted(state)}")
         for name, value in state.items():
@@ -76,7 +75,7 @@ class Callback:
         return any(getattr(type(self), n) is not getattr(Callback, n, None) or n in self.__dict__ for n in names)
 
     def on_progress(self, current: int, logs: Logs | None = None) -> None:
-        """Hears of ``current`` batches done and the means so far: now and then, never more than every 0.1 s."""
+        """Called at most every 0.1 s with the number of batches done and the means so far."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Called when ``fit`` begins."""

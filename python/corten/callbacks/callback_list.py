@@ -1,4 +1,4 @@
-"""All callbacks as one."""
+"""Several callbacks as one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CallbacksLike: TypeAlias = "Callback | Sequence[CallbacksLike] | None"
 
 
 class CallbackList(Callback):
-    """Hands every hook to a list of callbacks, in order.
+    """Calls every hook of a list of callbacks, in order.
 
     Args:
         callbacks: callbacks, one or a list (possibly nested), or None.
         add_history: adds a :class:`History` unless there is one.
         add_progbar: adds a :class:`ProgbarLogger` unless there is one.
-        model: given to all callbacks.
-        params: given to all callbacks.
+        model: passed to all callbacks.
+        params: passed to all callbacks.
 
     Raises:
         TypeError: something in the list is no callback.

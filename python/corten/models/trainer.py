@@ -72,7 +72,7 @@ class Trainer:
 
     @property
     def optimizer(self) -> optimizers.Optimizer | None:
-        """What ``compile`` was given or made."""
+        """The optimizer passed to ``compile``, or created by it."""
         return self._training.optimizer
 
     @optimizer.setter
@@ -81,7 +81,7 @@ class Trainer:
 
     @property
     def history(self) -> History | None:
-        """What the latest ``fit`` returned."""
+        """The ``History`` returned by the latest ``fit``."""
         return self._training.history
 
     @history.setter
@@ -106,17 +106,17 @@ class Trainer:
         jit_compile: bool | Literal["auto"] = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Says how the model is trained.
+        """Configures training.
 
         Args:
-            optimizer: a name or an ``Optimizer``; None for a model that is evaluated only.
+            optimizer: a name or an ``Optimizer``; None for a model that is only evaluated.
             loss: a name, a ``Loss`` or a function (y_true, y_pred); a list or dict where there are several outputs.
             loss_weights: factors of the losses, in the same form.
             metrics: names, ``Metric`` objects or functions; nested where there are several outputs.
-            weighted_metrics: metrics that are given the sample weights.
-            run_eagerly: run op by op, so that values can be looked at; the same bits, more slowly.
-            steps_per_execution: callbacks that hear of every batch hear of every so many instead, by the first as they
-                begin and by the last as they end; arrays alone are taken so.
+            weighted_metrics: metrics that use the sample weights.
+            run_eagerly: run op by op, so that values can be inspected; the same bits, but slower.
+            steps_per_execution: the number of batches per native call. Callbacks with batch hooks are called once per
+                such group: at the beginning of its first batch and at the end of its last. Applies to arrays only.
             jit_compile, auto_scale_loss: accepted for Keras's sake; steps always run natively.
         """
         self._expect_started()
@@ -159,12 +159,12 @@ class Trainer:
         return [part.name for metric in self.metrics for part in getattr(metric, "metrics", [metric])]
 
     def reset_metrics(self) -> None:
-        """Empties all metrics."""
+        """Resets all metrics."""
         for metric in self.metrics:
             metric.reset_state()
 
     def _reset(self, stand_in: StandIn | None) -> None:
-        """Empties all metrics, or the stand-ins for their variables."""
+        """Resets all metrics, or the stand-ins for their variables."""
         if stand_in is None:
             self.reset_metrics()
             return
@@ -177,7 +177,7 @@ class Trainer:
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The scalar that training minimises: the compiled loss, added losses and weight regularizers."""
+        """The scalar to minimise: the compiled loss plus added losses and weight regularizers."""
         # An added loss with a number for each sample counts as their sum, as in Keras.
         parts = [ops.sum(loss) if np.ndim(loss) else loss for loss in self.losses]
         if self._training.loss is not None:
@@ -211,7 +211,7 @@ class Trainer:
         return results
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One training step on one batch; returns what is logged. Override it for a step of your own."""
+        """One training step on one batch; returns what is logged. Override it for a custom step."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=True)
         loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
@@ -324,20 +324,20 @@ class Trainer:
                 batch of an epoch may be smaller.
             verbose: 0 silent; 1 a progress bar in a terminal or notebook, elsewhere one line an epoch; 2 one line.
             callbacks: a list of ``Callback``.
-            validation_split: the last fraction of the rows, taken before shuffling, is held out.
+            validation_split: this fraction of the rows, the last ones before shuffling, is held out for validation.
             validation_data: (x, y), (x, y, sample_weight) or an iterable of batches; overrides ``validation_split``.
-            shuffle: a new order each epoch, drawn in Rust from the seed.
-            class_weight: class -> factor of its samples' losses.
-            sample_weight: a factor for each sample.
-            steps_per_epoch, validation_steps: batches to take. An epoch goes on where the last one ended, and ends at
-                the end of the data, with a warning where it never has as many; the next begins anew, unless the data
-                are a generator. Validation always takes the first; only of a generator, which cannot begin anew, it
-                takes the next, and once it is used up, a warning says so and later epochs are not validated.
+            shuffle: whether each epoch has a new order, which depends on the seed.
+            class_weight: class -> weight of its samples in the loss.
+            sample_weight: a weight for each sample.
+            steps_per_epoch, validation_steps: the number of batches. An epoch continues where the last one ended and
+                ends with the data, with a warning if they have fewer batches; the next epoch then starts over, unless
+                the data are a generator. Validation always takes the first batches. Only a generator cannot start
+                over: it continues, and once it is exhausted, a warning is issued and later epochs are not validated.
             validation_freq: validate every so many epochs, or after the epochs listed (counted from 1).
 
         Raises:
             ShapeError, TypeError, ValueError, IndexError: data do not fit; the model is as it was before the batch.
-            KeyboardInterrupt: Ctrl-C; the model keeps the last whole batch.
+            KeyboardInterrupt: Ctrl-C; the model keeps the state after the last complete batch.
             RuntimeError: the model is not compiled, or another thread is training it.
         """
         if not self.compiled:
@@ -522,7 +522,7 @@ class Trainer:
     ) -> Any:
         """The outputs for all rows of ``x``, as NumPy arrays in the structure of the outputs.
 
-        No rows give outputs of no rows. Several threads may predict at once.
+        Without rows the outputs have none either. Several threads may call it at once.
         """
         _expect_steps(steps, "steps")
         feed = feed_of(x, None, None, batch_size, steps, declared=self._declared)

@@ -57,15 +57,15 @@ def _expect_no_arguments(kind: str, function: Callable[..., Any]) -> None:
 class Optimizer(Configured):
     """Changes variables against their gradients.
 
-    Subclasses say in :meth:`slots` what they remember of each variable, and compute in :meth:`step` the new values.
-    What is common to all happens here, in this order: gradients are unscaled, accumulated and clipped, weights decay,
-    the step is taken, its moving average too, and constraints are applied.
+    Subclasses create in :meth:`slots` the state they keep per variable, and compute the new values in :meth:`step`.
+    This class does what is common to all, in this order: it unscales, accumulates and clips gradients, decays weights,
+    takes the step, updates moving averages and applies constraints.
 
     Where gradients are accumulated, a step is one update of the variables: schedules, :attr:`iterations`, decay and
     moving averages count updates, not the batches between them.
 
     Args:
-        learning_rate: a float, a ``LearningRateSchedule``, or a function without arguments, which is asked whenever a
+        learning_rate: a float, a ``LearningRateSchedule``, or a function without arguments, which is called whenever a
             run of batches begins: at least once an epoch.
         weight_decay: w; before each step every variable loses ``learning_rate w`` of itself.
         clipnorm: each gradient is shortened to this Euclidean norm.
@@ -76,12 +76,12 @@ class Optimizer(Configured):
         ema_overwrite_frequency: after so many steps the variables take over their averages.
         loss_scale_factor: the loss is multiplied, the gradients divided by it.
         gradient_accumulation_steps: a step is taken with the mean of so many gradients.
-        name: in messages and paths; the class name in lower case unless given.
-        decay: what Keras 2 called so is ignored, with a warning; see ``schedules.InverseTimeDecay``.
+        name: used in messages and paths; by default the class name in lower case.
+        decay: Keras 2's argument is ignored with a warning; see ``schedules.InverseTimeDecay``.
 
     Raises:
         ValueError: a number outside its range, or more than one way of clipping.
-        TypeError: no number where one belongs, or an unexpected keyword argument.
+        TypeError: not a number where one is expected, or an unexpected keyword argument.
 
     >>> import numpy as np
     >>> from corten import Variable, ops
@@ -224,7 +224,7 @@ class Optimizer(Configured):
 
     @property
     def lr(self) -> Any:
-        """Keras 2 called the learning rate so; ``AttributeError``, which says how it is called now."""
+        """Keras 2 called the learning rate so; ``AttributeError`` with the present name."""
         raise AttributeError(f"{type(self).__name__} has no attribute 'lr'; use 'learning_rate'")
 
     @lr.setter
