@@ -131,7 +131,7 @@ def test_inputs_that_do_not_match_the_structure() -> None:
     with pytest.raises(ValueError, match=r"expected a dict of inputs with keys \['one', 'two'\], got a list"):
         model.predict([np.ones((3, 2)), np.zeros((3, 2))], verbose=0)
     arrays = {"one": np.ones((3, 2)), "two": np.zeros((3, 2)), "three": np.zeros((3, 2))}
-    with pytest.warns(UserWarning, match="inputs three are unknown and ignored"):
+    with pytest.warns(UserWarning, match="ignoring unknown inputs three"):
         assert (model(arrays) == 1).all()
     with pytest.raises(ValueError, match="expected 2 inputs, got 1"):
         model.predict({"one": np.ones((3, 2)), "two": [None]}, verbose=0)

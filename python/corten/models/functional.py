@@ -119,7 +119,7 @@ class Functional(Model):
             known = self._inputs if isinstance(self._inputs, dict) else {symbol.name for symbol in self.inputs}
             unused = sorted(str(key) for key in inputs if key not in known)
             if unused:
-                warnings.warn(f"{self.name!r}: inputs {', '.join(unused)} are unknown and ignored", stacklevel=2)
+                warnings.warn(f"{self.name!r}: ignoring unknown inputs {', '.join(unused)}", stacklevel=2)
         if isinstance(inputs, dict) and not isinstance(self._inputs, dict):
             missing = [symbol.name for symbol in self.inputs if symbol.name not in inputs]
             if missing:
