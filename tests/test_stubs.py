@@ -225,20 +225,23 @@ initializers.VarianceScaling(mode="fan")
 """
 
 
-def errors_by_line(program: str, folder: Path) -> dict[int, str]:
-    (folder / "program.py").write_text(program)
-    done = mypy("--strict", "--no-error-summary", "program.py", cwd=folder)
-    found = re.findall(r"^program\.py:(\d+): error: (.*)$", done.stdout, re.MULTILINE)
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    return {int(line): message for line, message in found}
+@pytest.fixture(scope="module")
+def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[int, str]]:
+    """What mypy says of the two programs, by their lines."""
+    folder = tmp_path_factory.mktemp("programs")
+    for name, program in (("right", RIGHT), ("wrong", WRONG)):
+        (folder / f"{name}.py").write_text(program)
+    done = mypy("--strict", "--no-error-summary", "right.py", "wrong.py", cwd=folder)
+    assert done.returncode == 1, done.stdout + done.stderr
+    messages = re.findall(r"^(right|wrong)\.py:(\d+): error: (.*)$", done.stdout, re.MULTILINE)
+    return {name: {int(line): text for of, line, text in messages if of == name} for name in ("right", "wrong")}
 
 
-def test_the_types_accept_what_the_functions_take(tmp_path: Path) -> None:
+def test_the_types_accept_what_the_functions_take(errors: dict[str, dict[int, str]]) -> None:
     exec(compile(RIGHT, "RIGHT", "exec"), {"__name__": "right"})
-    assert errors_by_line(RIGHT, tmp_path) == {}
+    assert errors["right"] == {}
 
 
-def test_the_types_refuse_what_the_functions_do_not_take(tmp_path: Path) -> None:
-    lines = WRONG.splitlines()
-    wrong = [number for number, line in enumerate(lines, 1) if line and "import" not in line]
-    assert sorted(errors_by_line(WRONG, tmp_path)) == wrong
+def test_the_types_refuse_what_the_functions_do_not_take(errors: dict[str, dict[int, str]]) -> None:
+    wrong = [number for number, line in enumerate(WRONG.splitlines(), 1) if line and "import" not in line]
+    assert sorted(errors["wrong"]) == wrong
