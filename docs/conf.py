@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import corten
+import corten.typing
 
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
@@ -32,6 +33,7 @@ suppress_warnings = ["ref.python"]  # to either of several public names of one t
 autodoc_inherit_docstrings = False  # `build` and `call` mean in every class what they mean in its base
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {name: f"corten.typing.{name}" for name in corten.typing.__all__ if name != "Tensor"}
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_param = False  # several arguments may share a sentence
