@@ -155,7 +155,7 @@ def constructor(
     """The arguments of a class: those of ``__init__``, where a base's ``__new__`` takes anything."""
     if what != "class" or not inspect.isfunction(value.__init__):
         return None
-    arguments = inspect_signature(value.__init__, bound_method=True)
+    arguments = inspect_signature(value.__init__, bound_method=True, type_aliases=app.config.autodoc_type_aliases)
     return stringify_signature(arguments, show_return_annotation=False, unqualified_typehints=True), None
 
 
