@@ -85,9 +85,9 @@ impl Row<'_> {
                     let from = self.first + (j * self.step) as isize;
                     let reach = ($size - 1) * self.step + self.columns.last().map_or(0, |&(column, _)| column);
                     if from >= 0 && from as usize + reach < self.width {
-                        self.strips::<S, WIDE, STEP, $size, false>(s, j, apart);
+                        s.call(Strips::<WIDE, STEP, $size, false>(self, j, apart));
                     } else {
-                        self.strips::<S, WIDE, STEP, $size, true>(s, j, apart);
+                        s.call(Strips::<WIDE, STEP, $size, true>(self, j, apart));
                     }
                 }
             };
@@ -96,23 +96,6 @@ impl Row<'_> {
             0..4 => tiles!(1),
             4..8 => tiles!(4),
             _ => tiles!(8),
-        }
-    }
-
-    #[inline(always)]
-    fn strips<S: Simd, const WIDE: usize, const STEP: usize, const T: usize, const EDGE: bool>(
-        &mut self,
-        s: S,
-        j: usize,
-        apart: usize,
-    ) {
-        let mut f = 0;
-        while f + S::LANES <= self.filters {
-            self.tile::<S, WIDE, STEP, true, T, EDGE>(s, f, j, apart);
-            f += S::LANES;
-        }
-        if f < self.filters {
-            self.tile::<S, WIDE, STEP, false, T, EDGE>(s, f, j, apart);
         }
     }
 
@@ -180,6 +163,32 @@ impl Row<'_> {
             )*};
         }
         finish!(0 1 2 3 4 5 6 7);
+    }
+}
+
+/// All channels of the outputs `j..j + T` of a row, whose columns that are met lie so far apart. A function of its own,
+/// see [`Simd::call`].
+struct Strips<'r, 'a, const WIDE: usize, const STEP: usize, const T: usize, const EDGE: bool>(
+    &'r mut Row<'a>,
+    usize,
+    usize,
+);
+
+impl<const WIDE: usize, const STEP: usize, const T: usize, const EDGE: bool> Kernel
+    for Strips<'_, '_, WIDE, STEP, T, EDGE>
+{
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Strips(row, j, apart) = self;
+        let mut f = 0;
+        while f + S::LANES <= row.filters {
+            row.tile::<S, WIDE, STEP, true, T, EDGE>(s, f, j, apart);
+            f += S::LANES;
+        }
+        if f < row.filters {
+            row.tile::<S, WIDE, STEP, false, T, EDGE>(s, f, j, apart);
+        }
     }
 }
 
@@ -416,7 +425,9 @@ impl KernelGradient<'_> {
                     macro_rules! taps {
                         ($(($rows:literal, $columns:literal))*) => {
                             match (count, columns) {
-                                $(($rows, $columns) => self.taps::<S, WHOLE, $rows, $columns>(s, f, i, &rows, b),)*
+                                $(($rows, $columns) => {
+                                    s.call(Taps::<WHOLE, $rows, $columns> { all: self, f, i, rows: &rows, b });
+                                })*
                                 _ => {}
                             }
                         };
@@ -428,32 +439,38 @@ impl KernelGradient<'_> {
             b += columns;
         }
     }
+}
 
-    /// What row `i` of dy gives to the taps of `A` rows (of the source, of the kernel) and `B` columns from `b` on.
+/// What row `i` of dy gives to the taps of `A` rows (of the source, of the kernel) and `B` columns from `b` on. A function
+/// of its own, see [`Simd::call`].
+struct Taps<'r, 'a, const WHOLE: bool, const A: usize, const B: usize> {
+    all: &'r mut KernelGradient<'a>,
+    f: usize,
+    i: usize,
+    rows: &'r [(usize, usize); 3],
+    b: usize,
+}
+
+impl<const WHOLE: bool, const A: usize, const B: usize> Kernel for Taps<'_, '_, WHOLE, A, B> {
+    type Output = ();
     #[inline(always)]
-    fn taps<S: Simd, const WHOLE: bool, const A: usize, const B: usize>(
-        &mut self,
-        s: S,
-        f: usize,
-        i: usize,
-        rows: &[(usize, usize); 3],
-        b: usize,
-    ) {
-        let (p, filters, ow) = (self.p, self.p.filters, self.p.out_width());
+    fn run<S: Simd>(self, s: S) {
+        let Taps { all, f, i, rows, b } = self;
+        let (p, filters, ow) = (all.p, all.p.filters, all.p.out_width());
         let lanes = S::LANES.min(filters - f);
         let place = |a: usize, k: usize| (rows[a].1 * p.kernel[1] + b + k) * filters + f;
         let mut sums = [[s.splat(0.0); B]; A];
         for a in 0..A {
             for k in 0..B {
                 // SAFETY: a tap of the kernel, and so of the sums.
-                sums[a][k] = unsafe { load::<S, WHOLE>(s, self.sums.as_ptr().add(place(a, k)), lanes) };
+                sums[a][k] = unsafe { load::<S, WHOLE>(s, all.sums.as_ptr().add(place(a, k)), lanes) };
             }
         }
-        let dy = &self.dy[i * ow * filters..][..ow * filters];
+        let dy = &all.dy[i * ow * filters..][..ow * filters];
         // The pixel that output 0 meets through tap b, and from tap to tap.
         let from = (b * p.dilation[1]) as isize - p.padding[1][0] as isize;
         let (apart, step) = (p.dilation[1], p.strides[1]);
-        let mut sources = [self.source.as_ptr(); A];
+        let mut sources = [all.source.as_ptr(); A];
         for a in 0..A {
             sources[a] = sources[a].wrapping_add(rows[a].0 * p.width * filters + f);
         }
@@ -493,7 +510,7 @@ impl KernelGradient<'_> {
                     for k in 0..B {
                         // SAFETY: as when they were read.
                         unsafe {
-                            let tap = self.sums.as_mut_ptr().add(place($a, k));
+                            let tap = all.sums.as_mut_ptr().add(place($a, k));
                             if WHOLE { s.store_ptr(tap, sums[$a][k]) } else { s.store_head_ptr(tap, sums[$a][k], lanes) }
                         }
                     }

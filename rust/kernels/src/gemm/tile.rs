@@ -371,14 +371,25 @@ fn by_rows<S: Simd, const V: usize, const KIND: u8>(s: S, p: &Product, place: Pl
         ($($rows:literal)*) => {
             match place.rows {
                 $($rows => if const { exists::<S>($rows, V, KIND) } {
-                    // SAFETY: `Product::check` found every row, segment and panel within its slice.
-                    unsafe { tile::<S, $rows, V, KIND>(s, p, place) }
+                    s.call(Tile::<$rows, V, KIND>(p, &place));
                 })*
                 _ => unreachable!("no tile has that many rows"),
             }
         };
     }
     rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+}
+
+/// One tile: a function of its own, for all sizes in one would be too large for the compiler to get through soon.
+struct Tile<'a, const R: usize, const V: usize, const KIND: u8>(&'a Product<'a>, &'a Place);
+
+impl<const R: usize, const V: usize, const KIND: u8> Kernel for Tile<'_, R, V, KIND> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // SAFETY: `Product::check` found every row, segment and panel within its slice.
+        unsafe { tile::<S, R, V, KIND>(s, self.0, *self.1) }
+    }
 }
 
 /// # Safety

@@ -10,12 +10,17 @@ pub(super) fn detected() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
-/// # Safety
-/// The CPU must have AVX2 and FMA.
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx2(()))
+pub(super) trait Enter: Kernel {
+    /// # Safety
+    /// The CPU must have AVX2 and FMA.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline(never)]
+    unsafe fn enter(self) -> Self::Output {
+        self.run(Avx2(()))
+    }
 }
+
+impl<K: Kernel> Enter for K {}
 
 static HEADS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -27,7 +32,7 @@ fn head(count: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(HEADS.as_ptr().add(8 - count).cast()) }
 }
 
-// SAFETY (of every block below): the token is made by `run` alone, whose caller vouches for the CPU.
+// SAFETY (of every block below): the token is made by `enter` alone, whose caller vouches for the CPU.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx2 {
     const LANES: usize = 8;
@@ -37,6 +42,10 @@ impl Simd for Avx2 {
     type F = __m256;
     type M = __m256;
 
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        unsafe { kernel.enter() }
+    }
     #[inline(always)]
     fn splat(self, value: f32) -> __m256 {
         unsafe { _mm256_set1_ps(value) }

@@ -10,19 +10,24 @@ pub(super) fn detected() -> bool {
     is_x86_feature_detected!("avx512f") && super::avx2::detected()
 }
 
-/// # Safety
-/// The CPU must have AVX-512 F, AVX2 and FMA.
-#[target_feature(enable = "avx512f,avx2,fma")]
-pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512(()))
+pub(super) trait Enter: Kernel {
+    /// # Safety
+    /// The CPU must have AVX-512 F, AVX2 and FMA.
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    #[inline(never)]
+    unsafe fn enter(self) -> Self::Output {
+        self.run(Avx512(()))
+    }
 }
+
+impl<K: Kernel> Enter for K {}
 
 #[inline(always)]
 fn head(count: usize) -> __mmask16 {
     ((1u32 << count) - 1) as __mmask16
 }
 
-// SAFETY (of every block below): the token is made by `run` alone, whose caller vouches for the CPU.
+// SAFETY (of every block below): the token is made by `enter` alone, whose caller vouches for the CPU.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx512 {
     const LANES: usize = 16;
@@ -35,6 +40,10 @@ impl Simd for Avx512 {
     type F = __m512;
     type M = __mmask16;
 
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        unsafe { kernel.enter() }
+    }
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
         unsafe { _mm512_set1_ps(value) }

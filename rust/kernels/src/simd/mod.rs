@@ -39,7 +39,7 @@ pub enum Isa {
 }
 
 /// Code that is written once and compiled for each instruction set. `run` must be `#[inline(always)]`.
-pub trait Kernel {
+pub trait Kernel: Sized {
     type Output;
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
@@ -112,27 +112,25 @@ impl Isa {
     }
 
     /// Runs `kernel` compiled for this instruction set.
+    ///
+    /// Each set is entered through a method that its module gives to every kernel, not through a function of the set:
+    /// rustc places generic functions in the code-generation unit of their module, and methods in that of their type.
+    /// So each kernel is compiled in a unit of its own, beside the others, and again only if it changed.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self {
-            Isa::Scalar => run_scalar(kernel),
+            Isa::Scalar => scalar::Enter::enter(kernel),
             // SAFETY: `available` and `active` hand out only what the CPU was found to have.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2::run(kernel) },
+            Isa::Avx2 => unsafe { avx2::Enter::enter(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { avx512::run(kernel) },
+            Isa::Avx512 => unsafe { avx512::Enter::enter(kernel) },
             // SAFETY: NEON is part of the aarch64 baseline.
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon => unsafe { neon::run(kernel) },
+            Isa::Neon => unsafe { neon::Enter::enter(kernel) },
         }
     }
-}
-
-/// A call of its own, as the other sets' are: inlined, a large kernel would be compiled anew wherever it is used.
-#[inline(never)]
-fn run_scalar<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(scalar::Scalar)
 }
 
 /// Vectors of [`Simd::LANES`] floats. A comparison with NaN is false in every lane.
@@ -156,6 +154,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type F: Copy;
     type M: Copy;
 
+    /// Runs `kernel` as a function of its own, as [`Isa::run`] does. A kernel of many large loops that calls them so is
+    /// compiled in a fraction of the time that one function of them all would take.
+    fn call<K: Kernel>(self, kernel: K) -> K::Output;
     fn splat(self, value: f32) -> Self::F;
     /// # Safety
     /// `LANES` floats must be readable at `source`.

@@ -6,12 +6,17 @@ use core::arch::aarch64::*;
 #[derive(Clone, Copy)]
 pub(super) struct Neon(());
 
-/// # Safety
-/// The CPU must have NEON, as every aarch64 does.
-#[target_feature(enable = "neon")]
-pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Neon(()))
+pub(super) trait Enter: Kernel {
+    /// # Safety
+    /// The CPU must have NEON, as every aarch64 does.
+    #[target_feature(enable = "neon")]
+    #[inline(never)]
+    unsafe fn enter(self) -> Self::Output {
+        self.run(Neon(()))
+    }
 }
+
+impl<K: Kernel> Enter for K {}
 
 // SAFETY (of every block below): NEON is part of the aarch64 baseline.
 #[allow(clippy::undocumented_unsafe_blocks)]
@@ -23,6 +28,10 @@ impl Simd for Neon {
     type F = float32x4_t;
     type M = uint32x4_t;
 
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        unsafe { kernel.enter() }
+    }
     #[inline(always)]
     fn splat(self, value: f32) -> float32x4_t {
         unsafe { vdupq_n_f32(value) }

@@ -1,9 +1,19 @@
 //! Portable Rust: four lanes that the compiler may or may not put into a register.
 
-use super::Simd;
+use super::{Kernel, Simd};
 
 #[derive(Clone, Copy)]
 pub(super) struct Scalar;
+
+pub(super) trait Enter: Kernel {
+    /// A call of its own, as the other sets' are: inlined, a large kernel would be compiled anew wherever it is used.
+    #[inline(never)]
+    fn enter(self) -> Self::Output {
+        self.run(Scalar)
+    }
+}
+
+impl<K: Kernel> Enter for K {}
 
 const N: usize = 4;
 type F = [f32; N];
@@ -27,6 +37,10 @@ impl Simd for Scalar {
     type F = F;
     type M = M;
 
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.enter()
+    }
     #[inline(always)]
     fn splat(self, value: f32) -> F {
         [value; N]
