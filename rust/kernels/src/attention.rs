@@ -415,6 +415,10 @@ mod tests {
     fn reference(p: &Attention, mask: Option<Mask>, [q, k, v]: [&[f64]; 3]) -> [Vec<f64>; 2] {
         let mut y = vec![0.0; p.batch * p.queries * p.heads * p.value_depth];
         let mut weights = vec![0.0; p.batch * p.heads * p.queries * p.keys];
+        let mut kept = vec![1.0; weights.len()];
+        if let Some((stream, rate)) = p.dropout {
+            rng::dropout(Isa::Scalar, stream, rate, &vec![1.0; weights.len()], &mut kept);
+        }
         for b in 0..p.batch {
             for n in 0..p.heads {
                 for t in 0..p.queries {
@@ -432,13 +436,9 @@ mod tests {
                     let row = crate::softmax::reference::log_softmax(&(0..p.keys).map(score).collect::<Vec<_>>());
                     for s in 0..p.keys {
                         let weight = row[s].exp();
-                        weights[((b * p.heads + n) * p.queries + t) * p.keys + s] = weight;
-                        let drop = p.dropout.map_or(1.0, |(stream, rate)| {
-                            let i = ((b * p.heads + n) * p.queries + t) * p.keys + s;
-                            let mut kept = vec![0.0; i + 1];
-                            rng::dropout(Isa::Scalar, stream, rate, &vec![1.0; i + 1], &mut kept);
-                            f64::from(kept[i])
-                        });
+                        let i = ((b * p.heads + n) * p.queries + t) * p.keys + s;
+                        weights[i] = weight;
+                        let drop = f64::from(kept[i]);
                         for d in 0..p.value_depth {
                             y[at * p.value_depth + d] += weight * drop * v[other(s) * p.value_depth + d];
                         }

@@ -12,28 +12,36 @@ fn sizes(p: &Conv2d) -> [usize; 3] {
     [x, p.kernel[0] * p.kernel[1] * p.channels / p.groups * p.filters, y]
 }
 
-fn check(isa: Isa, p: &Conv2d) {
+/// Every instruction set against the reference, forwards and backwards.
+fn check(p: &Conv2d) {
     let [x, kernel, y] = sizes(p);
     let (x, kernel, dy, bias) = (values(x, 1), values(kernel, 2), values(y, 3), values(p.filters, 4));
-    let mut want = vec![0.0; y];
-    let mut got = vec![f32::NAN; y];
     for (bias, relu) in [(None, false), (Some(&bias[..]), true)] {
+        let mut want = vec![0.0; y];
         reference::forward(p, &x, &kernel, bias, relu, &mut want);
-        forward(isa, p, &x, &kernel, bias, relu, &mut got);
-        assert!(want == got, "forward {isa:?} {p:?}");
+        for isa in Isa::available() {
+            let mut got = vec![f32::NAN; y];
+            forward(isa, p, &x, &kernel, bias, relu, &mut got);
+            assert!(want == got, "forward {isa:?} {p:?}");
+        }
     }
     let mut want = vec![0.0; x.len()];
-    let mut got = vec![f32::NAN; x.len()];
     reference::input_gradient(p, &dy, &kernel, &mut want);
-    input_gradient(isa, p, &dy, &kernel, &mut got);
-    assert!(want == got, "input gradient {isa:?} {p:?}");
+    for isa in Isa::available() {
+        let mut got = vec![f32::NAN; x.len()];
+        input_gradient(isa, p, &dy, &kernel, &mut got);
+        assert!(want == got, "input gradient {isa:?} {p:?}");
+    }
     let (mut want, mut want_bias) = (vec![0.0; kernel.len()], vec![0.0; p.filters]);
-    let (mut got, mut got_bias) = (vec![f32::NAN; kernel.len()], vec![f32::NAN; p.filters]);
     reference::kernel_gradient(p, &x, &dy, &mut want, Some(&mut want_bias));
-    kernel_gradient(isa, p, &x, &dy, &mut got, Some(&mut got_bias));
-    assert!(want == got && want_bias == got_bias, "kernel gradient {isa:?} {p:?}");
-    kernel_gradient(isa, p, &x, &dy, &mut got, None);
-    assert!(want == got, "kernel gradient without bias {isa:?} {p:?}");
+    for isa in Isa::available() {
+        let (mut got, mut got_bias) = (vec![f32::NAN; kernel.len()], vec![f32::NAN; p.filters]);
+        kernel_gradient(isa, p, &x, &dy, &mut got, Some(&mut got_bias));
+        assert!(want == got && want_bias == got_bias, "kernel gradient {isa:?} {p:?}");
+        got.fill(f32::NAN);
+        kernel_gradient(isa, p, &x, &dy, &mut got, None);
+        assert!(want == got, "kernel gradient without bias {isa:?} {p:?}");
+    }
 }
 
 const PLAIN: Conv2d = Conv2d {
@@ -51,13 +59,11 @@ const PLAIN: Conv2d = Conv2d {
 
 #[test]
 fn every_geometry_equals_the_reference() {
-    for isa in Isa::available() {
-        for kernel in [[1, 1], [3, 3], [2, 3], [5, 1]] {
-            for strides in [[1, 1], [2, 2], [3, 1], [1, 4]] {
-                for dilation in [[1, 1], [2, 2], [1, 3], [2, 1]] {
-                    for padding in [[[0, 0], [0, 0]], [[1, 1], [1, 1]], [[0, 1], [2, 0]], [[3, 4], [5, 3]]] {
-                        check(isa, &Conv2d { kernel, strides, dilation, padding, ..PLAIN });
-                    }
+    for kernel in [[1, 1], [3, 3], [2, 3], [5, 1]] {
+        for strides in [[1, 1], [2, 2], [3, 1], [1, 4]] {
+            for dilation in [[1, 1], [2, 2], [1, 3], [2, 1]] {
+                for padding in [[[0, 0], [0, 0]], [[1, 1], [1, 1]], [[0, 1], [2, 0]], [[3, 4], [5, 3]]] {
+                    check(&Conv2d { kernel, strides, dilation, padding, ..PLAIN });
                 }
             }
         }
@@ -66,105 +72,92 @@ fn every_geometry_equals_the_reference() {
 
 #[test]
 fn every_width_and_group_equals_the_reference() {
-    for isa in Isa::available() {
-        for (channels, filters, groups) in
-            [(1, 1, 1), (1, 32, 1), (3, 16, 1), (16, 3, 1), (33, 40, 1), (32, 64, 1), (64, 65, 1)].into_iter().chain([
-                (4, 6, 2),
-                (6, 6, 6),
-                (6, 12, 6),
-                (17, 17, 17),
-                (33, 66, 33),
-                (32, 64, 2),
-                (9, 3, 3),
-            ])
-        {
-            for padding in [[[0, 0], [0, 0]], [[1, 1], [1, 1]]] {
-                let p = Conv2d { channels, filters, groups, padding, ..PLAIN };
-                check(isa, &p);
-                check(isa, &Conv2d { strides: [2, 2], ..p });
-            }
+    for (channels, filters, groups) in
+        [(1, 1, 1), (1, 32, 1), (3, 16, 1), (16, 3, 1), (33, 40, 1), (32, 64, 1), (64, 65, 1)].into_iter().chain([
+            (4, 6, 2),
+            (6, 6, 6),
+            (6, 12, 6),
+            (17, 17, 17),
+            (33, 66, 33),
+            (32, 64, 2),
+            (9, 3, 3),
+        ])
+    {
+        for padding in [[[0, 0], [0, 0]], [[1, 1], [1, 1]]] {
+            let p = Conv2d { channels, filters, groups, padding, ..PLAIN };
+            check(&p);
+            check(&Conv2d { strides: [2, 2], ..p });
         }
     }
 }
 
 #[test]
 fn few_filters_and_few_channels_equal_the_reference() {
-    for isa in Isa::available() {
-        for (channels, filters, groups) in [(16, 1, 1), (32, 3, 1), (64, 4, 1), (20, 2, 1), (48, 5, 1), (40, 6, 2)] {
-            let p = Conv2d { channels, filters, groups, height: 12, width: 11, padding: [[1, 1], [2, 0]], ..PLAIN };
-            check(isa, &p);
-            check(isa, &Conv2d { strides: [2, 2], ..p });
-            check(isa, &Conv2d { dilation: [2, 1], ..p });
-            check(isa, &Conv2d { dilation: [1, 2], strides: [1, 2], ..p });
-            check(isa, &Conv2d { channels: filters, filters: channels, ..p });
-            check(isa, &Conv2d { channels: filters, filters: channels, strides: [2, 2], batch: 40, ..p });
-            check(isa, &Conv2d { height: 70, width: 60, padding: [[0; 2]; 2], ..p });
-            check(isa, &Conv2d { padding: [[20; 2]; 2], ..p });
-        }
+    for (channels, filters, groups) in [(16, 1, 1), (32, 3, 1), (64, 4, 1), (20, 2, 1), (48, 5, 1), (40, 6, 2)] {
+        let p = Conv2d { channels, filters, groups, height: 12, width: 11, padding: [[1, 1], [2, 0]], ..PLAIN };
+        check(&p);
+        check(&Conv2d { strides: [2, 2], ..p });
+        check(&Conv2d { dilation: [2, 1], ..p });
+        check(&Conv2d { dilation: [1, 2], strides: [1, 2], ..p });
+        check(&Conv2d { channels: filters, filters: channels, ..p });
+        check(&Conv2d { channels: filters, filters: channels, strides: [2, 2], batch: 40, ..p });
+        check(&Conv2d { height: 70, width: 60, padding: [[0; 2]; 2], ..p });
+        check(&Conv2d { padding: [[20; 2]; 2], ..p });
     }
 }
 
 #[test]
 fn every_depthwise_geometry_equals_the_reference() {
-    for isa in Isa::available() {
-        for (channels, filters) in [(2, 2), (3, 6), (7, 7), (16, 16), (33, 33), (24, 48)] {
-            let depthwise = Conv2d { channels, filters, groups: channels, ..PLAIN };
-            for (kernel, strides, dilation) in [
-                ([3, 3], [1, 1], [1, 1]),
-                ([3, 3], [2, 2], [1, 1]),
-                ([2, 5], [1, 3], [1, 1]),
-                ([5, 4], [3, 1], [1, 1]),
-                ([1, 1], [4, 3], [1, 1]),
-                ([2, 3], [1, 1], [2, 3]),
-                ([3, 2], [2, 3], [2, 1]),
-                ([1, 7], [1, 1], [1, 1]),
-            ] {
-                for padding in [[[0, 0], [0, 0]], [[1, 1], [1, 1]], [[0, 1], [2, 0]], [[3, 4], [5, 3]]] {
-                    check(isa, &Conv2d { kernel, strides, dilation, padding, ..depthwise });
-                }
+    for (channels, filters) in [(2, 2), (3, 6), (7, 7), (16, 16), (33, 33), (24, 48)] {
+        let depthwise = Conv2d { channels, filters, groups: channels, ..PLAIN };
+        for (kernel, strides, dilation) in [
+            ([3, 3], [1, 1], [1, 1]),
+            ([3, 3], [2, 2], [1, 1]),
+            ([2, 5], [1, 3], [1, 1]),
+            ([5, 4], [3, 1], [1, 1]),
+            ([1, 1], [4, 3], [1, 1]),
+            ([2, 3], [1, 1], [2, 3]),
+            ([3, 2], [2, 3], [2, 1]),
+            ([1, 7], [1, 1], [1, 1]),
+        ] {
+            for padding in [[[0, 0], [0, 0]], [[1, 1], [1, 1]], [[0, 1], [2, 0]], [[3, 4], [5, 3]]] {
+                check(&Conv2d { kernel, strides, dilation, padding, ..depthwise });
             }
         }
-        let wide = Conv2d { channels: 70, filters: 70, groups: 70, padding: [[1; 2]; 2], ..PLAIN };
-        check(isa, &Conv2d { batch: 3, height: 40, width: 37, ..wide });
-        check(isa, &Conv2d { batch: 40, height: 3, width: 2, ..wide });
-        check(isa, &Conv2d { height: 1, width: 1, padding: [[9; 2]; 2], ..wide });
-        check(isa, &Conv2d { batch: 0, ..wide });
-        check(isa, &Conv2d { filters: 0, ..wide });
-        check(isa, &Conv2d { kernel: [12, 3], ..wide });
     }
+    let wide = Conv2d { channels: 70, filters: 70, groups: 70, padding: [[1; 2]; 2], ..PLAIN };
+    check(&Conv2d { batch: 3, height: 40, width: 37, ..wide });
+    check(&Conv2d { batch: 40, height: 3, width: 2, ..wide });
+    check(&Conv2d { height: 1, width: 1, padding: [[9; 2]; 2], ..wide });
+    check(&Conv2d { batch: 0, ..wide });
+    check(&Conv2d { filters: 0, ..wide });
+    check(&Conv2d { kernel: [12, 3], ..wide });
 }
 
 #[test]
 fn small_and_large_images_and_batches_equal_the_reference() {
-    for isa in Isa::available() {
-        check(isa, &Conv2d { batch: 19, height: 4, width: 3, ..PLAIN });
-        check(isa, &Conv2d { batch: 1, height: 60, width: 50, channels: 3, filters: 33, ..PLAIN });
-        check(
-            isa,
-            &Conv2d { batch: 2, height: 70, width: 60, channels: 32, filters: 8, padding: [[1; 2]; 2], ..PLAIN },
-        );
-        check(isa, &Conv2d { batch: 1, height: 5, width: 5, channels: 130, filters: 260, ..PLAIN });
-        // Nothing in, nothing out, and a kernel larger than the image.
-        check(isa, &Conv2d { batch: 0, ..PLAIN });
-        check(isa, &Conv2d { height: 0, ..PLAIN });
-        check(isa, &Conv2d { height: 0, padding: [[2, 2], [1, 1]], ..PLAIN });
-        check(isa, &Conv2d { filters: 0, ..PLAIN });
-        check(isa, &Conv2d { channels: 0, ..PLAIN });
-        check(isa, &Conv2d { kernel: [10, 3], ..PLAIN });
-        check(isa, &Conv2d { kernel: [10, 9], padding: [[1, 0], [0, 1]], ..PLAIN });
-    }
+    check(&Conv2d { batch: 19, height: 4, width: 3, ..PLAIN });
+    check(&Conv2d { batch: 1, height: 60, width: 50, channels: 3, filters: 33, ..PLAIN });
+    check(&Conv2d { batch: 2, height: 70, width: 60, channels: 32, filters: 8, padding: [[1; 2]; 2], ..PLAIN });
+    check(&Conv2d { batch: 1, height: 5, width: 5, channels: 130, filters: 260, ..PLAIN });
+    // Nothing in, nothing out, and a kernel larger than the image.
+    check(&Conv2d { batch: 0, ..PLAIN });
+    check(&Conv2d { height: 0, ..PLAIN });
+    check(&Conv2d { height: 0, padding: [[2, 2], [1, 1]], ..PLAIN });
+    check(&Conv2d { filters: 0, ..PLAIN });
+    check(&Conv2d { channels: 0, ..PLAIN });
+    check(&Conv2d { kernel: [10, 3], ..PLAIN });
+    check(&Conv2d { kernel: [10, 9], padding: [[1, 0], [0, 1]], ..PLAIN });
 }
 
 #[test]
 fn three_by_three_on_many_channels_equals_the_reference() {
-    for isa in Isa::available() {
-        for (height, width, padding) in [(11, 12, 0), (8, 8, 1), (13, 10, 2), (16, 7, 1)] {
-            let p = Conv2d { batch: 5, height, width, channels: 32, filters: 48, padding: [[padding; 2]; 2], ..PLAIN };
-            check(isa, &p);
-            check(isa, &Conv2d { channels: 64, filters: 32, padding: [[2, 0], [0, 1]], ..p });
-            // Enough of them for the kernel's gradient.
-            check(isa, &Conv2d { batch: 23, ..p });
-        }
+    for (height, width, padding) in [(11, 12, 0), (8, 8, 1), (13, 10, 2), (16, 7, 1)] {
+        let p = Conv2d { batch: 5, height, width, channels: 32, filters: 48, padding: [[padding; 2]; 2], ..PLAIN };
+        check(&p);
+        check(&Conv2d { channels: 64, filters: 32, padding: [[2, 0], [0, 1]], ..p });
+        // Enough of them for the kernel's gradient.
+        check(&Conv2d { batch: 23, ..p });
     }
 }
 
