@@ -1,4 +1,5 @@
-//! The speed of matmul and conv2d in GFLOP/s, beside the `gemm` crate. `cargo run --release --example speed [filter]`
+//! The speed of matmul and conv2d in GFLOP/s, beside the `gemm` crate:
+//! `cargo run --release --manifest-path benches/speed/Cargo.toml [matmul|conv|all]`
 
 use corten_kernels::conv2d::{self, Conv2d};
 use corten_kernels::gemm::{Matmul, matmul};
