@@ -11,11 +11,12 @@ import pytest
 from corten import ops
 
 pytest.importorskip("hypothesis", reason="draws examples: make setup")
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-settings.register_profile("corten", deadline=None, max_examples=100)
+# How long examples take to be made is the machine's affair.
+settings.register_profile("corten", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("corten")
 
 # Kernels take denormal numbers for 0, and give 0 for them: they would be a hundred times slower.

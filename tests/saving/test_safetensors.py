@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corten.errors import CorruptFileError
@@ -62,7 +62,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path, tensors: dict[str, np.ndarray])
     assert load_file(path) == {} and load_metadata(path) == {}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=11),
