@@ -4,6 +4,7 @@
 //! cut by the size of the problem alone; which thread runs which piece never shows in the result.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -131,15 +132,18 @@ pub fn single_threaded<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// [`for_each`] on this thread alone.
-fn one_by_one(tasks: usize, work: usize, f: impl Fn(usize)) {
+/// The body of a loop: does a range of its tasks.
+type Body<'a> = dyn Fn(Range<usize>) + Sync + 'a;
+
+/// A loop on this thread alone.
+fn one_by_one(tasks: usize, work: usize, f: &Body) {
     // Few questions, for they take their time too.
     let step = (GRAIN / work.max(1)).max(1);
     for from in (0..tasks).step_by(step) {
         if tasks > step && cancelled() {
             return;
         }
-        (from..tasks.min(from + step)).for_each(&f);
+        f(from..tasks.min(from + step));
     }
 }
 
@@ -149,6 +153,11 @@ fn one_by_one(tasks: usize, work: usize, f: impl Fn(usize)) {
 /// closed. Each begins on a stretch of its own, so that what it wrote in the loop before may still be in its cache, and
 /// then takes from the others'.
 pub fn for_each(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
+    for_each_range(tasks, work, &|range: Range<usize>| range.for_each(&f));
+}
+
+/// [`for_each`], compiled once for all loops; their bodies, which it calls by ranges, are compiled once each.
+fn for_each_range(tasks: usize, work: usize, f: &Body) {
     let most = (tasks.saturating_mul(work) / GRAIN).min(tasks);
     if most < 2 || ALONE.get() {
         return one_by_one(tasks, work, f);
@@ -159,7 +168,7 @@ pub fn for_each(tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
     let Some(pool) = pool else { return one_by_one(tasks, work, f) };
     // Tasks taken at once: few enough that all end together.
     let leaf = (GRAIN / 4 / work.max(1)).clamp(1, tasks.div_ceil(threads));
-    let job = Arc::new(Job::new(tasks, threads, leaf, &f));
+    let job = Arc::new(Job::new(tasks, threads, leaf, f));
     let closing = Closing(&job);
     enlist(pool, job.clone(), threads - 1);
     job.work(0);
@@ -180,7 +189,7 @@ struct Job {
     stretches: Box<[Stretch]>,
     leaf: usize,
     /// The caller's closure: alive until the job is closed and no helper is at work.
-    f: *const (dyn Fn(usize) + Sync),
+    f: *const Body<'static>,
     panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
 }
 
@@ -199,11 +208,11 @@ unsafe impl Sync for Job {}
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
 impl Job {
-    fn new<'a>(tasks: usize, threads: usize, leaf: usize, f: &'a (dyn Fn(usize) + Sync + 'a)) -> Job {
+    fn new<'a>(tasks: usize, threads: usize, leaf: usize, f: &'a Body<'a>) -> Job {
         let cut = |i: usize| tasks * i / threads;
         let stretch = |i| Stretch { next: AtomicUsize::new(cut(i)), end: cut(i + 1) };
         // SAFETY: only the lifetime changes; see the field.
-        let f = unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + 'a), *const (dyn Fn(usize) + Sync)>(f) };
+        let f = unsafe { std::mem::transmute::<*const Body<'a>, *const Body<'static>>(f) };
         let stretches = (0..threads).map(stretch).collect();
         Job {
             state: AtomicUsize::new(0),
@@ -234,7 +243,7 @@ impl Job {
                         .iter()
                         .for_each(|stretch| stretch.next.store(stretch.end, Ordering::Relaxed));
                 }
-                (from..*end.min(&(from + self.leaf))).for_each(f);
+                f(from..*end.min(&(from + self.leaf)));
             }
         }
     }
