@@ -154,6 +154,18 @@ def test_the_error_of_a_label_names_its_place() -> None:
         ops.softmax_cross_entropy(np.array([0, 1, 7]), np.zeros((3, 5), np.float32))
 
 
+@pytest.mark.parametrize("function", [ops.softmax_cross_entropy, ops.cross_entropy])
+def test_an_ignored_class_has_no_loss_and_no_gradient_though_it_is_one(function: Callable[..., Any]) -> None:
+    scores, labels = np.float32([[0.5, 0.3, 0.2]] * 3), np.array([0, 1, 2])
+    all_count, one_ignored = function(labels, scores), function(labels, scores, ignore_class=1)
+    assert (all_count > 0).all()
+    np.testing.assert_array_equal(one_ignored, all_count * [1, 0, 1])
+    with Graph(eager=True) as graph:
+        x = graph.constant(scores)
+        gradient = corten.gradients(ops.sum(function(labels, x, ignore_class=1)), x).numpy()
+    assert (gradient[1] == 0).all() and gradient[[0, 2]].any(axis=-1).all()
+
+
 KEYS = [
     0,
     -1,
