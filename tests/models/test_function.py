@@ -151,6 +151,20 @@ def test_functions_within_functions_methods_metrics_and_variables() -> None:
     assert corten.Model(symbol, twice(symbol)).predict(np.ones((1, 2)), verbose=0).tolist() == [[4, 4]]
 
 
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_variable_that_is_its_own_gradient_shrinks_step_by_step_within_one_call(run_eagerly: bool) -> None:
+    optimizer, weight = optimizers.SGD(0.5), corten.Variable(np.float32([8, 16]))
+
+    # After the first step the variable is a value of the run, which the next one reads twice and writes.
+    @corten.function(run_eagerly=run_eagerly)
+    def shrink() -> None:
+        for _ in range(3):
+            optimizer.apply([weight.value], [weight])
+
+    shrink()
+    assert weight.numpy().tolist() == [1, 2]
+
+
 def test_what_goes_wrong_leaves_things_as_they_were() -> None:
     total = corten.Variable(np.float32(1), trainable=False)
 
