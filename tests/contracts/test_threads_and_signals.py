@@ -679,6 +679,38 @@ assert np.isfinite(model.predict(x[:64], verbose=0)).all()
     output(program, timeout=60)
 
 
+def test_a_thread_that_waits_for_a_variable_lets_others_run() -> None:
+    """What a step holds is waited for without the GIL, which the step may need before it lets go."""
+    program = (
+        PRELUDE
+        + """
+from corten import ops
+w = corten.Variable(np.full((700, 700), 1e-3, np.float32))
+@corten.function
+def step():
+    x = ops.identity(w)
+    for _ in range(200): x = ops.matmul(x, w)
+    w.assign(x)
+step()
+ticks, ended = 0, False
+def tick():
+    global ticks
+    while not ended: ticks += 1; time.sleep(0.001)
+threading.Thread(target=tick, daemon=True).start()
+began, ran = time.perf_counter(), None
+while not ran and time.perf_counter() - began < 30:
+    thread = threading.Thread(target=step); thread.start(); time.sleep(0.01)
+    before, asked = ticks, time.perf_counter()
+    w.numpy()
+    if time.perf_counter() - asked > 0.02: ran = ticks - before
+    thread.join()
+ended = True
+assert ran, ran
+"""
+    )
+    output(program, timeout=60)
+
+
 def test_a_signal_handler_has_denormals_though_kernels_flush_them() -> None:
     output(PRELUDE + DENORMALS, timeout=60)
 
