@@ -87,7 +87,6 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
         "accumulated are one batch k times as large; Keras counts every batch"
     ),
     "Optimizer.name": "the class name in lower case for every one; Keras numbers them (adam_1) and writes adam_w",
-    "Optimizer, pickled or copied": "only before its first step: its state belongs to the variables it was built for",
     "Optimizer.apply(grads, new_variables)": "builds what is new; Keras raises ValueError for unknown variables",
     "Variable.overwrite_with_gradient": "not looked at: it serves float8 training",
     "unexpected keyword arguments": "TypeError everywhere, with the name that is meant; Keras: ValueError in places",
@@ -197,7 +196,6 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
     "top k of equal predictions": "the first k of them, as argmax has it; in Keras all of them, and a dead network is "
     "always right. The same for the one class that F scores without a threshold take of each row",
     "reset_state of a metric": "leaves alone a layer's weight that is an attribute of the metric; Keras sets it to 0",
-    "a metric, pickled or deep-copied": "TypeError, as for every variable: make the same again and give it the values",
     "names of the metrics of several outputs": "always begin with the output's name, output_1 where no layer gives one",
     "accuracy of NaN": "0; in Keras NaN counts as class 0, or as below the threshold",
     "sums and counts of metrics": "go on beyond 2^24, where those of Keras stop, by a second variable for each",

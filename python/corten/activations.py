@@ -42,6 +42,7 @@ from corten.ops import (
     tanh_shrink,
     threshold,
 )
+from corten.serialization import publish, register_keras_serializable
 
 __all__ = [
     "celu",
@@ -145,6 +146,12 @@ def softmax(x: TensorLike, axis: int | Sequence[int] | None = -1) -> Any:
     return ops.softmax(x, axis)
 
 
+@register_keras_serializable("corten")
+def keras2_hard_sigmoid(x: TensorLike) -> Any:
+    """``min(max(0.2 x + 0.5, 0), 1)``: what ``hard_sigmoid`` was in Keras 1 and 2, for models in their files."""
+    return ops.clip(0.2 * ops.convert_to_tensor(x) + 0.5, 0.0, 1.0)
+
+
 _KNOWN: dict[str, Callable[..., Any]] = {
     name: globals()[name] for name in __all__ if name not in ("deserialize", "get", "is_plain_relu", "serialize")
 }
@@ -183,3 +190,6 @@ def deserialize(config: ActivationLike) -> Callable[..., Any]:
 def is_plain_relu(activation: Callable[..., Any] | None) -> bool:
     """Whether it is ``max(x, 0)``, which dense and convolutional layers compute in the same pass."""
     return activation is relu or activation is ops.relu
+
+
+publish("activations", _KNOWN)

@@ -6,9 +6,10 @@ import inspect
 from typing import Any, TypeVar
 
 from corten._core import current
-from corten.keywords import expect_known, signature_of
+from corten.keywords import expect_known, parameters, signature_of
+from corten.serialization import plain, registry, revived
 
-__all__ = ["Configured", "Itself", "forwarded", "plain", "serialized"]
+__all__ = ["Configured", "Itself", "forwarded"]
 
 _UNSET = object()
 
@@ -115,8 +116,17 @@ class Configured:
 
     @classmethod
     def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
-        """A new object from what :meth:`get_config` gave."""
-        return cls(**config)
+        """A new object from what :meth:`get_config` gave; objects described in it are made first.
+
+        What Keras has and Corten's class does not, and is off (None or False), is left out.
+        """
+        arguments = {name: revived(value) for name, value in config.items()}
+        if registry.place_of(cls) is not None:
+            known = parameters(cls)
+            off = [name for name, value in arguments.items() if name not in known and value in (None, False)]
+            for name in off:
+                del arguments[name]
+        return cls(**arguments)
 
 
 def forwarded(scope: dict[str, Any], *own: str) -> dict[str, Any]:
@@ -133,32 +143,3 @@ def forwarded(scope: dict[str, Any], *own: str) -> dict[str, Any]:
     """
     excluded = {"self", "__class__", "kwargs", *own}
     return {name: value for name, value in {**scope, **scope.get("kwargs", {})}.items() if name not in excluded}
-
-
-def serialized(value: object, what: str) -> dict[str, Any]:
-    """``{"class_name": ..., "config": ...}`` of an object that remembers its arguments.
-
-    >>> serialized(5, "optimizer")
-    Traceback (most recent call last):
-    ...
-    TypeError: optimizer: expected an object with get_config(), got 5
-    """
-    if isinstance(value, type) or not hasattr(value, "get_config"):
-        raise TypeError(f"{what}: expected an object with get_config(), got {value!r}")
-    return {"class_name": type(value).__name__, "config": value.get_config()}
-
-
-def plain(value: object) -> Any:
-    """A value of a configuration without objects: these become their own configuration, functions their names."""
-    if hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(plain(item) for item in value)
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if callable(value) and hasattr(value, "__name__"):
-        return value.__name__
-    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
-        number: Any = value.numpy() if hasattr(value, "numpy") else value
-        return number.item()
-    return value

@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 from corten import ops
 from corten.arguments import real
-from corten.configured import Configured, serialized
+from corten.configured import Configured
 from corten.graph import TensorLike
 from corten.lookup import find
+from corten.serialization import publish, serialized
 
 __all__ = [
     "Constraint",
@@ -169,3 +170,6 @@ def serialize(constraint: object) -> dict[str, Any]:
 def deserialize(config: ConstraintLike) -> Any:
     """The constraint of a configuration."""
     return get(config)
+
+
+publish("constraints", {kind.__name__: kind for kind in _KNOWN.values()})

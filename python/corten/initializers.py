@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from corten.arguments import extents, number, one_of, real, whole, wholes
-from corten.configured import Configured, serialized
+from corten.configured import Configured
 from corten.graph import numeric
 from corten.lookup import find
 from corten.ops.axes import each_axis
 from corten.random import SeedGenerator, SeedLike, draw_seed
+from corten.serialization import publish, serialized
 
 __all__ = [
     "Constant",
@@ -480,3 +481,8 @@ def serialize(initializer: object) -> dict[str, Any]:
 def deserialize(config: InitializerLike) -> Any:
     """The initializer of a configuration."""
     return get(config)
+
+
+publish("initializers", {kind.__name__: kind for kind in _KNOWN.values()})
+# What files of earlier Keras 3 call them.
+publish("initializers", {"OrthogonalInitializer": Orthogonal, "IdentityInitializer": Identity})

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from corten.serialization import custom_object, deserialize_keras_object
+
 __all__ = ["find"]
 
 
 def find(identifier: object, known: Mapping[str, Callable[..., Any]], what: str) -> Any:
     """The object that ``identifier`` stands for.
 
-    A string names an entry of ``known`` (a class is called without arguments, a function taken as it is), a dict is a
-    configuration ``{"class_name": ..., "config": {...}}``, a class is called, and any other callable stands for itself.
+    A string names what the program registered, or an entry of ``known`` (a class is called without arguments, a
+    function taken as it is), a dict is a configuration ``{"class_name": ..., "config": {...}}``, a class is called, and
+    any other callable stands for itself.
     ``ValueError`` for an unknown name, ``TypeError`` for anything else.
 
     >>> from corten.lookup import find
@@ -20,15 +23,11 @@ def find(identifier: object, known: Mapping[str, Callable[..., Any]], what: str)
     True
     """
     if isinstance(identifier, dict):
-        name, config = identifier.get("class_name"), identifier.get("config", {})
-        if name == "function":
-            return find(config, known, what)
-        known_class = known.get(name) if isinstance(name, str) else None
-        if known_class is None or not isinstance(config, dict):
-            raise ValueError(f"{what}: expected a configuration with a known class_name, got {identifier!r}")
-        return known_class(**config)
+        if "class_name" not in identifier or "config" not in identifier:
+            raise ValueError(f"{what}: expected a configuration with class_name and config, got {identifier!r}")
+        return deserialize_keras_object(identifier, module_objects=known)
     if isinstance(identifier, str):
-        entry = known.get(identifier)
+        entry = custom_object(identifier) or known.get(identifier)
         if entry is None:
             names = ", ".join(sorted(name for name in known if name.islower()))
             raise ValueError(f"unknown {what} {identifier!r}; expected one of {names}")

@@ -17,6 +17,7 @@ from corten import _core, ops
 from corten.arguments import INT64, extents, number, whole
 from corten.errors import ShapeError
 from corten.graph import TensorLike, Variable, current_graph, push, tracing
+from corten.serialization import publish
 
 __all__ = [
     "SeedGenerator",
@@ -273,3 +274,6 @@ def dropout(
     [0.0, 2.0]
     """
     return ops.dropout(inputs, rate, state=_state_for(seed), noise_shape=noise_shape)
+
+
+publish("random", {"SeedGenerator": SeedGenerator})

@@ -14,10 +14,11 @@ from typing import Any, Literal, TypeAlias
 
 from corten import ops
 from corten.arguments import number
-from corten.configured import Configured, serialized
+from corten.configured import Configured
 from corten.errors import ShapeError
 from corten.graph import TensorLike
 from corten.lookup import find
+from corten.serialization import publish, serialized
 
 __all__ = [
     "L1",
@@ -165,3 +166,6 @@ def serialize(regularizer: object) -> dict[str, Any]:
 def deserialize(config: RegularizerLike) -> Any:
     """The regularizer of a configuration."""
     return get(config)
+
+
+publish("regularizers", {kind.__name__: kind for kind in _KNOWN.values() if isinstance(kind, type)})

@@ -13,7 +13,7 @@ from corten.arguments import one_of, real, shown, whole
 from corten.graph import Array, numeric
 from corten.layers.naming import reset_names
 from corten.ops.axes import axis_of
-from corten.saving import get_registered_name, get_registered_object, register_keras_serializable
+from corten.serialization import get_registered_name, get_registered_object, register_keras_serializable
 
 __all__ = [
     "PyDataset",

@@ -350,8 +350,9 @@ def test_checkpoint_after_batches(tmp_path: Path) -> None:
 
 
 def test_checkpoint_refuses(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="save_weights_only=True"):
-        ModelCheckpoint("x.keras")
+    for name in ("x", "x.weights.h5", "x.onnx"):
+        with pytest.raises(ValueError, match=r"ends in \.keras, .*save_weights_only=True"):
+            ModelCheckpoint(name)
     with pytest.raises(ValueError, match="save_freq"):
         ModelCheckpoint("x", save_weights_only=True, save_freq=0)
     for bad in (True, 2.5, "batch", None):
@@ -373,11 +374,6 @@ def test_checkpoint_named_by_a_validation_that_not_every_epoch_has(tmp_path: Pat
         callbacks.on_epoch_end(0, {"loss": 1.0})
     callbacks.on_epoch_end(1, {"loss": 1.0, "val_loss": 2.0})
     assert [Path(path).name for path, _ in model.saved] == ["2-2.0"]
-
-
-def test_checkpoint_says_that_a_name_for_hdf5_is_none(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"'a.weights.h5' will be a safetensors file"):
-        ModelCheckpoint("a.weights.h5", save_weights_only=True)
 
 
 def test_csv_logger_writes_and_goes_on(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import dis, random, sys
 import numpy as np
 import corten
 from corten import layers as L
-from corten.layers.layer import _context
+from corten.layers.context import context
 
 from corten.graph import current_graph, tracing
 
@@ -53,7 +53,7 @@ def everywhere(make, most=150):
         action, check = make()
         Interrupt(at).run(action)
         assert current_graph() is None, f"look {at} of {counter.looks}: a graph is still entered"
-        assert (_context.names, _context.training, _context.calling) == ((), None, None), (at, vars(_context))
+        assert (context.names, context.training, context.calling) == ((), None, None), (at, vars(context))
         assert not tracing._is_owned(), at
         check()
 

@@ -45,5 +45,5 @@ def test_what_the_function_is_given() -> None:
 def test_errors() -> None:
     with pytest.raises(TypeError, match="Lambda: expected a function, got 'relu'"):
         layers.Lambda("relu")
-    with pytest.raises(TypeError, match="expected a function"):
+    with pytest.raises(ValueError, match="unknown function '<lambda>'"):
         layers.Lambda.from_config(layers.Lambda(lambda x: x).get_config())

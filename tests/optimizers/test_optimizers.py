@@ -424,18 +424,23 @@ def test_a_configuration_tells_what_is_now() -> None:
     assert again.learning_rate == 0.125 and again.momentum == 0.25 and len(again.variables) == 1
 
 
-def test_an_optimizer_is_copied_before_its_first_step_only() -> None:
+def test_an_optimizer_is_copied_with_its_state() -> None:
     for name, kwargs, _ in CASES:
         made = getattr(optimizers, name)(learning_rate=ExponentialDecay(0.5, 10, 0.5), clipnorm=2.0, **kwargs)
         made.weight_decay = 0.25
-        for again in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
-            assert type(again) is type(made) and again.get_config() == made.get_config()
-            assert again.variables[0] is not made.variables[0]
-    optimizer = SGD(momentum=0.5)
-    optimizer.apply([np.float32([1.0])], [Variable(np.float32([1.0]))])
-    for attempt in (pickle.dumps, copy.deepcopy):
-        with pytest.raises(TypeError, match="has taken steps can be neither pickled nor copied"):
-            attempt(optimizer)
+        w, gradient = Variable(np.float32([1.0, 2.0])), np.float32([1.0, -3.0])
+        for steps in range(2):
+            for again in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
+                assert type(again) is type(made) and again.get_config() == made.get_config()
+                assert again.variables[0] is not made.variables[0]
+                assert [v.numpy().tolist() for v in again.variables] == [v.numpy().tolist() for v in made.variables]
+                if steps:
+                    # It goes on by itself, with copies of the variables that it knew.
+                    (own,) = again._known.values()
+                    again.apply([gradient], [own])
+                    assert own is not w and int(again.variables[0]) == 2 and int(made.variables[0]) == 1
+            if not steps:
+                made.apply([gradient], [w])
 
 
 def test_weights_are_set_as_a_whole() -> None:

@@ -62,7 +62,7 @@ def test_configurations() -> None:
         schedule = getattr(schedules, name)(**kwargs)
         again = schedules.deserialize(schedules.serialize(schedule))
         assert again.get_config() == schedule.get_config() and float(again(9)) == float(schedule(9))
-    with pytest.raises(ValueError, match="class_name"):
+    with pytest.raises(ValueError, match="unknown class 'Nope'"):
         schedules.deserialize({"class_name": "Nope", "config": {}})
 
 

@@ -47,6 +47,10 @@ class Callback:
         """The model, from :meth:`set_model`."""
         return self._model
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, without the model: the next ``fit`` sets it."""
+        return {**vars(self), "_model": None}
+
     def set_params(self, params: dict[str, Any] | None) -> None:
         """Sets :attr:`params`."""
         self.params = params or {}

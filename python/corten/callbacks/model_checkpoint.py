@@ -16,34 +16,36 @@ __all__ = ["ModelCheckpoint"]
 
 
 class ModelCheckpoint(MonitorCallback):
-    """Saves the model's weights after every epoch, or after every ``save_freq`` batches.
+    """Saves the model after every epoch, or after every ``save_freq`` batches: whole, or its weights alone.
+
+    A whole model is saved as :func:`corten.saving.save_model` does it, with the optimizer's state.
 
     With ``save_best_only``, a value that is NaN is no improvement. Where the logs do not have the monitored value, a
-    warning lists what they have, and the weights are saved all the same.
+    warning lists what they have, and the model is saved all the same.
 
     Args:
         filepath: where to; may hold ``{epoch}`` (counted from 1), ``{batch}`` and names of the logs, as in
-            ``"{epoch:02d}-{val_loss:.2f}.safetensors"``; of an array one number, as in ``{f1_score[0]:.2f}``. Folders
-            are made.
+            ``"{epoch:02d}-{val_loss:.2f}.keras"``; of an array one number, as in ``{f1_score[0]:.2f}``. Folders
+            are made. It ends in .keras, .safetensors, .h5 or .hdf5, unless weights alone are saved.
         monitor: a name in the logs, for ``save_best_only``.
         verbose: 1 says when it saves.
         save_best_only: save only when the monitored value has improved.
-        save_weights_only: must be True.
+        save_weights_only: save no whole model, but weights: to HDF5 where the name ends in .h5, else to safetensors.
         mode: ``"min"``, ``"max"`` or ``"auto"``.
         save_freq: ``"epoch"`` or a number of batches.
         initial_value_threshold: what the monitored value must beat at first.
 
     Raises:
-        ValueError: ``save_weights_only`` is False, ``save_freq`` is neither, ``filepath`` has braces that are not
-            closed; when training begins: it names a value of the validation, and there is none; when saving: it names a
-            value that the logs do not have, or an array as a whole; the monitored value is an array, or nothing tells
-            whether more of it is better.
+        ValueError: ``filepath`` has another end or braces that are not closed, ``save_freq`` is neither; when training
+            begins: it names a value of the validation, and there is none; when saving: it names a value that the logs
+            do not have, or an array as a whole; the monitored value is an array, or nothing tells whether more of it is
+            better.
         TypeError: no string, path or number where one belongs.
         OSError: the file cannot be written.
 
     >>> from corten.callbacks import ModelCheckpoint
-    >>> ModelCheckpoint("run/{epoch:03d}.safetensors", save_weights_only=True).path(0, None, {})
-    'run/001.safetensors'
+    >>> ModelCheckpoint("run/{epoch:03d}.keras").path(0, None, {})
+    'run/001.keras'
     """
 
     _state = ("best", "batches_since")
@@ -60,20 +62,16 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
-        if not save_weights_only:
-            raise ValueError(
-                "ModelCheckpoint: whole models cannot be saved yet, only weights; pass save_weights_only=True"
-            )
         counts = isinstance(save_freq, (int, np.integer)) and not isinstance(save_freq, bool)
         if save_freq != "epoch" and not (counts and int(save_freq) >= 1):
             raise ValueError(f"ModelCheckpoint: save_freq must be 'epoch' or an int >= 1, got {save_freq!r}")
         self.filepath = os.fsdecode(filepath)
         self._names = _names(self.filepath)
-        if self.filepath.endswith((".h5", ".hdf5")):
-            warnings.warn(
-                f"ModelCheckpoint: {self.filepath!r} will be a safetensors file, which load_weights reads but programs "
-                "for HDF5 do not; end the name in '.safetensors'",
-                stacklevel=2,
+        whole = self.filepath.endswith((".keras", ".safetensors", ".h5", ".hdf5"))
+        if not save_weights_only and (not whole or self.filepath.endswith(".weights.h5")):
+            raise ValueError(
+                f"ModelCheckpoint: filepath: expected a name that ends in .keras, .safetensors, .h5 or .hdf5, got "
+                f"{self.filepath!r}; for weights alone pass save_weights_only=True"
             )
         self.verbose = verbosity("ModelCheckpoint", verbose)
         self.save_best_only = save_best_only
@@ -149,9 +147,13 @@ class ModelCheckpoint(MonitorCallback):
             return
         path = self.path(epoch, batch, logs)
         if self.verbose > 0:
-            print(f"Epoch {epoch + 1}: {reason}saving weights to {path}")
+            what = "weights" if self.save_weights_only else "model"
+            print(f"Epoch {epoch + 1}: {reason}saving {what} to {path}")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self.model.save_weights(path, overwrite=True)
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
 
     def _failure(self, current: float) -> str:
         """Why ``current`` is not saved."""

@@ -93,11 +93,12 @@ class Variable(Operand):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self.numpy(), dtype=dtype)
 
-    def __reduce_ex__(self, _protocol: Any) -> Any:
-        raise TypeError(
-            f"variable {self.path!r}, and what it belongs to, can be neither pickled nor copied; create it anew and "
-            "copy the values: set_weights(get_weights()), or save_weights and load_weights"
-        )
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which hold what it holds now."""
+        return {**vars(self), "core": self.numpy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, core=_core.Variable(state["core"]))
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path!r} shape={self.shape} dtype={self.dtype}>"

@@ -71,6 +71,7 @@ from corten.layers.time_distributed import TimeDistributed
 from corten.layers.transformer import PositionalEmbedding, TransformerBlock
 from corten.layers.unit_normalization import UnitNormalization
 from corten.layers.upsampling import UpSampling1D, UpSampling2D
+from corten.serialization import publish
 
 # Keras's other names for the same classes.
 Convolution1D = Conv1D
@@ -194,3 +195,10 @@ __all__ = [
     "multiply",
     "subtract",
 ]
+
+
+publish(
+    "layers",
+    {name: globals()[name] for name in __all__ if isinstance(globals()[name], type)},
+    own=("PositionalEmbedding", "Sampling", "TransformerBlock"),
+)

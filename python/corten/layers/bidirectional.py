@@ -9,6 +9,7 @@ from corten import ops
 from corten.arguments import shown
 from corten.graph import Shape, Tensor, TensorLike, flatten
 from corten.layers.arguments import States
+from corten.layers.copies import again
 from corten.layers.layer import Layer
 from corten.layers.nested import nested_layer
 
@@ -67,12 +68,11 @@ class Bidirectional(Layer):
                 f"Bidirectional: merge_mode: expected 'concat', 'sum', 'mul', 'ave' or None, got {merge_mode!r}"
             )
         template = _recurrent_layer(layer, "layer")
-        config = template.get_config()
         name = "forward_" + template.name.removeprefix("forward_")
-        forward = type(template).from_config({**config, "name": name})
+        forward = again(template, name=name)
         if backward_layer is None:
             name = "backward_" + template.name.removeprefix("backward_")
-            backward = type(template).from_config({**config, "go_backwards": True, "name": name})
+            backward = again(template, go_backwards=True, name=name)
         else:
             backward = _recurrent_layer(backward_layer, "backward_layer")
         self.forward_layer, self.backward_layer = forward, backward

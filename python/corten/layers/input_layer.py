@@ -94,6 +94,17 @@ class InputLayer(Layer):
         """What is fed, as a symbolic tensor."""
         return self._symbol
 
+    def get_config(self) -> dict[str, Any]:
+        """The shape and dtype, in Keras's order."""
+        return {
+            "batch_shape": list(self.batch_shape),
+            "dtype": self.kind,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": False,
+        }
+
     def call(self, inputs: Tensor) -> Any:
         return inputs
 

@@ -24,7 +24,8 @@ class Lambda(Layer):
         mask: the mask of the output: a tensor, or a function of inputs and their mask; None for no mask.
         arguments: further arguments of ``function`` by name.
 
-    A configuration holds the function's name only, so the layer cannot be made again from it.
+    A configuration holds the function's name only: a file is loaded where the function is registered
+    (:func:`corten.saving.register_keras_serializable`) or passed as a custom object.
 
     Raises:
         TypeError: ``function`` is none.
@@ -45,7 +46,7 @@ class Lambda(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError(f"Lambda: expected a function, got {function!r}; a configuration holds only its name")
+            raise TypeError(f"Lambda: expected a function, got {function!r}")
         self.function = function
         self.arguments = dict(arguments or {})
         has_symbolic(mask)  # What holds itself is refused here.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -12,7 +11,7 @@ import numpy as np
 
 from corten import constraints, initializers, regularizers
 from corten.arguments import misused
-from corten.configured import Configured, plain
+from corten.configured import Configured
 from corten.constraints import ConstraintLike
 from corten.errors import ArgumentTypeError, ShapeError
 from corten.graph import (
@@ -37,27 +36,26 @@ from corten.initializers import InitializerLike
 from corten.keywords import parameters, unexpected_argument
 from corten.layers import masks
 from corten.layers.contents import Contents, tracked
+from corten.layers.context import context
+from corten.layers.copies import described, remade
 from corten.layers.naming import auto_name, is_name, snake_case
-from corten.layers.signature import Arguments, call_signature, shapes_asked, shapes_for_build, shapes_of
+from corten.layers.signature import (
+    Arguments,
+    call_signature,
+    dtypes_of,
+    shapes_asked,
+    shapes_for_build,
+    shapes_from,
+    shapes_of,
+)
 from corten.layers.undo import undone, undone_on_error
+from corten.random import SeedGenerator
 from corten.regularizers import RegularizerLike
+from corten.serialization import plain
 
 __all__ = ["Layer"]
 
 Self = TypeVar("Self", bound="Layer")
-
-
-class _Context(threading.local):
-    """What a layer's call hands down to the calls inside it."""
-
-    def __init__(self) -> None:
-        #: None: nobody has said, and each call goes by its own default.
-        self.training: bool | None = None
-        self.calling: Layer | None = None
-        self.names: tuple[str, ...] = ()
-
-
-_context = _Context()
 
 
 def _building(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,13 +69,14 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
             return
         with tracing, undone_on_error(self, *self._unbuilt()):
             was_built, weights = self.built, len(self._weights)
-            names = _context.names
+            names = context.names
             try:
                 # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
-                _context.names, self.__dict__["_being_built"] = (*names, self.name), True
+                context.names, self.__dict__["_being_built"] = (*names, self.name), True
                 build(self, *args, **kwargs)
+                object.__setattr__(self, "_built_for", (kwargs or (args[0] if args else None), None))
             finally:
-                _context.names, self.__dict__["_being_built"] = names, False
+                context.names, self.__dict__["_being_built"] = names, False
             if was_built and len(self._weights) > weights:
                 raise ValueError(
                     f"build: {type(self).__name__} {self.name!r} is already built; another build would replace its "
@@ -221,6 +220,21 @@ class Layer(Configured):
         own = self._contents().variables
         return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
 
+    def _children(self) -> list[Layer]:
+        """The layers directly inside, in their order."""
+        return list(self._sublayers())
+
+    def _saved_parts(self) -> Iterator[tuple[str, Any]]:
+        """What a file keeps inside the layer's own place, by attribute: public ones first, as in Keras."""
+        for name in sorted(self._attributes, key=lambda name: (name.startswith("_"), name)):
+            if name not in _INTERNAL:
+                yield name, self._attributes[name]
+
+    def _saved_variables(self) -> list[Variable]:
+        """The layer's own variables as files keep them: those that are trained first, without random states."""
+        states = {id(seed.state) for seed in _seeds(self._attributes)}
+        return [variable for variable in self._own() if id(variable) not in states]
+
     @property
     def variables(self) -> list[Variable]:
         """All variables, of this layer and of those inside it, random states included."""
@@ -306,7 +320,7 @@ class Layer(Configured):
         Raises:
             ValueError: called from ``call``, which would make further weights each time.
         """
-        if _context.calling is self and self.built:
+        if context.calling is self and self.built:
             raise ValueError(
                 f"add_weight of {type(self).__name__} {self.name!r}: create weights in __init__ or build; call would "
                 "create new ones each time"
@@ -317,7 +331,7 @@ class Layer(Configured):
             initializer = "glorot_uniform" if dtype == "float32" else "zeros"
         name = name or f"variable_{len(self._weights)}" if self._weights else name or "variable"
         variable = Variable(
-            initializers.get(initializer),
+            np.zeros(shape, dtype) if context.blank else initializers.get(initializer),
             shape,
             dtype,
             trainable,
@@ -325,9 +339,7 @@ class Layer(Configured):
             regularizers.get(regularizer),
             constraints.get(constraint),
         )
-        variable.path = "/".join(
-            [*_context.names, *([self.name] if self.name not in _context.names[-1:] else []), name]
-        )
+        variable.path = "/".join([*context.names, *([self.name] if self.name not in context.names[-1:] else []), name])
         self._weights = [*self._weights, variable]
         return variable
 
@@ -347,20 +359,51 @@ class Layer(Configured):
         self._expect_started()
         if input_shape is None and any(type(layer).build is not Layer.build for layer in self._unbuilt()):
             raise ValueError(f"build of {self.name!r}: expected an input shape such as (None, 4), got None")
+        self._trace(input_shape, None)
+
+    def _trace(self, input_shape: Any, dtypes: Any) -> None:
+        """Builds the layers inside, by tracing ``call`` on inputs of these shapes and dtypes."""
         with tracing, undone_on_error(self, *self._unbuilt()):
             if input_shape is not None and self._contents().layers and type(self).call is not Layer.call:
                 with Graph() as graph:
-                    dtype = self.input_dtype
-                    inputs = _map_shapes(lambda shape: graph.input(trial(shape, 0), dtype), input_shape)
+                    kinds = iter(flatten(dtypes) if dtypes is not None else ())
+                    inputs = _map_shapes(
+                        lambda shape: graph.input(trial(shape, 0), next(kinds, self.input_dtype)), input_shape
+                    )
                     self._run(graph, (inputs,), {})
+            object.__setattr__(self, "_built_for", (input_shape, dtypes))
             self.built = True
+
+    #: The shapes (or a dict of them, by the parameters of ``build``) that the layer was built for, and the dtypes of
+    #: inputs where one is not float32.
+    _built_for: tuple[Any, Any] = None, None
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What :meth:`build_from_config` builds from: the shapes of the inputs; None where nothing was built."""
+        shapes, dtypes = self._built_for
+        if shapes is None or not self.built:
+            return None
+        if type(self).build is not Layer.build and shapes_asked(type(self).build):
+            return {"shapes_dict": shapes}
+        return {"input_shape": shapes} if dtypes is None else {"input_shape": shapes, "input_dtype": dtypes}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds the layer from what :meth:`get_build_config` gave."""
+        if config.get("shapes_dict"):
+            self.build(**{name: shapes_from(shape) for name, shape in config["shapes_dict"].items()})
+        elif config.get("input_shape") is not None:
+            shapes = shapes_from(config["input_shape"])
+            if type(self).build is Layer.build and "input_dtype" in config:
+                self._trace(shapes, config["input_dtype"])
+            else:
+                self.build(shapes)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _building(cls.__dict__["build"])  # type: ignore[method-assign]
 
-    def _build_once(self, shapes: Any) -> None:
+    def _build_once(self, shapes: Any, dtypes: Any = None) -> None:
         if self.built:
             return
         build = type(self).build
@@ -368,6 +411,7 @@ class Layer(Configured):
             # Another thread may have built it meanwhile.
             if not self.built:
                 if build is Layer.build:
+                    object.__setattr__(self, "_built_for", (shapes, dtypes))
                     self.built = True  # layers inside are built as they are called
                 elif shapes_asked(build):
                     self.build(**shapes)
@@ -382,7 +426,7 @@ class Layer(Configured):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._expect_started()
-        if self.built or _context.names:
+        if self.built or context.names:
             return self._apply(args, kwargs)
         with tracing, undone_on_error(*self._unbuilt()):
             return self._apply(args, kwargs)
@@ -394,7 +438,7 @@ class Layer(Configured):
         if not symbolic and graph is None:
             return self._on_arrays(args, kwargs)
         if not self.built:
-            self._build_once(shapes_for_build(type(self), args, kwargs))
+            self._build_once(shapes_for_build(type(self), args, kwargs), dtypes_of(args))
         if graph is not None and not symbolic:
             return self._run(graph, args, kwargs)
         outputs = record(self, args, kwargs)
@@ -450,12 +494,12 @@ class Layer(Configured):
 
     def _run(self, graph: Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What ``call`` gives for tensors of the graph, with masks, and its losses added."""
-        outermost = not _context.names
+        outermost = not context.names
         if not graph.eager:
             graph.guard_on(self, *(self._inside() if outermost else ()))
         if outermost:
             self._forget_losses(graph)
-        arguments = call_signature(type(self).call).bind(args, kwargs, _context.training)
+        arguments = call_signature(type(self).call).bind(args, kwargs, context.training)
         outputs = self._call_within(graph, arguments)
         if arguments.mask is not None or self.supports_masking:
             self._mask_outputs(graph, arguments.inputs, arguments.mask, outputs)
@@ -469,8 +513,8 @@ class Layer(Configured):
         """Runs ``call`` where the calls inside it see this layer's name and mode."""
         scope = graph.core.scope(self.name)
         # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
-        outer = _context.names, _context.training, _context.calling
-        _context.names, _context.training, _context.calling = (*outer[0], self.name), arguments.training, self
+        outer = context.names, context.training, context.calling
+        context.names, context.training, context.calling = (*outer[0], self.name), arguments.training, self
         try:
             hook = graph.call_hook
             if hook is None:
@@ -483,7 +527,7 @@ class Layer(Configured):
                 raise ShapeError(f"{where}: expected one input, got {shapes_of(inputs)}") from error
             raise misused(error, where, *arguments.args, *arguments.kwargs.values()) from error
         finally:
-            _context.names, _context.training, _context.calling = outer
+            context.names, context.training, context.calling = outer
             graph.core.scope(scope)
         if outputs is None:
             raise TypeError(f"{type(self).__name__}.call of {self.name!r} returned None; missing `return`?")
@@ -616,8 +660,35 @@ class Layer(Configured):
         config = {key: plain(value) for key, value in arguments.items() if value is not None or key not in _IMPLIED}
         return {**config, "name": self.name, "trainable": self._trainable}
 
+    @classmethod
+    def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
+        """A new layer from what :meth:`get_config` gave."""
+        known = parameters(cls)
+        later = {key: value for key, value in config.items() if key in ("name", "trainable") and key not in known}
+        layer = super().from_config({key: value for key, value in config.items() if key not in later})
+        # A constructor without **kwargs takes neither.
+        if "name" in later:
+            layer.name = later["name"]
+        if not later.get("trainable", True):
+            layer.trainable = False
+        return layer
+
+    def __reduce__(self) -> Any:
+        """For copies and pickles: the configuration and what the variables hold."""
+        return remade, described(self)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r} built={self.built}>"
+
+
+#: Attributes of the base classes: what they hold is reached in another way.
+_INTERNAL = {"_layers", "_weights"}
+
+
+def _seeds(attributes: dict[str, Any]) -> Iterator[SeedGenerator]:
+    for value in attributes.values():
+        items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
+        yield from (item for item in items if isinstance(item, SeedGenerator))
 
 
 _IMPLIED = {"input_shape", "batch_input_shape", "input_dim", "batch_size", "dtype", "activity_regularizer", "autocast"}

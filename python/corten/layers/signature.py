@@ -8,10 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from corten.graph import Nested, map_nested
+from corten.graph import Nested, flatten, map_nested
 from corten.layers.masks import mask_of, masks_of
 
-__all__ = ["Arguments", "CallSignature", "call_signature", "shapes_asked", "shapes_for_build", "shapes_of"]
+__all__ = [
+    "Arguments",
+    "CallSignature",
+    "call_signature",
+    "dtypes_of",
+    "shapes_asked",
+    "shapes_for_build",
+    "shapes_from",
+    "shapes_of",
+]
 
 
 @dataclass
@@ -128,3 +137,26 @@ def shapes_of(argument: Nested) -> Any:
         return None if sizes is None else ((None, *sizes[1:]) if len(sizes) else ())
 
     return map_nested(shape, argument)
+
+
+def dtypes_of(args: tuple[Any, ...]) -> Any:
+    """The dtypes of the first argument, in its structure; None where all are float32."""
+    if not args:
+        return None
+    dtypes = map_nested(lambda leaf: getattr(leaf, "dtype", None), args[0])
+    return dtypes if any(dtype != "float32" for dtype in flatten(dtypes)) else None
+
+
+def shapes_from(value: Any) -> Any:
+    """Shapes as they come from a file, where tuples have become lists: each a tuple again, in lists and dicts.
+
+    >>> shapes_from([[None, 3], [None, 2, 5]])
+    [(None, 3), (None, 2, 5)]
+    """
+    if isinstance(value, dict):
+        return {name: shapes_from(item) for name, item in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return value
+    if any(isinstance(item, (list, tuple, dict)) for item in value):
+        return [shapes_from(item) for item in value]
+    return tuple(value)

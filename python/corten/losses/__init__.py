@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from corten.configured import serialized
 from corten.lookup import find
 from corten.losses.by_shape import CrossentropyByShape
 from corten.losses.crossentropy import (
@@ -49,6 +48,7 @@ from corten.losses.regression import (
     mean_squared_logarithmic_error,
     poisson,
 )
+from corten.serialization import publish, serialized
 
 __all__ = [
     "BinaryCrossentropy",
@@ -165,3 +165,6 @@ def deserialize(name: LossLike) -> Loss | None:
     2.0
     """
     return get(name)
+
+
+publish("losses", {name: globals()[name] for name in __all__ if name not in ("deserialize", "get", "serialize")})

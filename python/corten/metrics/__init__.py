@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from corten.configured import serialized
 from corten.lookup import find
 from corten.losses import Loss
 from corten.losses.by_shape import kind_of_targets
@@ -55,6 +54,7 @@ from corten.metrics.error import (
 from corten.metrics.metric import Metric
 from corten.metrics.ranking import ndcg_at_k, recall_at_k
 from corten.metrics.reduction import Mean, MeanMetricWrapper, Sum
+from corten.serialization import publish, serialized
 
 __all__ = [
     "AUC",
@@ -243,3 +243,10 @@ def deserialize(config: MetricLike) -> Metric | None:
     'PR'
     """
     return get(config)
+
+
+publish(
+    "metrics",
+    {n: globals()[n] for n in __all__ if n not in ("check", "deserialize", "for_shapes", "get", "serialize")},
+    own=("accuracy", "ndcg_at_k", "recall_at_k"),
+)

@@ -213,6 +213,14 @@ class Metric(Configured):
         """Forgets all batches."""
         clear(self.whole_state)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: sums and what they lack in pairs."""
+        sums = {id(v): v for v in self._state(rests=False)}
+        return {**vars(self), "_rests": [(sums[total], rest) for total, rest in self._rests.items() if total in sums]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _rests={id(total): rest for total, rest in state["_rests"]})
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Takes a batch into account and gives the result over all batches."""
         self.update_state(*args, **kwargs)

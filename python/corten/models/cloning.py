@@ -7,13 +7,43 @@ from typing import Any
 
 from corten.graph import SymbolicTensor, flatten, map_nested, record
 from corten.keywords import suggesting
+from corten.layers.copies import again
 from corten.layers.input_layer import Input
 from corten.layers.layer import Layer
 from corten.models.functional import Functional, Symbols
 from corten.models.model import Model
 from corten.models.sequential import Sequential
+from corten.serialization import deserialize_keras_object
 
-__all__ = ["clone_model"]
+__all__ = ["clone_model", "model_from_config", "model_from_json"]
+
+
+def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model of a description: that of ``saving.serialize_keras_object``, weights beginning anew."""
+    model = deserialize_keras_object(config, custom_objects)
+    if not isinstance(model, Model):
+        raise TypeError(f"model_from_config: expected the description of a model, got that of {model!r}")
+    return model
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model that ``model.to_json()`` describes, weights beginning anew.
+
+    Args:
+        json_string: the text.
+        custom_objects: names and the classes and functions that they stand for, beside those that are registered.
+
+    Raises:
+        ValueError: not JSON, or a class that nobody published, registered or passed.
+
+    >>> import corten
+    >>> text = corten.Sequential([corten.layers.Dense(2, input_shape=(3,))]).to_json()
+    >>> corten.models.model_from_json(text).output_shape
+    (None, 2)
+    """
+    import json
+
+    return model_from_config(json.loads(json_string), custom_objects)
 
 
 @suggesting
@@ -59,7 +89,7 @@ def clone_model(
             elif clone_function is not None:
                 clones[id(layer)] = clone_function(layer)
             else:
-                clones[id(layer)] = type(layer).from_config(layer.get_config())
+                clones[id(layer)] = again(layer)
         return clones[id(layer)]
 
     if isinstance(model, Sequential) and input_tensors is None and call_function is None:

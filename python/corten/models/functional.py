@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from corten.errors import ArgumentTypeError
 from corten.graph import Call, SymbolicTensor, Tensor, flatten, map_nested
 from corten.layers.input_layer import InputLayer
 from corten.layers.layer import Layer
+from corten.models import functional_config
 from corten.models.model import Model
 
 __all__ = ["Functional", "Symbols"]
@@ -45,6 +46,8 @@ class Functional(Model):
         object.__setattr__(self, "_inputs", inputs)
         object.__setattr__(self, "_outputs", outputs)
         nodes = _in_keras_order(_order(flatten(inputs), _by_key(outputs)), flatten(inputs))
+        #: Inputs and calls, those farthest from the outputs first.
+        object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "_calls", [node for node in nodes if isinstance(node, Call)])
         layers: list[Layer] = []
         for node in nodes:
@@ -61,6 +64,7 @@ class Functional(Model):
                 )
         self.built = True
 
+    nodes: list[Call | SymbolicTensor]
     _inputs: Any
     _outputs: Any
     _calls: list[Call]
@@ -68,6 +72,10 @@ class Functional(Model):
     @property
     def layers(self) -> list[Layer]:
         return list(self._layers)
+
+    def _saved_parts(self) -> Iterator[tuple[str, Any]]:
+        yield "layers", self.layers
+        yield from super()._saved_parts()
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -89,6 +97,23 @@ class Functional(Model):
     def output_names(self) -> list[str]:
         """The layer (or op) behind each output."""
         return [_name_of(tensor) for tensor in self.outputs]
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers and how they are connected; of a subclass with a constructor of its own, its arguments."""
+        if not _constructed_by_tensors(type(self)):
+            return super().get_config()
+        return {"name": self.name, "trainable": self.trainable, **functional_config.describe(self)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        if not _constructed_by_tensors(cls):
+            return super().from_config(config)
+        options = {name: config[name] for name in ("name", "trainable") if config.get(name) is not None}
+        return cls(*functional_config.restore(config), **options)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """None: layers are built as they are connected."""
+        return None
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         tensors = self._match(_with_masks(inputs, mask, self.name))
@@ -224,6 +249,11 @@ def _in_keras_order(
             parent: Any = argument if id(argument) in inputs_by_id or argument.call is None else argument.call
             depths[id(parent)] = max(depths.get(id(parent), 0), depth + 1)
     return sorted(nodes, key=lambda node: (-depths[id(node)], met.get(_operation(node), -1)))
+
+
+def _constructed_by_tensors(kind: type) -> bool:
+    """Whether a class is made from inputs and outputs, as ``Model`` is."""
+    return kind.__init__ in (Functional.__init__, Model.__init__)  # type: ignore[misc]
 
 
 def _input_layer(symbol: SymbolicTensor) -> InputLayer:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from corten.errors import ShapeError
-from corten.graph import SymbolicTensor, Tensor, Variable, assign, has_symbolic, map_nested, values
+from corten.graph import Array, SymbolicTensor, Tensor, has_symbolic, map_nested, values
 from corten.keywords import expect_known
+from corten.layers.copies import described, remade
 from corten.layers.layer import Layer
-from corten.layers.naming import snake_case
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
+from corten.saving.state import optimizers_by_path, restore
+from corten.serialization import serialize_keras_object
 
 __all__ = ["Model"]
 
@@ -48,6 +50,29 @@ class Model(Trainer, Layer):
         self.autocast = False
         self._start_trainer()
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        if cls is Model or (cls.__init__ is Model.__init__ and "input_layers" in config):
+            own: Any = cls
+            kind: Any = Model.functional_class if cls is Model else _as_functional(own)
+            return kind.from_config(config)
+        return super().from_config(config)
+
+    def to_json(self, **options: Any) -> str:
+        """The configuration as JSON: what :func:`corten.models.model_from_json` makes the model of, without weights.
+
+        Args:
+            options: of ``json.dumps``.
+
+        >>> import corten
+        >>> model = corten.Sequential([corten.layers.Dense(2, input_shape=(3,))])
+        >>> corten.models.model_from_json(model.to_json()).count_params()
+        8
+        """
+        import json
+
+        return json.dumps(serialize_keras_object(self), **options)
+
     #: What ``Model(inputs, outputs)`` makes: that class says so, for it stands on this one.
     functional_class: ClassVar[type[Model]]
 
@@ -69,6 +94,9 @@ class Model(Trainer, Layer):
     def layers(self) -> list[Layer]:
         """The layers directly inside the model."""
         return list(self._sublayers())
+
+    def _children(self) -> list[Layer]:
+        return self.layers
 
     @property
     def input_shape(self) -> Any:
@@ -114,43 +142,40 @@ class Model(Trainer, Layer):
                 raise ShapeError(f"{self.name!r}: input {symbol.name!r} expects shape {symbol.shape}, got {sizes}")
         return tensor
 
-    # --- weights in files ----------------------------------------------------------------------------------------
+    # --- files ---------------------------------------------------------------------------------------------------
+
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None) -> None:
+        """Writes the whole model to one file: see :func:`corten.saving.save_model`."""
+        from corten.saving.model_files import save_model
+
+        save_model(self, filepath, overwrite, zipped)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Writes all weights to a safetensors file: to a temporary file, synced, then renamed; never half a file.
+        """Writes all weights: to HDF5, as Keras 3 does, where the name ends in ``.h5`` (the extra ``h5``), else to
+        safetensors. The file is written aside, synced, then renamed; never half a file.
 
         Raises:
             FileExistsError: the file exists and ``overwrite`` is false.
             ValueError: the model is not built.
         """
-        from pathlib import Path
+        from corten.saving.model_files import save_weights
 
-        from corten.saving import safetensors
-
-        if not self.built:
-            raise ValueError(f"save_weights: {self.name!r} is not built yet; call it on data first")
-        if not overwrite and Path(filepath).exists():
-            raise FileExistsError(f"save_weights: {os.fspath(filepath)!r} exists; overwrite=True replaces it")
-        named = named_weights(self)
-        safetensors.save_file(dict(zip(named, values(list(named.values())), strict=True)), filepath)
+        save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Reads weights that :meth:`save_weights` wrote for a model of the same layers in the same order.
+        """Reads weights into the model: of :meth:`save_weights`, of whole-model files, and of Keras's ``.weights.h5``.
 
-        Nothing is changed unless every tensor is there and fits (``CorruptFileError``); with ``skip_mismatch`` what
-        does not fit is left as it is.
+        The layers must be the same in the same order. Nothing is changed unless everything is there and fits
+        (``CorruptFileError``); with ``skip_mismatch`` what does not fit is left as it is.
         """
-        from corten.saving import safetensors
+        from corten.saving.model_files import load_weights
 
-        if not self.built:
-            raise ValueError(f"load_weights: {self.name!r} is not built yet; call it on data first")
-        named = named_weights(self)
-        if skip_mismatch:
-            loaded = safetensors.load_file(filepath)
-            named = {n: w for n, w in named.items() if n in loaded and loaded[n].shape == w.shape}
-        else:
-            loaded = safetensors.load_file(filepath, {n: (w.shape, "float32") for n, w in named.items()})
-        assign(list(named.values()), [loaded[name] for name in named])
+        load_weights(self, filepath, skip_mismatch)
+
+    def __reduce__(self) -> Any:
+        """For copies and pickles: the configuration, what the variables hold, and the optimizers' states."""
+        states = {place: values(optimizer.variables) for place, optimizer in optimizers_by_path(self).items()}
+        return _remade, (*described(self), states)
 
     def summary(
         self,
@@ -163,6 +188,14 @@ class Model(Trainer, Layer):
     ) -> None:
         """Prints a table of the layers, their output shapes and parameters."""
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+
+def _remade(description: Any, objects: dict[str, Any], arrays: list[Array], states: dict[str, list[Array]]) -> Any:
+    """The model of what ``__reduce__`` described."""
+    model = remade(description, objects, arrays)
+    for place, optimizer in optimizers_by_path(model).items():
+        restore(model, optimizer, states.get(place, []), "copy")
+    return model
 
 
 def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
@@ -179,30 +212,3 @@ def _as_functional(kind: type[Model]) -> type[Model]:
     if kind is Model:
         return functional
     return type(kind.__name__, (kind, functional), {"__module__": kind.__module__, "__doc__": kind.__doc__})
-
-
-def named_weights(layer: Layer, prefix: str = "") -> dict[str, Variable]:
-    """The weights by place: ``dense/kernel``, ``dense_1/kernel``, ... numbered by class in the order of the layers.
-
-    The names given to layers do not count, so that a second model made by the same code has the same places.
-    """
-    named: dict[str, Variable] = {}
-
-    def put(name: str, weight: Variable) -> None:
-        count = 1
-        while (key := name if count == 1 else f"{name}_{count - 1}") in named:
-            count += 1
-        named[key] = weight
-
-    for weight in layer._own():
-        if weight.dtype == "float32":
-            put(prefix + weight.name, weight)
-    counts: dict[str, int] = {}
-    for child in layer.layers if isinstance(layer, Model) else layer._sublayers():
-        base = snake_case(type(child).__name__)
-        place = base if base not in counts else f"{base}_{counts[base]}"
-        counts[base] = counts.get(base, 0) + 1
-        for name, weight in named_weights(child, f"{prefix}{place}/").items():
-            if not any(weight is listed for listed in named.values()):
-                put(name, weight)
-    return named

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +11,7 @@ from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
 from corten.models.functional import Functional
 from corten.models.model import Model, fits
+from corten.serialization import deserialize_keras_object, serialize_keras_object
 
 __all__ = ["Sequential"]
 
@@ -152,6 +153,38 @@ class Sequential(Model):
             wider = tuple(a if a == b else None for a, b in zip(symbol.shape, shape, strict=True))
             with suppress(ValueError):
                 self._begin(wider, symbol.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers, with the input where somebody said its shape."""
+        if type(self).__init__ is not Sequential.__init__:
+            return super().get_config()
+        layers = [serialize_keras_object(layer) for layer in self._layers]
+        config = {"name": self.name, "trainable": self.trainable, "layers": layers}
+        if self._symbol is not None and self._promised:
+            layers.insert(0, serialize_keras_object(InputLayer(input_tensor=self._symbol, name=self._symbol.name)))
+        if self._functional is not None:
+            config["build_input_shape"] = list(self._functional.inputs[0].shape)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        if "layers" not in config or cls.__init__ is not Sequential.__init__:
+            return super().from_config(config)
+        model = cls(
+            [deserialize_keras_object(layer) for layer in config["layers"]],
+            **{name: config[name] for name in ("name", "trainable") if config.get(name) is not None},
+        )
+        if not model.built and config.get("build_input_shape"):
+            model.build(tuple(config["build_input_shape"]))
+        return model
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """None: the configuration has the shape."""
+        return None
+
+    def _saved_parts(self) -> Iterator[tuple[str, Any]]:
+        yield "layers", self.layers
+        yield from super()._saved_parts()
 
     @property
     def inputs(self) -> list[SymbolicTensor]:

@@ -21,6 +21,7 @@ from corten.keywords import suggesting
 from corten.layers.undo import undone_on_error
 from corten.optimizers import OptimizerLike
 from corten.random import draw_seed
+from corten.serialization import deserialize_keras_object, serialize_keras_object
 from corten.training.compiled import CompiledLoss, CompiledMetrics, LossesLike, LossWeights, MetricsLike
 from corten.training.feed import (
     ArrayFeed,
@@ -131,6 +132,29 @@ class Trainer:
         self.compiled = True
         training.steps.clear()
         training.usage.clear()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "compile" in cls.__dict__:
+            cls.compile = _remembering(cls.__dict__["compile"])  # type: ignore[method-assign]
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What :meth:`compile` was called with, as plain values, the optimizer as it is now; None before."""
+        arguments = self._training.arguments
+        if arguments is None:
+            return None
+        if "optimizer" in arguments:
+            arguments = {**arguments, "optimizer": self.optimizer}
+        return {name: serialize_keras_object(value) for name, value in arguments.items()}
+
+    def _steps_as_usual(self) -> bool:
+        """Whether a step trains all trainable variables by :attr:`optimizer`."""
+        return type(self).train_step is Trainer.train_step
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles the model as :meth:`get_compile_config` says."""
+        settings = deserialize_keras_object(config)
+        self.compile(*settings.pop("args", ()), **settings)
 
     @property
     def metrics(self) -> list[Any]:
@@ -596,6 +620,29 @@ class Trainer:
         next(runner.run(feed.whole()))
         logs = _logged(runner.outputs)
         return logs if return_dict else self._in_order(logs)
+
+
+def _remembering(compile: Callable[..., None]) -> Callable[..., None]:
+    """A ``compile`` whose arguments are kept, for files: those of the outermost call."""
+    signature = inspect.signature(compile)
+
+    @functools.wraps(compile)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+        compile(self, *args, **kwargs)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        arguments: dict[str, Any] = {}
+        for name, value in list(bound.arguments.items())[1:]:
+            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                arguments.update(value)
+            else:
+                arguments[name] = value
+        self._training.arguments = arguments
+
+    return wrapper
+
+
+Trainer.compile = _remembering(Trainer.compile)  # type: ignore[method-assign]
 
 
 @functools.cache

@@ -36,6 +36,7 @@ from corten.ops.normalization import *  # noqa: F403
 from corten.ops.recurrent import *  # noqa: F403
 from corten.ops.reduction import *  # noqa: F403
 from corten.ops.shapes import *  # noqa: F403
+from corten.serialization import publish
 
 __all__ = ["attention", "attention_weights", "cast", "dot_product_attention", "shape"]
 __all__ += activation.__all__
@@ -73,3 +74,6 @@ Operand.operators.update(
     power=math.power,
     subtract=math.subtract,
 )
+
+
+publish("ops", {name: globals()[name] for name in __all__})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from corten.configured import serialized
 from corten.lookup import find
 from corten.optimizers import schedules
 from corten.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from corten.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from corten.optimizers.optimizer import Optimizer
 from corten.optimizers.sgd import SGD, Lion
+from corten.serialization import publish, serialized
 
 __all__ = [
     "SGD",
@@ -83,3 +83,6 @@ def deserialize(config: OptimizerLike) -> Any:
     0.5
     """
     return get(config)
+
+
+publish("optimizers", {kind.__name__: kind for kind in _KNOWN.values()})

@@ -12,14 +12,16 @@ from typing import Any, SupportsFloat, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from corten import ops
+from corten import _core, ops
 from corten.arguments import real, whole
-from corten.configured import Configured, plain
+from corten.configured import Configured
 from corten.errors import ShapeError
-from corten.graph import Graph, Tensor, TensorLike, Variable, assign, current_graph, push, tracing
+from corten.graph import Array, Graph, Tensor, TensorLike, Variable, assign, current_graph, push, tracing
+from corten.graph.arrays import stored
 from corten.keywords import parameters, unexpected_argument
 from corten.optimizers.schedules import LearningRateSchedule
 from corten.optimizers.schedules import get as get_schedule
+from corten.serialization import plain
 
 __all__ = ["LearningRateLike", "Optimizer"]
 
@@ -150,7 +152,7 @@ class Optimizer(Configured):
         self._known: dict[int, Variable] = {}
         self._slots: dict[int, dict[str, Variable]] = {}
         self._extra: list[Variable] = []
-        self._undecayed: tuple[set[int], re.Pattern[str] | None] = (set(), None)
+        self._undecayed: tuple[list[Variable], re.Pattern[str] | None] = ([], None)
         self._warned: set[tuple[str, ...]] = set()
 
     def _rate(self, value: Any) -> Any:
@@ -271,6 +273,30 @@ class Optimizer(Configured):
             raise ValueError(f"{self.name}: set_weights: expected {len(own)} arrays, got {len(weights)}")
         assign(own, weights)
 
+    def restore(self, arrays: Sequence[Array]) -> bool:
+        """Takes over the state of an optimizer of the same kind; where there are no slots yet, once they are made.
+
+        Args:
+            arrays: of all its :attr:`variables`.
+
+        Returns:
+            Whether they fit.
+        """
+        self._pending = list(arrays)
+        return self._take_pending() or not self.built
+
+    #: A state to be taken over, once there are variables for it.
+    _pending: list[Array] | None = None
+
+    def _take_pending(self) -> bool:
+        own, arrays = self.variables, self._pending
+        if arrays is None or [v.shape for v in own] != [np.shape(array) for array in arrays]:
+            return False
+        # At once, also where a step is traced: the variables were made for it.
+        _core.assign([v.core for v in own], [stored(a, v.path, v.dtype) for v, a in zip(own, arrays, strict=True)])
+        self._pending = None
+        return True
+
     def add_variable(self, reference: Variable, name: str, value: ArrayLike = 0.0) -> Variable:
         """A new slot, filled with ``value`` (a number, or an array), in the shape of ``reference``."""
         array = np.full(reference.shape, value, np.float32)
@@ -296,6 +322,8 @@ class Optimizer(Configured):
             self._slots[id(variable)] = slots
             self._known[id(variable)] = variable
         self.built = True
+        if self._pending is not None:
+            self._take_pending()
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
@@ -316,11 +344,11 @@ class Optimizer(Configured):
             pattern = re.compile("|".join(names)) if names else None
         except re.error as error:
             raise ValueError(f"{self.name}: exclude_from_weight_decay: var_names {names}: {error}") from None
-        self._undecayed = {id(v) for v in var_list or ()}, pattern
+        self._undecayed = list(var_list or ()), pattern
 
     def _decay_of(self, variable: Variable) -> float:
         listed, pattern = self._undecayed
-        if not self.weight_decay or id(variable) in listed:
+        if not self.weight_decay or any(variable is other for other in listed):
             return 0.0
         if pattern and (pattern.search(variable.path) or pattern.search(variable.name)):
             return 0.0
@@ -532,14 +560,14 @@ class Optimizer(Configured):
         """The arguments that make this optimizer again, as plain values: attributes as they are now, without state."""
         return {name: plain(value) for name, value in self._arguments().items()}
 
-    def __reduce__(self) -> Any:
-        # A copy has slots for other variables: what is known of these would be lost without a word.
-        if self._known or int(self._iterations.numpy()):
-            raise TypeError(
-                f"{self.name}: an optimizer that has taken steps can be neither pickled nor copied; create "
-                "another by from_config(get_config()) and copy the values: build(variables), set_weights(...)"
-            )
-        return _made_again, (type(self), self._arguments())
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: state and slots, with copies of the variables that they belong to."""
+        return {**vars(self), "_known": list(self._known.values()), "_slots": list(self._slots.values())}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        ids = [id(variable) for variable in state["_known"]]
+        known, slots = dict(zip(ids, state["_known"], strict=True)), dict(zip(ids, state["_slots"], strict=True))
+        vars(self).update(state, _known=known, _slots=slots)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r}>"
@@ -547,10 +575,6 @@ class Optimizer(Configured):
 
 #: Attributes that may stand for the arguments of the same names.
 _PLAIN = (bool, int, float, str, type(None))
-
-
-def _made_again(kind: Any, arguments: dict[str, Any]) -> Any:
-    return kind(**arguments)
 
 
 class _Asked:

@@ -9,10 +9,11 @@ from typing import Any
 
 from corten import ops
 from corten.arguments import real
-from corten.configured import Configured, serialized
+from corten.configured import Configured
 from corten.graph import TensorLike, Variable
 from corten.lookup import find
 from corten.ops.dtypes import floats
+from corten.serialization import publish, serialized
 
 __all__ = [
     "CosineDecay",
@@ -376,3 +377,6 @@ def deserialize(config: dict[str, Any]) -> LearningRateSchedule:
     10
     """
     return get(config)
+
+
+publish("optimizers", _KNOWN, module="keras.optimizers.schedules")

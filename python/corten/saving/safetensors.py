@@ -16,7 +16,7 @@ import math
 import os
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,9 +25,20 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import CorruptFileError
+from ..graph import Variable, values
 from .atomic import atomic_write
+from .closed_json import without_duplicates
 
-__all__ = ["load_file", "load_metadata", "read_header", "save_file"]
+__all__ = [
+    "load_file",
+    "load_metadata",
+    "load_some",
+    "load_variables",
+    "open_regular",
+    "read_header",
+    "save_file",
+    "save_variables",
+]
 
 _DTYPES = {
     "F64": "<f8",
@@ -130,12 +141,14 @@ def save_file(
 
 
 def load_file(
-    path: str | os.PathLike[str], expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]] | None = None
+    path: str | os.PathLike[str],
+    expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]] | None = None,
+    ignored: Collection[str] = (),
 ) -> dict[str, NDArray[Any]]:
     """Read all arrays of a safetensors file into new, writable arrays of native byte order; bfloat16 becomes float32.
 
     ``expected`` maps each wanted name to its shape and dtype; if it is given, the file must declare exactly these, and
-    that is checked before anything is allocated.
+    that is checked before anything is allocated; those named in ``ignored`` may be there and are not read.
 
     Raises:
         CorruptFileError: the file is truncated, malformed, not a regular file, or not what was expected; the message
@@ -143,11 +156,45 @@ def load_file(
         OSError: the file cannot be read.
     """
     path = Path(path)
-    with _open(path) as file:
+    with open_regular(path) as file:
         tensors, _, start = _read_header(file, path)
+        tensors = [tensor for tensor in tensors if tensor.name not in ignored]
         if expected is not None:
             _compare(tensors, expected, path)
         return {tensor.name: _read_tensor(file, tensor, start, path) for tensor in tensors}
+
+
+def load_some(path: str | os.PathLike[str], names: Collection[str]) -> dict[str, NDArray[Any]]:
+    """Some arrays of a file, all of which must be there. Raises as ``load_file`` does."""
+    path = Path(path)
+    with open_regular(path) as file:
+        tensors, _, start = _read_header(file, path)
+        found = {t.name: _read_tensor(file, t, start, path) for t in tensors if t.name in names}
+    for name in names:
+        if name not in found:
+            raise CorruptFileError(f"{path}: tensor {name!r}: expected, got no such tensor")
+    return found
+
+
+def save_variables(
+    variables: Mapping[str, Variable], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """As ``save_file``, of what variables hold, all of one moment."""
+    save_file(dict(zip(variables, values(list(variables.values())), strict=True)), path, metadata)
+
+
+def load_variables(path: str | os.PathLike[str], variables: Mapping[str, Variable], ignored: Collection[str]) -> None:
+    """Reads arrays into variables one after the other, once all shapes and dtypes have been compared.
+
+    Where reading fails in the midst, some have been changed. Raises as ``load_file`` does.
+    """
+    path = Path(path)
+    with open_regular(path) as file:
+        tensors, _, start = _read_header(file, path)
+        tensors = [tensor for tensor in tensors if tensor.name not in ignored]
+        _compare(tensors, {name: (v.shape, v.dtype) for name, v in variables.items()}, path)
+        for tensor in tensors:
+            variables[tensor.name].assign(_read_tensor(file, tensor, start, path))
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
@@ -156,18 +203,19 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, tuple[tuple[int, ...]
     What it gives is what ``load_file`` takes as ``expected``. Raises as ``load_file`` does.
     """
     path = Path(path)
-    with _open(path) as file:
+    with open_regular(path) as file:
         return {tensor.name: (tensor.shape, tensor.dtype) for tensor in _read_header(file, path)[0]}
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """Read the dictionary of strings of a safetensors file; empty if it has none. Raises as ``load_file`` does."""
     path = Path(path)
-    with _open(path) as file:
+    with open_regular(path) as file:
         return _read_header(file, path)[1]
 
 
-def _open(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a regular file for reading; ``CorruptFileError`` for anything else."""
     # Looked at before it is opened: to open a named pipe waits, to open a device may do something.
     if not stat.S_ISREG(path.stat().st_mode):
         raise CorruptFileError(f"{path}: not a regular file")
@@ -201,7 +249,7 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[list[_Tensor], dict[str, s
     if not encoded.startswith(b"{"):
         raise CorruptFileError(f"{path}: header: expected a JSON object, got {bytes(encoded[:8])!r}")
     try:
-        header = json.loads(encoded.decode(), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+        header = json.loads(encoded.decode(), object_pairs_hook=without_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"{path}: header: not valid JSON ({error})") from error
     metadata = header.pop(_METADATA, {})
@@ -288,15 +336,6 @@ def _name_problem(name: str) -> str | None:
 
 def _are_sizes(value: Any) -> bool:
     return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in unique:
-            raise ValueError(f"{name[:80]!r} appears more than once")
-        unique[name] = value
-    return unique
 
 
 def _no_constant(text: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from corten.callbacks import History
 from corten.graph import StepCache, Variable
@@ -25,6 +26,8 @@ class TrainingState:
         self.loss: CompiledLoss | None = None
         self.metrics: CompiledMetrics | None = None
         self.loss_tracker = LossTracker()
+        #: What ``compile`` was called with, by name.
+        self.arguments: dict[str, Any] | None = None
         self.history: History | None = None
         self.steps = StepCache()
         self.usage = Usage(counted)

@@ -1,0 +1,227 @@
+"""The configuration of a functional model, as Keras has it: its layers, the calls between them, its ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from corten.graph import SymbolicTensor, flatten, map_nested
+from corten.layers.input_layer import InputLayer
+from corten.layers.layer import Layer
+from corten.models.operations import is_operation, operation, operation_entry, positional
+from corten.serialization import deserialize_keras_object, serialize_keras_object
+
+__all__ = ["describe", "restore"]
+
+_TENSOR = "__keras_tensor__"
+
+
+def describe(model: Any) -> dict[str, Any]:
+    """``layers``, ``input_layers`` and ``output_layers`` of a functional model.
+
+    Raises:
+        ValueError: a function is applied that is neither a layer nor one of ``corten.ops``.
+    """
+    entries: dict[int, dict[str, Any]] = {}
+    histories: dict[int, list[Any]] = {}
+    names: set[str] = {layer.name for layer in model.layers}
+    inputs = iter(layer for layer in model.layers if isinstance(layer, InputLayer))
+    for symbol in model.inputs:
+        layer = next(layer for layer in model.layers if isinstance(layer, InputLayer) and layer.output is symbol)
+        histories[id(symbol)] = [layer.name, 0, 0]
+    for node in model.nodes:
+        if isinstance(node, SymbolicTensor):
+            layer = next(inputs)
+            entries[id(node)] = _entry(serialize_keras_object(layer), layer.name)
+            continue
+        args, kwargs = node.args, node.kwargs
+        if isinstance(node.function, Layer):
+            key, name = id(node.function), node.function.name
+            if key not in entries:
+                entries[key] = _entry(serialize_keras_object(node.function), name)
+        else:
+            description, base, args, kwargs = operation_entry(node.function, args, kwargs)
+            key, name = id(node), _unused(base, names)
+            description["config"] = {**serialize_keras_object(description["config"]), "name": name}
+            entries[key] = _entry(description, name)
+        nodes = entries[key]["inbound_nodes"]
+        index = len(nodes) + _own_nodes(entries[key])
+        nodes.append(_node(args, kwargs, histories, name))
+        for position, symbol in enumerate(flatten(node.outputs)):
+            histories[id(symbol)] = [name, index, position]
+    return {
+        "layers": list(entries.values()),
+        "input_layers": map_nested(lambda symbol: histories[id(symbol)], model.input),
+        "output_layers": map_nested(lambda symbol: histories[id(symbol)], model.output),
+    }
+
+
+def _entry(description: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**description, "name": name, "inbound_nodes": []}
+
+
+def _unused(base: str, names: set[str]) -> str:
+    name, count = base, 0
+    while name in names:
+        count += 1
+        name = f"{base}_{count}"
+    names.add(name)
+    return name
+
+
+def _own_nodes(entry: dict[str, Any]) -> int:
+    """Keras counts the making of a functional model inside another as its first node."""
+    return int(entry["class_name"] == "Functional" and entry["module"].startswith("keras.src.models"))
+
+
+def _node(args: Any, kwargs: dict[str, Any], histories: dict[int, list[Any]], name: str) -> dict[str, Any]:
+    def leaf(value: Any) -> Any:
+        if not isinstance(value, SymbolicTensor):
+            return value
+        if id(value) not in histories:
+            raise ValueError(f"{name!r} is applied to the mask of a tensor, which a configuration cannot express")
+        config = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": histories[id(value)]}
+        return {"class_name": _TENSOR, "config": config}
+
+    node = {
+        "args": serialize_keras_object(map_nested(leaf, list(args))),
+        "kwargs": serialize_keras_object(map_nested(leaf, kwargs)),
+    }
+    if kwargs.get("training") is False:
+        # Keras writes its own default so, and overrides it; what was asked for is said beside it.
+        node["training"] = False
+    return node
+
+
+# --- from a configuration --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """The place of a tensor: the entry, which of its calls, which of the outputs."""
+
+    name: str
+    call: int
+    output: int
+
+
+class _Node:
+    """One call to be made, once what it refers to is there."""
+
+    def __init__(self, name: str, index: int, data: dict[str, Any]) -> None:
+        if not isinstance(data, dict) or not isinstance(data.get("args"), list):
+            raise ValueError(f"{name!r}: inbound_nodes: expected args and kwargs, got {str(data)[:80]}")
+        self.name, self.index = name, index
+        self.needs: list[_Reference] = []
+        self.args = tuple(self._argument(value) for value in data["args"])
+        self.kwargs = {key: self._argument(value) for key, value in dict(data.get("kwargs") or {}).items()}
+        if self.kwargs.get("training") is None or self.kwargs["training"] is False:
+            self.kwargs.pop("training", None)
+        if data.get("training") is False:
+            self.kwargs["training"] = False
+        self.kwargs = {key: value for key, value in self.kwargs.items() if value is not None or key != "mask"}
+
+    def _argument(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [self._argument(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("class_name") == _TENSOR:
+            reference = _reference(value["config"]["keras_history"])
+            self.needs.append(reference)
+            return reference
+        if "class_name" in value and "config" in value:
+            return deserialize_keras_object(value)
+        return {key: self._argument(item) for key, item in value.items()}
+
+
+def _reference(history: Any) -> _Reference:
+    if not (isinstance(history, (list, tuple)) and len(history) >= 3 and isinstance(history[0], str)):
+        raise ValueError(f"expected [layer, call, output], got {str(history)[:80]}")
+    name, call, output = history[:3]
+    return _Reference(name, int(call or 0), int(output))
+
+
+def restore(config: dict[str, Any]) -> tuple[Any, Any]:
+    """The symbolic inputs and outputs that a configuration describes, made by calling its layers anew.
+
+    Raises:
+        ValueError: a call refers to what is not there, or calls wait for one another in a circle.
+    """
+    functions: dict[str, Callable[..., Any]] = {}
+    options: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, list[list[Any]]] = {}
+    first: dict[str, int] = {}
+    waiting: deque[_Node] = deque()
+    for entry in config["layers"]:
+        name = entry.get("name") or entry["config"]["name"]
+        if name in functions:
+            raise ValueError(f"two layers are named {name!r}")
+        functions[name], options[name] = _function(entry)
+        first[name] = _own_nodes(entry)
+        outputs[name] = []
+        if isinstance(functions[name], InputLayer):
+            outputs[name].append([functions[name].output])  # type: ignore[attr-defined]
+            continue
+        waiting.extend(_Node(name, index, data) for index, data in enumerate(entry.get("inbound_nodes") or ()))
+
+    def tensor(reference: _Reference) -> Any:
+        calls = outputs.get(reference.name)
+        if calls is None:
+            raise ValueError(f"a call refers to {reference.name!r}, and there is no such layer")
+        index = reference.call - first[reference.name]
+        if not 0 <= index < len(calls):
+            return None
+        if not 0 <= reference.output < len(calls[index]):
+            raise ValueError(f"{reference.name!r} has {len(calls[index])} outputs, not output {reference.output}")
+        return calls[index][reference.output]
+
+    def value(leaf: Any) -> Any:
+        return tensor(leaf) if isinstance(leaf, _Reference) else leaf
+
+    for node in _in_order(waiting, tensor, outputs):
+        args, kwargs = map_nested(value, node.args), {**options[node.name], **map_nested(value, node.kwargs)}
+        result = functions[node.name](*positional(functions[node.name], args, kwargs), **kwargs)
+        outputs[node.name].append(flatten(result))
+
+    def end(history: Any) -> Any:
+        if isinstance(history, dict):
+            return {key: end(item) for key, item in history.items()}
+        if isinstance(history, (list, tuple)) and history and isinstance(history[0], str):
+            symbol = tensor(_reference(history))
+            if symbol is None:
+                raise ValueError(f"an end of the model refers to call {history[1]} of {history[0]!r}; there is none")
+            return symbol
+        return [end(item) for item in history]
+
+    return end(config["input_layers"]), end(config["output_layers"])
+
+
+def _function(entry: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The layer of an entry, or the op and the arguments that its configuration has."""
+    if is_operation(entry):
+        function, config = operation(entry)
+        return function, deserialize_keras_object(config)
+    layer = deserialize_keras_object(entry)
+    if not isinstance(layer, Layer):
+        raise ValueError(f"{entry.get('class_name')!r}: expected a layer, got {type(layer).__name__}")
+    return layer, {}
+
+
+def _in_order(
+    waiting: deque[_Node], tensor: Callable[[_Reference], Any], outputs: dict[str, list[list[Any]]]
+) -> Iterator[_Node]:
+    """The nodes, each when what it needs is there; those of one layer in their order."""
+    while waiting:
+        blocked: deque[_Node] = deque()
+        for node in waiting:
+            if len(outputs[node.name]) == node.index and all(tensor(need) is not None for need in node.needs):
+                yield node
+            else:
+                blocked.append(node)
+        if len(blocked) == len(waiting):
+            names = ", ".join(repr(node.name) for node in list(blocked)[:5])
+            raise ValueError(f"the calls of {names} wait for one another, or for calls that are not there")
+        waiting = blocked

@@ -1,0 +1,88 @@
+"""The variables of a model by their places in it: under Keras's paths, and under names that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from corten.errors import warn
+from corten.graph import Variable
+from corten.layers.layer import Layer
+from corten.layers.naming import snake_case
+from corten.optimizers import Optimizer
+
+__all__ = ["named_variables", "optimizers_by_path", "restore", "variables_by_path"]
+
+
+def variables_by_path(layer: Layer) -> dict[str, list[Variable]]:
+    """``{"layers/dense": [kernel, bias], ...}``: the variables of each part at its path, in Keras's order.
+
+    The parts of a ``Sequential`` or functional model are its layers, numbered by class; those of any other layer are
+    what its attributes hold, by the attributes' names. Each is listed once, where it is met first.
+    """
+    places: dict[str, list[Variable]] = {}
+    met: set[int] = set()
+
+    def visit(part: Any, path: str) -> None:
+        if id(part) in met:
+            return
+        met.add(id(part))
+        if isinstance(part, Layer):
+            places[path] = part._saved_variables()
+            for name, child in part._saved_parts():
+                visit(child, f"{path}/{name}" if path else name)
+        elif isinstance(part, (list, tuple, dict)):
+            counts: dict[str, int] = {}
+            for item in part.values() if isinstance(part, dict) else part:
+                if isinstance(item, Layer):
+                    base = snake_case(type(item).__name__)
+                    count = counts[base] = counts.get(base, -1) + 1
+                    visit(item, f"{path}/{base}_{count}" if count else f"{path}/{base}")
+
+    visit(layer, "")
+    return places
+
+
+def optimizers_by_path(model: Any) -> dict[str, Optimizer]:
+    """The optimizer that the model was compiled with, at "optimizer", and those that are attributes, by name."""
+    optimizers = {name: part for name, part in model._saved_parts() if isinstance(part, Optimizer)}
+    return optimizers if model.optimizer is None else {"optimizer": model.optimizer, **optimizers}
+
+
+def named_variables(layer: Layer) -> dict[str, Variable]:
+    """All variables by place: ``dense/kernel``, ``dense_1/kernel``, ... numbered by class in the order of the layers.
+
+    The names given to layers do not count, so that a second model made by the same code has the same places.
+    """
+    named: dict[str, Variable] = {}
+    listed: set[int] = set()
+    for name, variable in _named(layer, ""):
+        if id(variable) not in listed:
+            listed.add(id(variable))
+            count, key = 1, name
+            while key in named:
+                key, count = f"{name}_{count}", count + 1
+            named[key] = variable
+    return named
+
+
+def restore(model: Any, optimizer: Any, arrays: list[Any], where: str) -> None:
+    """Gives an optimizer of the model the state that a file has of it, or warns."""
+    # What a step of one's own trains is known when it is taken; the state waits for it.
+    if len(arrays) > 2 and optimizer is model.optimizer and model._steps_as_usual():
+        optimizer.build(model.trainable_variables)
+    if arrays and not optimizer.restore(arrays):
+        warn(
+            f"load_model: {where}: the state of the optimizer {optimizer.name!r} does not fit the trainable weights "
+            "and is left out; training begins with a new state"
+        )
+
+
+def _named(layer: Layer, prefix: str) -> Iterator[tuple[str, Variable]]:
+    for variable in layer._own():
+        yield prefix + variable.name, variable
+    counts: dict[str, int] = {}
+    for child in layer._children():
+        base = snake_case(type(child).__name__)
+        count = counts[base] = counts.get(base, -1) + 1
+        yield from _named(child, f"{prefix}{base}_{count}/" if count else f"{prefix}{base}/")

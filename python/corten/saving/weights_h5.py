@@ -1,0 +1,130 @@
+"""Variables in HDF5, as Keras 3 lays them out: ``layers/dense/vars/0``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from corten.errors import CorruptFileError
+from corten.graph import Variable, assign
+from corten.saving.hdf5_closed import Group, read_dataset, shape_and_dtype
+
+__all__ = ["import_h5py", "read_variables", "stored_arrays", "write_variables"]
+
+
+def import_h5py(what: str) -> Any:
+    """The module h5py.
+
+    Raises:
+        ImportError: it is not installed; the message names the extra.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(
+            f"{what} needs the package h5py: pip install corten[h5]; files that end in .safetensors need nothing"
+        ) from error
+    return h5py
+
+
+def write_variables(file: BinaryIO, places: Mapping[str, Sequence[Variable]], names: Mapping[str, str]) -> None:
+    """Writes an HDF5 file of the variables at each path.
+
+    Args:
+        names: of the parts, by path; Keras writes them and reads them not.
+    """
+    h5py = import_h5py("an HDF5 file")
+    with h5py.File(file, "w") as root:
+        for path, variables in places.items():
+            group = root.create_group(f"{path}/vars" if path else "vars")
+            if path in names:
+                group.attrs["name"] = names[path]
+            for index, variable in enumerate(variables):
+                group.create_dataset(str(index), data=variable.numpy())
+
+
+def stored_arrays(root: Group, path: str) -> Group | None:
+    """The group that holds the arrays of the part at ``path``."""
+    return root.find(f"{path}/vars" if path else "vars")
+
+
+def is_legacy(root: Group) -> bool:
+    """Whether the file is laid out as Keras 2 did, by the names of layers."""
+    attributes = root.handle.attrs
+    return "layer_names" in attributes or "layer_names0" in attributes or "model_weights" in root.groups
+
+
+def read_variables(
+    root: Group, places: Mapping[str, Sequence[Variable]], skip: Callable[[str], bool]
+) -> list[tuple[Variable, str, Group]]:
+    """Where each variable's array is: the group and the name in it; nothing is read before all are compared.
+
+    Args:
+        skip: says of a path in the file whether it is left out.
+
+    Raises:
+        CorruptFileError: an array is missing, has another shape, or there are more of them than variables.
+    """
+    pairs: list[tuple[Variable, str, Group]] = []
+    for path, variables in places.items():
+        group = stored_arrays(root, path)
+        count = 0 if group is None else len(group.datasets)
+        if count != len(variables):
+            raise CorruptFileError(
+                f"{root.where(path)}: expected {len(variables)} arrays, got {count}; is it a file of another model?"
+            )
+        for index, variable in enumerate(variables if group is not None else ()):
+            assert group is not None
+            shape, _ = shape_and_dtype(group, str(index))
+            if shape != variable.shape:
+                raise CorruptFileError(
+                    f"{group.where(str(index))}: {variable.path!r}: expected shape {variable.shape}, got {shape}"
+                )
+            pairs.append((variable, str(index), group))
+    unknown = [path for path in _stored_paths(root) if path not in places and not skip(path)]
+    if unknown:
+        raise CorruptFileError(f"{root.where(unknown[0])}: the model has no part at this place")
+    return pairs
+
+
+def matching_variables(root: Group, path: str, variables: Sequence[Variable]) -> list[tuple[Variable, str, Group]]:
+    """Of the variables of one part those whose arrays are there and have their shapes."""
+    group = stored_arrays(root, path)
+    return [
+        (variable, str(index), group)
+        for index, variable in enumerate(variables)
+        if group is not None
+        and str(index) in group.datasets
+        and shape_and_dtype(group, str(index))[0] == variable.shape
+    ]
+
+
+def _stored_paths(root: Group) -> list[str]:
+    """The paths at which there are arrays."""
+    paths = {path.rpartition("/")[0] for path, _, _ in root.walk()}
+    return sorted(path.removesuffix("/vars") if path != "vars" else "" for path in paths)
+
+
+def read_pair(variable: Variable, name: str, group: Group) -> Any:
+    """The array of one variable, in its dtype."""
+    array = read_dataset(group, name, variable.shape)
+    kind = "iu" if variable.dtype == "int32" else "fiu"
+    if array.dtype.kind not in kind:
+        raise CorruptFileError(f"{group.where(name)}: expected {variable.dtype}, got {array.dtype}")
+    converted = array.astype(variable.dtype, copy=False)
+    if variable.dtype == "int32" and not np.array_equal(converted, array):
+        raise CorruptFileError(f"{group.where(name)}: numbers beyond int32")
+    return converted
+
+
+def assign_pairs(pairs: Sequence[tuple[Variable, str, Group]], at_once: bool) -> None:
+    """Reads the arrays into the variables: all of them or none where ``at_once``, else one after the other, which takes
+    no memory for all.
+    """
+    if at_once:
+        assign([variable for variable, _, _ in pairs], [read_pair(*pair) for pair in pairs])
+    else:
+        for pair in pairs:
+            assign([pair[0]], [read_pair(*pair)])
