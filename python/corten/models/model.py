@@ -15,6 +15,7 @@ from corten.layers.layer import Layer
 from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
 from corten.saving.state import optimizers_by_path, restore
+from corten.saving.stored import InMemory
 from corten.serialization import serialize_keras_object
 
 __all__ = ["Model"]
@@ -194,7 +195,7 @@ def _remade(description: Any, objects: dict[str, Any], arrays: list[Array], stat
     """The model of what ``__reduce__`` described."""
     model = remade(description, objects, arrays)
     for place, optimizer in optimizers_by_path(model).items():
-        restore(model, optimizer, states.get(place, []), "copy")
+        restore(model, optimizer, InMemory(states.get(place, [])), "copy")
     return model
 
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from corten.errors import CorruptFileError, UnsafeFileError
 from corten.saving.atomic import atomic_write
 from corten.saving.closed_json import read_json
+from corten.saving.stored import Window
 
 __all__ = ["METADATA", "KerasArchive", "open_archive", "write_archive"]
 
@@ -94,7 +95,7 @@ class KerasArchive:
         """A member as a seekable stream, its checksum compared: a window of the archive where it is not compressed."""
         member = self._member(name)
         if member.compress_type == zipfile.ZIP_STORED:
-            window = _Window(self._file, self._data_offset(member), member.file_size)
+            window = Window(self._file, self._data_offset(member), member.file_size)
             checksum = 0
             while chunk := window.read(_CHUNK):
                 checksum = zlib.crc32(chunk, checksum)
@@ -137,35 +138,6 @@ class KerasArchive:
         if offset + member.file_size > os.fstat(self._file.fileno()).st_size:
             raise CorruptFileError(f"{self._path}: {member.filename}: truncated")
         return offset
-
-
-class _Window(io.RawIOBase):
-    """Some bytes of a file, as a file."""
-
-    def __init__(self, file: BinaryIO, begin: int, size: int) -> None:
-        self._file, self._begin, self._size, self._position = file, begin, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        count = max(0, min(len(view), self._size - self._position))
-        self._file.seek(self._begin + self._position)
-        done = self._file.readinto(view[:count])  # type: ignore[attr-defined]
-        self._position += done
-        return int(done)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from corten.saving.keras2_training import translate_training
 from corten.saving.keras_archive import WEIGHTS, KerasArchive
 from corten.saving.made import KERAS_VERSION, made
 from corten.saving.state import restore, variables_by_path
+from corten.saving.stored import InMemory
 from corten.saving.weights_h5 import import_h5py
 from corten.serialization import get_custom_objects, serialize_keras_object
 from corten.serialization.registry import custom_objects_in_scope
@@ -215,4 +216,4 @@ def _restore(model: Any, arrays: Sequence[Array] | None, reason: str, where: str
     if arrays is None:
         warn(f"load_model: {where}: the optimizer's state is left out: {reason}; training begins with a new state")
     else:
-        restore(model, model.optimizer, list(arrays), where)
+        restore(model, model.optimizer, InMemory(arrays), where)

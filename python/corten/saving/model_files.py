@@ -14,13 +14,13 @@ from corten.errors import CorruptFileError
 from corten.graph import Variable, assign
 from corten.saving.atomic import atomic_write
 from corten.saving.closed_json import read_json, write_json
-from corten.saving.hdf5_closed import Group, open_hdf5, read_dataset
+from corten.saving.hdf5_closed import open_hdf5
 from corten.saving.keras_archive import CONFIG, METADATA, WEIGHTS, open_archive, write_archive
 from corten.saving.made import KERAS_VERSION, made
 from corten.saving.safetensors import (
+    StoredTensors,
     load_file,
     load_metadata,
-    load_some,
     load_variables,
     open_regular,
     read_header,
@@ -28,12 +28,13 @@ from corten.saving.safetensors import (
 )
 from corten.saving.state import named_variables, optimizers_by_path, restore, variables_by_path
 from corten.saving.weights_h5 import (
+    StoredDatasets,
     assign_pairs,
     import_h5py,
     is_legacy,
     matching_variables,
+    read_pairs,
     read_variables,
-    stored_arrays,
     write_variables,
 )
 from corten.serialization import serialize_keras_object
@@ -235,10 +236,10 @@ def _load_keras(path: Path, custom_objects: Mapping[str, Any] | None, compile: b
         with archive.stream(WEIGHTS) as stream, open_hdf5(stream, str(path)) as root:
             places = variables_by_path(model)
             pairs = read_variables(root, places, _is_optimizer(model))
-            assign_pairs(pairs, at_once=False)
-            assign_pairs(matching_variables(root, _COUNTERS, _counters(model, places)), at_once=False)
+            pairs += matching_variables(root, _COUNTERS, _counters(model, places))
+            read_pairs(pairs, stream)
             for place, optimizer in optimizers_by_path(model).items() if compile else ():
-                restore(model, optimizer, _arrays_of(root, place), str(path))
+                restore(model, optimizer, StoredDatasets(root, place, stream), str(path))
     return model
 
 
@@ -252,12 +253,6 @@ def _is_optimizer(model: Any) -> Callable[[str], bool]:
     """Whether a place in a file belongs to an optimizer, or holds Corten's counters."""
     places = {"optimizer", _COUNTERS, *optimizers_by_path(model)}
     return lambda place: place in places
-
-
-def _arrays_of(root: Group, path: str) -> list[Any]:
-    """All arrays of a part, in their order."""
-    group = stored_arrays(root, path)
-    return [] if group is None else [read_dataset(group, str(i)) for i in range(len(group.datasets))]
 
 
 # --- safetensors -----------------------------------------------------------------------------------------------------
@@ -290,8 +285,7 @@ def _load_safetensors(path: Path, custom_objects: Mapping[str, Any] | None, comp
     load_variables(path, variables, ignored=state)
     for place, optimizer in optimizers_by_path(model).items() if compile else ():
         names = [name for i in range(len(state)) if (name := f"{place}{_STATE}{i}") in state]
-        arrays = load_some(path, names)
-        restore(model, optimizer, [arrays[name] for name in names], str(path))
+        restore(model, optimizer, StoredTensors(path, names), str(path))
     return model
 
 
@@ -299,14 +293,15 @@ def _load_safetensors_weights(model: Any, path: Path, skip_mismatch: bool) -> No
     variables, stored = _floats(model), read_header(path)
     if skip_mismatch:
         variables = {n: v for n, v in variables.items() if n in stored and stored[n][0] == v.shape}
-        arrays = load_some(path, list(variables))
+        arrays = StoredTensors(path, list(variables)).arrays()
     else:
         # A whole model's file has more: the optimizer's state, random states and counters.
         whole = _CONFIG in load_metadata(path)
         more = [name for name, (_, dtype) in stored.items() if whole and (_STATE in name or dtype.kind == "i")]
         expected = {name: (v.shape, np.dtype(v.dtype)) for name, v in variables.items()}
-        arrays = load_file(path, expected, ignored=more)
-    assign(list(variables.values()), [arrays[name] for name in variables])
+        loaded = load_file(path, expected, ignored=more)
+        arrays = [loaded[name] for name in variables]
+    assign(list(variables.values()), arrays)
 
 
 # --- weights in HDF5 -------------------------------------------------------------------------------------------------
@@ -324,4 +319,4 @@ def _load_h5_weights(model: Any, file: Any, where: str, skip_mismatch: bool) -> 
             pairs = [pair for place, part in places.items() for pair in matching_variables(root, place, part)]
         else:
             pairs = read_variables(root, places, _is_optimizer(model))
-        assign_pairs(pairs, at_once=True)
+        assign_pairs(pairs)

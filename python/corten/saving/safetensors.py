@@ -16,7 +16,7 @@ import math
 import os
 import stat
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,14 +25,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import CorruptFileError
-from ..graph import Variable, values
+from ..graph import Variable, assign
 from .atomic import atomic_write
 from .closed_json import without_duplicates
+from .stored import Stored, read_into, write_from
 
 __all__ = [
+    "StoredTensors",
     "load_file",
     "load_metadata",
-    "load_some",
     "load_variables",
     "open_regular",
     "read_header",
@@ -100,44 +101,53 @@ def save_file(
         ...     load_file(path)["dense/kernel"].tolist(), load_metadata(path)
         ([[1.0, 0.0], [0.0, 1.0]], {'epoch': '3'})
     """
-    header: dict[str, Any] = {}
-    if metadata:
-        for key, text in metadata.items():
-            if not isinstance(key, str) or not isinstance(text, str):
-                raise TypeError(f"save_file: metadata must map strings to strings, got {key!r}: {text!r}")
-        header[_METADATA] = dict(metadata)
     masked = [name for name, array in tensors.items() if isinstance(array, np.ma.MaskedArray)]
     if masked:
         raise TypeError(
             f"save_file: tensor {masked[0]!r}: masked arrays are not supported; fill the masked entries first"
         )
     arrays = {name: np.asarray(array) for name, array in tensors.items()}
-    for name, array in arrays.items():
+    header, begins = _header({name: (array.shape, array.dtype) for name, array in arrays.items()}, metadata)
+    with atomic_write(path) as file:
+        file.write(header)
+        for name in begins:
+            stored = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
+            file.write(stored.reshape(-1).view(np.uint8).data)
+
+
+def _header(
+    specs: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]], metadata: Mapping[str, str] | None
+) -> tuple[bytes, dict[str, int]]:
+    """What a file of such arrays begins with, and where in the file each begins, in their order."""
+    header: dict[str, Any] = {}
+    if metadata:
+        for key, text in metadata.items():
+            if not isinstance(key, str) or not isinstance(text, str):
+                raise TypeError(f"save_file: metadata must map strings to strings, got {key!r}: {text!r}")
+        header[_METADATA] = dict(metadata)
+    for name, (_, dtype) in specs.items():
         if not isinstance(name, str):
             raise TypeError(f"save_file: names must be strings, got {name!r}")
         if problem := _name_problem(name):
             raise ValueError(f"save_file: tensor name {name[:80]!r} {problem}")
-        if array.dtype.newbyteorder("<") not in _CODES:
-            raise TypeError(f"save_file: tensor {name!r}: dtype {array.dtype} cannot be stored")
+        if dtype.newbyteorder("<") not in _CODES:
+            raise TypeError(f"save_file: tensor {name!r}: dtype {dtype} cannot be stored")
     # The header keeps the order given; of the bytes, the widest types come first, so that every array begins at a
     # multiple of its item's size.
-    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
-    ends = dict(zip(order, itertools.accumulate(arrays[name].nbytes for name in order), strict=True))
-    for name, array in arrays.items():
-        code, offsets = _CODES[array.dtype.newbyteorder("<")], [ends[name] - array.nbytes, ends[name]]
-        header[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": offsets}
+    sizes = {name: math.prod(shape) * dtype.itemsize for name, (shape, dtype) in specs.items()}
+    order = sorted(specs, key=lambda name: -specs[name][1].itemsize)
+    ends = dict(zip(order, itertools.accumulate(sizes[name] for name in order), strict=True))
+    for name, (shape, dtype) in specs.items():
+        code, offsets = _CODES[dtype.newbyteorder("<")], [ends[name] - sizes[name], ends[name]]
+        header[name] = {"dtype": code, "shape": list(shape), "data_offsets": offsets}
     encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
     if len(encoded) > _LARGEST_HEADER:
         raise ValueError(
             f"save_file: names and metadata take {len(encoded)} bytes; the format allows {_LARGEST_HEADER}"
         )
-    with atomic_write(path) as file:
-        file.write(struct.pack("<Q", len(encoded)))
-        file.write(encoded)
-        for name in order:
-            stored = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
-            file.write(stored.reshape(-1).view(np.uint8).data)
+    start = 8 + len(encoded)
+    return struct.pack("<Q", len(encoded)) + encoded, {name: start + ends[name] - sizes[name] for name in order}
 
 
 def load_file(
@@ -164,37 +174,58 @@ def load_file(
         return {tensor.name: _read_tensor(file, tensor, start, path) for tensor in tensors}
 
 
-def load_some(path: str | os.PathLike[str], names: Collection[str]) -> dict[str, NDArray[Any]]:
-    """Some arrays of a file, all of which must be there. Raises as ``load_file`` does."""
-    path = Path(path)
-    with open_regular(path) as file:
-        tensors, _, start = _read_header(file, path)
-        found = {t.name: _read_tensor(file, t, start, path) for t in tensors if t.name in names}
-    for name in names:
-        if name not in found:
-            raise CorruptFileError(f"{path}: tensor {name!r}: expected, got no such tensor")
-    return found
-
-
 def save_variables(
     variables: Mapping[str, Variable], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """As ``save_file``, of what variables hold, all of one moment."""
-    save_file(dict(zip(variables, values(list(variables.values())), strict=True)), path, metadata)
+    """As ``save_file``, of what variables hold, all of one moment; none is copied as a whole."""
+    header, begins = _header({name: (v.shape, np.dtype(v.dtype)) for name, v in variables.items()}, metadata)
+    with atomic_write(path) as file:
+        file.write(header)
+        write_from(file, [variables[name] for name in begins], list(begins.values()))
+
+
+class StoredTensors(Stored):
+    """Some arrays of a file, all of which must be there.
+
+    Raises ``CorruptFileError`` where one is not, or the file is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], names: Collection[str]) -> None:
+        self._path = Path(path)
+        with open_regular(self._path) as file:
+            tensors, _, self._start = _read_header(file, self._path)
+        by_name = {tensor.name: tensor for tensor in tensors}
+        for name in names:
+            if name not in by_name:
+                raise CorruptFileError(f"{path}: tensor {name!r}: expected, got no such tensor")
+        self._tensors = [by_name[name] for name in names]
+        self.shapes = [tensor.shape for tensor in self._tensors]
+
+    def arrays(self) -> list[NDArray[Any]]:
+        with open_regular(self._path) as file:
+            return [_read_tensor(file, tensor, self._start, self._path) for tensor in self._tensors]
+
+    def into(self, variables: Sequence[Variable]) -> None:
+        if any(tensor.dtype != v.dtype or tensor.code == "BF16" for tensor, v in zip(self._tensors, variables)):
+            assign(variables, self.arrays())
+            return
+        with open_regular(self._path) as file:
+            try:
+                read_into(file, variables, [self._start + tensor.begin for tensor in self._tensors])
+            except EOFError as error:
+                raise CorruptFileError(f"{self._path}: truncated while it was read") from error
 
 
 def load_variables(path: str | os.PathLike[str], variables: Mapping[str, Variable], ignored: Collection[str]) -> None:
-    """Reads arrays into variables one after the other, once all shapes and dtypes have been compared.
+    """Reads arrays into variables, once all shapes and dtypes have been compared; no array is made.
 
     Where reading fails in the midst, some have been changed. Raises as ``load_file`` does.
     """
     path = Path(path)
     with open_regular(path) as file:
-        tensors, _, start = _read_header(file, path)
-        tensors = [tensor for tensor in tensors if tensor.name not in ignored]
-        _compare(tensors, {name: (v.shape, v.dtype) for name, v in variables.items()}, path)
-        for tensor in tensors:
-            variables[tensor.name].assign(_read_tensor(file, tensor, start, path))
+        tensors = [tensor for tensor in _read_header(file, path)[0] if tensor.name not in ignored]
+    _compare(tensors, {name: (v.shape, v.dtype) for name, v in variables.items()}, path)
+    StoredTensors(path, list(variables)).into(list(variables.values()))
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:

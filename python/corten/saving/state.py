@@ -10,6 +10,7 @@ from corten.graph import Variable
 from corten.layers.layer import Layer
 from corten.layers.naming import snake_case
 from corten.optimizers import Optimizer
+from corten.saving.stored import Stored
 
 __all__ = ["named_variables", "optimizers_by_path", "restore", "variables_by_path"]
 
@@ -66,12 +67,14 @@ def named_variables(layer: Layer) -> dict[str, Variable]:
     return named
 
 
-def restore(model: Any, optimizer: Any, arrays: list[Any], where: str) -> None:
+def restore(model: Any, optimizer: Any, state: Stored, where: str) -> None:
     """Gives an optimizer of the model the state that a file has of it, or warns."""
     # What a step of one's own trains is known when it is taken; the state waits for it.
-    if len(arrays) > 2 and optimizer is model.optimizer and model._steps_as_usual():
+    if len(state.shapes) > 2 and optimizer is model.optimizer and model._steps_as_usual():
         optimizer.build(model.trainable_variables)
-    if arrays and not optimizer.restore(arrays):
+    if [variable.shape for variable in optimizer.variables] == state.shapes:
+        state.into(optimizer.variables)
+    elif state.shapes and not optimizer.restore(state.arrays()):
         warn(
             f"load_model: {where}: the state of the optimizer {optimizer.name!r} does not fit the trainable weights "
             "and is left out; training begins with a new state"

@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from corten.errors import CorruptFileError
-from corten.graph import Variable, assign
+from corten.graph import Array, Variable, assign
 from corten.saving.hdf5_closed import Group, read_dataset, shape_and_dtype
+from corten.saving.stored import Stored, Window, read_into, window_of, write_from
 
 __all__ = ["import_h5py", "read_variables", "stored_arrays", "write_variables"]
 
@@ -36,13 +37,31 @@ def write_variables(file: BinaryIO, places: Mapping[str, Sequence[Variable]], na
         names: of the parts, by path; Keras writes them and reads them not.
     """
     h5py = import_h5py("an HDF5 file")
+    written: list[tuple[Variable, int]] = []
     with h5py.File(file, "w") as root:
         for path, variables in places.items():
             group = root.create_group(f"{path}/vars" if path else "vars")
             if path in names:
                 group.attrs["name"] = names[path]
             for index, variable in enumerate(variables):
-                group.create_dataset(str(index), data=variable.numpy())
+                offset = _reserve(group, str(index), variable)
+                if offset is not None:
+                    written.append((variable, offset))
+    write_from(file, [variable for variable, _ in written], [offset for _, offset in written])
+
+
+def _reserve(group: Any, name: str, variable: Variable) -> int | None:
+    """Makes a dataset without its numbers; gives where in the file they belong, None where there are none."""
+    from h5py import h5d, h5p, h5s, h5t
+
+    creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_layout(h5d.CONTIGUOUS)
+    creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    creation.set_fill_time(h5d.FILL_TIME_NEVER)
+    kind = h5t.STD_I32LE if variable.dtype == "int32" else h5t.IEEE_F32LE
+    space = h5s.create_simple(variable.shape) if variable.shape else h5s.create(h5s.SCALAR)
+    offset = h5d.create(group.id, name.encode(), kind, space, creation).get_offset()
+    return None if offset is None else int(offset)
 
 
 def stored_arrays(root: Group, path: str) -> Group | None:
@@ -119,12 +138,57 @@ def read_pair(variable: Variable, name: str, group: Group) -> Any:
     return converted
 
 
-def assign_pairs(pairs: Sequence[tuple[Variable, str, Group]], at_once: bool) -> None:
-    """Reads the arrays into the variables: all of them or none where ``at_once``, else one after the other, which takes
-    no memory for all.
+class StoredDatasets(Stored):
+    """The arrays of one part, in their order.
+
+    Args:
+        root: of the file.
+        path: of the part.
+        stream: what ``root`` was opened from.
     """
-    if at_once:
-        assign([variable for variable, _, _ in pairs], [read_pair(*pair) for pair in pairs])
-    else:
-        for pair in pairs:
-            assign([pair[0]], [read_pair(*pair)])
+
+    def __init__(self, root: Group, path: str, stream: Any) -> None:
+        group = stored_arrays(root, path)
+        self._places = [] if group is None else [(group, str(index)) for index in range(len(group.datasets))]
+        self._stream = stream
+        self.shapes = [shape_and_dtype(group, name)[0] for group, name in self._places]
+
+    def arrays(self) -> list[Array]:
+        return [read_dataset(group, name) for group, name in self._places]
+
+    def into(self, variables: Sequence[Variable]) -> None:
+        read_pairs([(v, name, group) for v, (group, name) in zip(variables, self._places, strict=True)], self._stream)
+
+
+def assign_pairs(pairs: Sequence[tuple[Variable, str, Group]]) -> None:
+    """Reads the arrays into the variables: all of them or none."""
+    assign([variable for variable, _, _ in pairs], [read_pair(*pair) for pair in pairs])
+
+
+def read_pairs(pairs: Sequence[tuple[Variable, str, Group]], stream: Any) -> None:
+    """Reads the arrays into the variables one after the other; those that lie in the file as variables do, without an
+    array between. After an error some have theirs.
+    """
+    window = window_of(stream)
+    direct: list[tuple[Variable, int]] = []
+    for variable, name, group in pairs:
+        offset = None if window is None else _offset(variable, name, group, window)
+        if offset is None:
+            assign([variable], [read_pair(variable, name, group)])
+        else:
+            direct.append((variable, offset))
+    if window is not None:
+        read_into(window.file, [variable for variable, _ in direct], [offset for _, offset in direct])
+
+
+def _offset(variable: Variable, name: str, group: Group, window: Window) -> int | None:
+    """Where in the real file the numbers are, if they are what a variable holds, whole and in one piece."""
+    from h5py import h5d
+
+    dataset = group.datasets[name]
+    creation = dataset.id.get_create_plist()
+    plain = creation.get_layout() == h5d.CONTIGUOUS and dataset.dtype.str == np.dtype(variable.dtype).str
+    offset = dataset.id.get_offset() if plain and not dataset.file.userblock_size else None
+    if offset is None or offset + 4 * variable.size > window.size:
+        return None
+    return int(window.begin + offset)

@@ -95,6 +95,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(variable::assign, module)?)?;
     module.add_function(wrap_pyfunction!(variable::values, module)?)?;
     module.add_function(wrap_pyfunction!(variable::clear, module)?)?;
+    module.add_function(wrap_pyfunction!(variable::read_values, module)?)?;
+    module.add_function(wrap_pyfunction!(variable::write_values, module)?)?;
     module.add_function(wrap_pyfunction!(threads, module)?)?;
     module.add_function(wrap_pyfunction!(set_threads, module)?)?;
     module.add_function(wrap_pyfunction!(isa, module)?)?;

@@ -4,8 +4,11 @@ use crate::arrays::{Fresh, Source};
 use crate::errors::{raise, without_gil};
 use crate::sequence::Items;
 use corten_engine as engine;
+use engine::{Slice, SliceMut};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 #[pyclass(frozen, module = "corten._core")]
@@ -63,6 +66,158 @@ pub fn assign(py: Python<'_>, variables: Items<Bound<'_, Variable>>, values: Ite
         engine::assign_all(pairs);
         Ok(())
     })
+}
+
+/// Writes what the variables hold at one moment to an open file, each from its offset on, little-endian. No variable is
+/// copied as a whole: models may be as large as memory.
+#[pyfunction]
+pub fn write_values(
+    py: Python<'_>,
+    variables: Items<Bound<'_, Variable>>,
+    offsets: Items<u64>,
+    file: isize,
+) -> PyResult<()> {
+    let (variables, file) = (parts(&variables, &offsets)?, positional::open(file)?);
+    let mut outcome = Ok(());
+    without_gil(py, || {
+        engine::read_all(&variables, |index, value| {
+            let offset = offsets.get(index).copied().unwrap_or_default();
+            if outcome.is_ok() {
+                outcome = match value {
+                    Slice::F32(values) => write(&file, offset, values, |v| v.to_le_bytes()),
+                    Slice::I32(values) => write(&file, offset, values, |v| v.to_le_bytes()),
+                    Slice::U8(values) => write(&file, offset, values, |v| [v]),
+                };
+            }
+            Ok(())
+        })
+    })?;
+    Ok(outcome?)
+}
+
+/// Reads each variable's value from an open file, from its offset on; after an error some have been read.
+#[pyfunction]
+pub fn read_values(
+    py: Python<'_>,
+    variables: Items<Bound<'_, Variable>>,
+    offsets: Items<u64>,
+    file: isize,
+) -> PyResult<()> {
+    let (variables, file) = (parts(&variables, &offsets)?, positional::open(file)?);
+    let mut outcome = Ok(());
+    without_gil(py, || {
+        for (variable, &offset) in variables.iter().zip(offsets.iter()) {
+            if outcome.is_ok() {
+                outcome = match variable.write().slice_mut() {
+                    SliceMut::F32(values) => read(&file, offset, values, f32::from_le_bytes),
+                    SliceMut::I32(values) => read(&file, offset, values, i32::from_le_bytes),
+                    SliceMut::U8(values) => read(&file, offset, values, |[v]: [u8; 1]| v),
+                };
+            }
+        }
+        Ok(())
+    })?;
+    Ok(outcome?)
+}
+
+fn parts(variables: &[Bound<'_, Variable>], offsets: &[u64]) -> PyResult<Vec<Arc<engine::Variable>>> {
+    if variables.len() == offsets.len() {
+        return Ok(variables.iter().map(|variable| variable.get().0.clone()).collect());
+    }
+    let text = format!("expected an offset for each of {} variables, got {}", variables.len(), offsets.len());
+    Err(PyValueError::new_err(text))
+}
+
+/// How many elements are on their way between a variable and a file.
+const CHUNK: usize = 1 << 18;
+
+fn write<T: Copy, const N: usize>(
+    file: &File,
+    mut offset: u64,
+    values: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(N * CHUNK.min(values.len()));
+    for chunk in values.chunks(CHUNK) {
+        buffer.clear();
+        chunk.iter().for_each(|&value| buffer.extend_from_slice(&bytes(value)));
+        positional::write_all(file, &buffer, offset)?;
+        offset += buffer.len() as u64;
+    }
+    Ok(())
+}
+
+fn read<T, const N: usize>(
+    file: &File,
+    mut offset: u64,
+    values: &mut [T],
+    value: impl Fn([u8; N]) -> T,
+) -> io::Result<()> {
+    let mut buffer = vec![0; N * CHUNK.min(values.len())];
+    for chunk in values.chunks_mut(CHUNK) {
+        let Some(bytes) = buffer.get_mut(..N * chunk.len()) else { return Err(io::ErrorKind::InvalidInput.into()) };
+        positional::read_exact(file, bytes, offset)?;
+        offset += bytes.len() as u64;
+        for (place, bytes) in chunk.iter_mut().zip(bytes.as_chunks().0) {
+            *place = value(*bytes);
+        }
+    }
+    Ok(())
+}
+
+/// Reading and writing at an offset, of a file that Python has opened.
+mod positional {
+    use std::fs::File;
+    use std::io;
+
+    #[cfg(unix)]
+    pub fn open(descriptor: isize) -> io::Result<File> {
+        use std::os::fd::{BorrowedFd, RawFd};
+        let descriptor = RawFd::try_from(descriptor).map_err(|_| io::ErrorKind::InvalidInput)?;
+        if descriptor < 0 {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: not -1. It is open until the call returns, for the caller holds the file; were it not, to make
+        // another of it fails.
+        Ok(unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()?.into())
+    }
+    #[cfg(unix)]
+    pub fn write_all(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+    }
+    #[cfg(unix)]
+    pub fn read_exact(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+    }
+
+    /// Takes a handle, as `msvcrt.get_osfhandle` gives it.
+    #[cfg(windows)]
+    pub fn open(handle: isize) -> io::Result<File> {
+        use std::os::windows::io::{BorrowedHandle, RawHandle};
+        // SAFETY: as above.
+        Ok(unsafe { BorrowedHandle::borrow_raw(handle as RawHandle) }.try_clone_to_owned()?.into())
+    }
+    #[cfg(windows)]
+    pub fn write_all(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let count = std::os::windows::fs::FileExt::seek_write(file, bytes, offset)?;
+            bytes = bytes.get(count..).unwrap_or_default();
+            offset += count as u64;
+        }
+        Ok(())
+    }
+    #[cfg(windows)]
+    pub fn read_exact(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let count = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            bytes = bytes.get_mut(count..).unwrap_or_default();
+            offset += count as u64;
+        }
+        Ok(())
+    }
 }
 
 /// Makes every element of the variables zero, at one moment.
