@@ -32,6 +32,7 @@ LEVELS = [
     {"callbacks"},
     {"training"},
     {"saving"},
+    {"export"},
     {"models"},
     {"explain"},
     {"typing", "utils"},
@@ -40,7 +41,7 @@ LEVELS = [
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
 # Imported where they are used, never with Corten.
-HEAVY = {"keras", "matplotlib", "multiprocessing", "onnx", "pandas", "PIL", "safetensors", "scipy", "sklearn", "torch"}
+HEAVY = {"h5py", "keras", "matplotlib", "multiprocessing", "onnx", "pandas", "PIL", "safetensors", "scipy", "sklearn", "torch"}
 # Of the standard library, what only files, a terminal or a download needs.
 SLOW = {"csv", "hashlib", "json", "pathlib", "random", "secrets", "shutil", "string", "tempfile", "urllib"}
 

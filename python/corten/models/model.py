@@ -178,6 +178,38 @@ class Model(Trainer, Layer):
         states = {place: values(optimizer.variables) for place, optimizer in optimizers_by_path(self).items()}
         return _remade, (*described(self), states)
 
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str | None = None,
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes what ``model(x, training=False)`` computes for other programs: as an ONNX file.
+
+        Args:
+            filepath: the file.
+            format: ``"onnx"``, or None: told by the file's suffix.
+            verbose: whether to print where the model was written.
+            input_signature: for each input its shape (None where a size is open) and type, as :func:`corten.Input`; by
+                default those of the model. Sizes that are open may differ from run to run.
+            kwargs: ``opset_version``, 17 unless given; ``fold_batch_norm``, whether batch normalisations become part of
+                the convolution or dense layer before.
+
+        Raises:
+            ImportError: the package onnx is missing (``pip install corten[onnx]``).
+            ValueError: another format, inputs that are not known, or an op that ONNX cannot express.
+        """
+        from corten.export import export_onnx
+
+        kind = format or os.path.splitext(os.fspath(filepath))[1].lstrip(".")
+        if kind != "onnx":
+            raise ValueError(f"export: format: only 'onnx' is supported, got {kind or os.fspath(filepath)!r}")
+        export_onnx(self, filepath, input_signature, **kwargs)
+        if verbose:
+            print(f"Saved the model as ONNX at {os.fspath(filepath)!r}")
+
     def summary(
         self,
         line_length: int | None = None,

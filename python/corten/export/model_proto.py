@@ -1,0 +1,176 @@
+"""A traced model as an ONNX model, and its file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from corten import _core
+from corten.export import fold
+from corten.export.emitter import TYPES, Emitter
+from corten.export.rules import REFUSED, RULES, needs, open_constant
+from corten.export.sizes import Size
+from corten.export.traced import Node, Traced, Value, refusal
+from corten.graph import flatten
+
+__all__ = ["OPSETS", "model_proto", "onnx_package", "write"]
+
+#: The versions of ONNX's operators that can be asked for.
+OPSETS = range(13, 24)
+#: What a file of protocol buffers holds at most.
+_LIMIT = 2**31 - 2**20
+
+
+def onnx_package() -> Any:
+    """The package ``onnx``; ``ImportError`` says how to get it."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError("export to ONNX needs the package onnx: pip install corten[onnx]") from error
+    return onnx
+
+
+def model_proto(
+    traced: Traced,
+    name: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    opset: int,
+    fold_batch_norm: bool = False,
+) -> Any:
+    """The ONNX model, checked.
+
+    Args:
+        traced: the model.
+        name: of the graph.
+        inputs: names, in the order of ``traced.inputs``.
+        outputs: names, in the order of the flattened outputs.
+        opset: one of :data:`OPSETS`.
+        fold_batch_norm: whether batch normalisations become part of the convolution or dense layer before.
+
+    Raises:
+        ValueError: an op cannot be exported.
+    """
+    onnx = onnx_package()
+    fold.compute_constants(traced)
+    if fold_batch_norm:
+        fold.fold_batch_norms(traced)
+    to = Emitter(opset, [*inputs, *outputs])
+    for value, given in zip(traced.inputs, inputs, strict=True):
+        to.hold(value, given)
+    for node in _reached(traced):
+        to.node = node
+        _emit(to, node)
+    to.node = None
+    results = flatten(traced.outputs)
+    for value, wanted in zip(results, outputs, strict=True):
+        if value.samples is not None:
+            open_constant(to, value, Node("constant", [], {}, ""))
+        to.nodes.append(onnx.helper.make_node("Identity", [to.plain(value)], [wanted], name=f"{wanted}/Identity"))
+    nodes = _without_identities(_needed(to.nodes, outputs), set(inputs) | set(to.initializers))
+    used = {one for node in nodes for one in node.input}
+    tensors = [onnx.numpy_helper.from_array(array, key) for key, array in to.initializers.items() if key in used]
+    size = sum(to.initializers[tensor.name].nbytes for tensor in tensors)
+    if size > _LIMIT:
+        raise ValueError(f"export: the weights take {size} bytes, and an ONNX file holds at most {_LIMIT}")
+
+    def info(value: Value, key: str) -> Any:
+        shape = [_declared(size, traced) for size in value.shape]
+        return onnx.helper.make_tensor_value_info(key, TYPES[value.dtype], shape)
+
+    graph = onnx.helper.make_graph(
+        nodes,
+        name,
+        [info(value, key) for value, key in zip(traced.inputs, inputs, strict=True)],
+        [info(value, key) for value, key in zip(results, outputs, strict=True)],
+        tensors,
+    )
+    operators = [onnx.helper.make_opsetid("", opset)]
+    model = onnx.helper.make_model(
+        graph,
+        opset_imports=operators,
+        ir_version=onnx.helper.find_min_ir_version_for(operators),
+        producer_name="corten",
+        producer_version=_core.__version__,
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def write(model: Any, filepath: str | os.PathLike[str]) -> None:
+    """Writes the file, the whole or none of it."""
+    from corten.saving.atomic import atomic_write
+
+    with atomic_write(filepath) as file:
+        file.write(model.SerializeToString())
+
+
+def _reached(traced: Traced) -> list[Node]:
+    """The nodes whose rules are needed, in their order."""
+    wanted = set(flatten(traced.outputs))
+    reached = []
+    for node in reversed(traced.nodes):
+        if not wanted.isdisjoint(node.outputs):
+            wanted.update(needs(node))
+            reached.append(node)
+    return reached[::-1]
+
+
+def _emit(to: Emitter, node: Node) -> None:
+    """The nodes of one op."""
+    rule = RULES.get(node.op)
+    if rule is None:
+        raise refusal(node, REFUSED.get(node.op, "there is no rule for it"))
+    for value in node.inputs:
+        if value.samples is not None and not to.holds(value):
+            open_constant(to, value, node)
+    rule(to, node)
+
+
+def _declared(size: Size, traced: Traced) -> int | str | None:
+    """A size in the description of an input or output: open ones have names."""
+    return size if isinstance(size, int) else traced.names.get(size)
+
+
+def _needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
+    """The nodes that the outputs depend on; of them, outputs that nobody reads have no name."""
+    wanted = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if wanted.isdisjoint(node.output):
+            continue
+        names = [name if name in wanted else "" for name in node.output]
+        while not names[-1]:
+            names.pop()
+        # The first output of most ops must be there.
+        if len(names) > 1 and node.op_type == "TopK":
+            names = list(node.output)
+        del node.output[:]
+        node.output.extend(names)
+        wanted.update(node.input)
+        kept.append(node)
+    return kept[::-1]
+
+
+def _without_identities(nodes: list[Any], sources: set[str]) -> list[Any]:
+    """The nodes, the outputs named by the nodes that compute them: copies are left only of inputs and weights."""
+    copies = [node for node in nodes if node.op_type == "Identity"]
+    renamed: dict[str, str] = {}
+    outputs = {node.output[0] for node in copies}
+    for node in copies:
+        source = node.input[0]
+        if source not in sources and source not in renamed and source not in outputs:
+            renamed[source] = node.output[0]
+    left = []
+    for node in nodes:
+        if node.op_type == "Identity" and renamed.get(node.input[0]) == node.output[0]:
+            continue
+        for place, name in enumerate(node.input):
+            node.input[place] = renamed.get(name, name)
+        for place, name in enumerate(node.output):
+            node.output[place] = renamed.get(name, name)
+        left.append(node)
+    return left
