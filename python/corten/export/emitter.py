@@ -152,8 +152,8 @@ class Emitter:
             of, axis = self._reversed[value]
             held = next((held for held in self.ways(of) if axis in held.axes), None)
             assert held is not None
-            place = self.whole(held.axes.index(axis))
-            ends = [self.whole(-1), self.whole(FIRST), place, self.whole(-1)]
+            along = self.whole(held.axes.index(axis))
+            ends = [self.whole(-1), self.whole(FIRST), along, self.whole(-1)]
             self.hold(value, self.add("Slice", [held.name, *ends]), held.axes)
         if value not in self._held:
             node = value.producer
@@ -217,8 +217,8 @@ class Emitter:
         free = list(range(len(have)))
         permutation: list[int] = []
         missing: list[int] = []
-        for place, axis in enumerate(want):
-            found = next((at for at in free if have[at] == axis), None)
+        for place, wish in enumerate(want):
+            found = next((at for at in free if have[at] == wish), None)
             if found is None:
                 missing.append(place)
             else:
@@ -261,10 +261,8 @@ class Emitter:
         return min([*candidates, own], key=moves)
 
     def operand(self, value: Value, axes: Axes, shift: int) -> str:
-        """The value as an operand of an op whose result has ``axes``; its own axis is so much less than the result's."""
-        target: list[int | None] = [
-            axis - shift if axis is not None and 0 <= axis - shift < value.rank else None for axis in axes
-        ]
+        """The value as an operand of an op whose result has ``axes``; its own are counted from so many later."""
+        target = [axis - shift if axis is not None and 0 <= axis - shift < value.rank else None for axis in axes]
         while target and target[0] is None:
             target.pop(0)
         return self.get(value, target)
@@ -324,7 +322,7 @@ class Emitter:
         assert self.node is not None
         raise refusal(
             self.node,
-            f"a size that was {', '.join(map(str, size))} in several traces cannot be computed from the open sizes: {FIX}",
+            f"a size that was {', '.join(map(str, size))} in several traces does not follow from the open sizes: {FIX}",
         )
 
     def sizes(self, sizes: Sequence[Size]) -> str:

@@ -1,4 +1,4 @@
-"""What can be computed before the model runs: ops on weights and constants, and batch normalisations as part of others."""
+"""What can be computed before the model runs: ops on weights and constants, and batch normalisations."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def _computable(node: Node) -> bool:
     ]
     if any(isinstance(each, tuple) for each in attributes):
         return False
-    size = sum(value.array.size for value in node.inputs)  # type: ignore[union-attr]
+    size = sum(np.size(value.array) for value in node.inputs if value.array is not None)
     shapes: list[tuple[Size, ...]] = [value.shape for value in node.outputs]
     return all(math.prod(n for n in shape if isinstance(n, int)) <= max(_SMALL, 2 * size) for shape in shapes)
 
 
 def fold_batch_norms(traced: Traced) -> None:
-    """Puts batch normalisations by given statistics into the convolution or dense layer before, whose result only they use."""
+    """Puts a batch normalisation by given statistics into the convolution or dense op before that only it follows."""
     uses: dict[Value, int] = {}
     for value in [*(value for node in traced.nodes for value in node.inputs), *flatten(traced.outputs)]:
         uses[value] = uses.get(value, 0) + 1

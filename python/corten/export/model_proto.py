@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from corten import _core
 from corten.export import fold
 from corten.export.emitter import TYPES, Emitter

@@ -76,16 +76,16 @@ def _place(op: str, layer: str) -> str:
     return f"op {op!r} of layer {layer!r}" if layer else f"op {op!r}"
 
 
-#: The sizes that stand for open ones, in order of preference: with different rests in any division; multiples of 32, for
-#: models that halve images and join them again; and small ones, for models that bound the length of sequences.
+#: The sizes that stand for open ones, in order of preference: with different rests in any division; multiples of 32,
+#: for models that halve images and join them again; and small ones, for models that bound the length of sequences.
 _OPEN = ((97, 128, 111, 150), (96, 128, 160, 224), (13, 16, 18, 11), (6, 8, 5, 4), (2, 3, 4, 5))
 #: How much larger the second open size is than the first, the third, ... in every trace, in each family so many times;
 #: the smallest numbers change places instead.
 _FURTHER = ((0, 0, 0, 0), (4, 6, 6, 8), (10, 12, 14, 21), (6, 24, 20, 16), (12, 18, 22, 28), (16, 26, 30, 40))
 _TIMES = (1, 32, 1, None, None)
-_BATCH = (2, 3, 5, 7)
+_BATCH = (6, 9, 11, 16)
 #: Sizes that a model is traced with once more, far from the others: it may refuse them, but must not do something else.
-_PROBES = ((19, 11), (1031, 13))
+_PROBES = ((19, 2), (1031, 23))
 
 #: For each input its sizes, names where they are open.
 _Named = list[list["int | str"]]
@@ -121,8 +121,7 @@ def trace(
                 if set(inner) <= {"batch"}:
                     raise
                 continue
-            if not set(inner) <= {"batch"}:
-                recordings += _probed(function, structure, symbols, named, samples)
+            recordings += _probed(function, structure, symbols, named, samples)
             return _merged(recordings, {tuple(sizes): name for name, sizes in samples.items()})
     assert first is not None
     raise ValueError(f"{first} (the open sizes were tried with several numbers: {FIX})") from first
@@ -137,7 +136,7 @@ def _probed(
 ) -> list[_Recording]:
     """Traces with sizes far from the others, where the model takes them; ``samples`` get theirs."""
     found = []
-    for size, batch in _PROBES:
+    for size, batch in _PROBES if samples else ():
         sizes = {name: batch if name == "batch" else size + 2 * place for place, name in enumerate(samples)}
         try:
             found.append(_Recording(function, structure, symbols, _filled(named, sizes)))

@@ -203,9 +203,9 @@ class Model(Trainer, Layer):
         """
         from corten.export import export_onnx
 
-        kind = format or os.path.splitext(os.fspath(filepath))[1].lstrip(".")
+        kind = format or os.fspath(filepath).rpartition(".")[2]
         if kind != "onnx":
-            raise ValueError(f"export: format: only 'onnx' is supported, got {kind or os.fspath(filepath)!r}")
+            raise ValueError(f"export: format: only 'onnx' is supported, got {format or os.fspath(filepath)!r}")
         export_onnx(self, filepath, input_signature, **kwargs)
         if verbose:
             print(f"Saved the model as ONNX at {os.fspath(filepath)!r}")

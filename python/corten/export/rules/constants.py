@@ -26,7 +26,7 @@ def open_constant(to: Emitter, value: Value, node: Node) -> None:
         return None
     raise refusal(
         node,
-        f"a constant of shape {tuple(samples[0].shape)} depends on an open size in a way that ONNX cannot be told: {FIX}",
+        f"a constant of shape {tuple(samples[0].shape)} depends on an open size in a way ONNX has no op for: {FIX}",
     )
 
 

@@ -1,8 +1,8 @@
 """Recurrent layers: one LSTM, GRU or RNN node for each, whatever the mask.
 
-The engine's ops are given the inputs' part of the gates, which a dense op computes before; ONNX's nodes do both, so that
-op becomes part of them. ONNX knows only of steps left out at the end of a sequence. Where a mask leaves out others, what
-counts is moved to the front, and what comes of it back to its place.
+The engine's ops are given the inputs' part of the gates, which a dense op computes before; ONNX's nodes do both, so
+that op becomes part of them. ONNX leaves out steps only at the end of a sequence: so what a mask lets count is moved to
+the front, and what comes of it back to its place.
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ def _gru(to: Emitter, node: Node) -> None:
 
 
 def _simple_rnn(to: Emitter, node: Node) -> None:
-    options = {} if node.attributes["activation"] == "tanh" else {"activations": ["Relu"]}
-    _Recurrence(to, node, "RNN", [0], states=1).emit(**options)
+    kind = "Tanh" if node.attributes["activation"] == "tanh" else "Relu"
+    _Recurrence(to, node, "RNN", [0], states=1).emit(activations=[kind])
 
 
 RULES: dict[str, Rule] = {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}

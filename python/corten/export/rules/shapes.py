@@ -143,19 +143,15 @@ def _combined(a: Size, b: Size, function: Callable[[int, int], int]) -> Size:
 def _bounds(extent: Size, begin: Size, size: Size, step: int) -> tuple[Size, Size]:
     """Where a slice begins and ends, as ONNX has it: from the end of the axis where that is a number."""
     last = _combined(begin, size, lambda b, n: b + (n - 1) * step)
-    end = _combined(last, 0, lambda place, _: place + (1 if step > 0 else -1))
-    return _place(begin, extent, False), _place(end, extent, True, step)
+    if _combined(last, extent, lambda place, n: int(0 <= place + step < n)) == 0:
+        return _place(begin, extent), LAST if step > 0 else FIRST
+    return _place(begin, extent), _place(_combined(last, 0, lambda place, _: place + (1 if step > 0 else -1)), extent)
 
 
-def _place(place: Size, extent: Size, is_end: bool, step: int = 1) -> Size:
-    if isinstance(place, int):
-        return FIRST if place < 0 else place
+def _place(place: Size, extent: Size) -> Size:
+    """A place as a number: from the beginning, else from the end, where that is one."""
     from_end = _combined(place, extent, lambda p, n: p - n)
-    if isinstance(from_end, int):
-        if from_end >= 0:
-            return LAST
-        return from_end
-    return place
+    return from_end if isinstance(from_end, int) and not isinstance(place, int) else place
 
 
 def _split(to: Emitter, node: Node) -> None:
@@ -206,7 +202,7 @@ def _gather(to: Emitter, node: Node) -> None:
 
 def _one_hot(to: Emitter, node: Node) -> None:
     indices, y = node.inputs[0], node.outputs[0]
-    depth = to.initializer(np.array(node.attributes["classes"], np.int64))
+    depth = to.initializer(np.array(node.attributes["classes"], np.int32))
     values = to.initializer(np.array([0, 1], np.float32))
     to.hold(y, to.add("OneHot", [to.plain(indices), depth, values], axis=-1))
 
