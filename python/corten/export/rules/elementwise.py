@@ -189,7 +189,6 @@ def _mask_steps(to: Emitter, node: Node) -> None:
 
 
 RULES: dict[str, Rule] = {
-    "add": _binary("Add"),
     "subtract": _binary("Sub"),
     "multiply": _binary("Mul"),
     "divide": _binary("Div"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from corten.export.emitter import Emitter
+from corten.export.emitter import Axes, Emitter
 from corten.export.rules.rule import Rule
 from corten.export.sizes import Size, sample, size_of, traces
 from corten.export.traced import Node, Value, refusal
@@ -63,22 +63,45 @@ def _pads(sizes: list[Size], window: Callable[[int, int], tuple[int, int]]) -> l
     return found[0] + found[1]
 
 
-def _flat(x: Value, kernel_height: int) -> bool:
-    """Whether an image is a sequence: one row, and a kernel of one row."""
-    return x.shape[1] == 1 and kernel_height == 1
+def _flat(to: Emitter, x: Value, kernel_height: int) -> bool:
+    """Whether an image is a sequence: it has one row, as the kernel has, and no tensor has an axis for it."""
+    return x.shape[1] == 1 and kernel_height == 1 and all(1 not in held.axes for held in to.ways(x))
+
+
+def _unpadded(to: Emitter, x: Value) -> tuple[Value, list[tuple[int, int]]]:
+    """The image before zeros were put around it, and how many were, above and below, left and right."""
+    node, axes = x.producer, [0, 1, 2, 3]
+    if node is not None and node.op == "reshape" and node.inputs[0].rank == 3 and x.shape[1] == 1:
+        # A sequence, which is an image of one row.
+        (sequence,) = node.inputs
+        if (sequence.shape[0], *sequence.shape[1:]) == (x.shape[0], *x.shape[2:]):
+            node, axes = sequence.producer, [0, 2, 3]
+    if node is None or node.op != "pad" or node.attributes["value"] != 0:
+        return x, [(0, 0), (0, 0)]
+    (before,), low, high = node.inputs, node.attributes["low"], node.attributes["high"]
+    around = dict(zip(axes, zip(low, high, strict=True), strict=True))
+    fixed = all(isinstance(number, int) for number in (*low, *high))
+    if not fixed or around[0] != (0, 0) or around[3] != (0, 0) or before.array is not None:
+        return x, [(0, 0), (0, 0)]
+    image = Value(tuple(1 if a == 1 and a not in axes else before.shape[axes.index(a)] for a in range(4)), "float32")
+    for held in list(to.ways(before)):
+        to.hold(image, held.name, [None if axis is None else axes[axis] for axis in held.axes])
+    return image, [around.get(1, (0, 0)), around[2]]
 
 
 def _conv2d(to: Emitter, node: Node) -> None:
     (x, kernel, *bias), y = node.inputs, node.outputs[0]
     height, width = (_fixed(node, size) for size in kernel.shape[:2])
-    spatial = [2] if _flat(x, height) else [1, 2]
     strides, dilation = node.attributes["strides"], node.attributes["dilation"]
-    same = node.attributes["padding"] == "same"
+    same, around = node.attributes["padding"] == "same", [(0, 0), (0, 0)]
+    if not same:
+        x, around = _unpadded(to, x)
+    spatial = [2] if _flat(to, x, height) and around[0] == (0, 0) else [1, 2]
     shape = [height, width][-len(spatial) :]
 
     def window(size: int, axis: int) -> tuple[int, int]:
         at = axis + 2 - len(spatial)
-        return padding(size, (height, width)[at], strides[at], dilation[at], same)
+        return padding(size, (height, width)[at], strides[at], dilation[at], True) if same else around[at]
 
     pads = _pads([x.shape[axis] for axis in spatial], window)
     options: dict[str, Any] = {"auto_pad": "SAME_UPPER"} if pads is None else {"pads": pads}
@@ -102,10 +125,23 @@ def _fixed(node: Node, size: Size) -> int:
 
 
 def _conv2d_input_gradient(to: Emitter, node: Node) -> None:
+    to.hold(node.outputs[0], *_transposed(to, node, []))
+
+
+def _add(to: Emitter, node: Node) -> None:
+    """The bias of a transposed convolution is an input of ONNX's."""
+    (x, bias), y = node.inputs, node.outputs[0]
+    before, of_channels = x.producer, bias.array is not None and bias.shape == x.shape[-1:]
+    if before is not None and before.op == "conv2d_input_gradient" and of_channels:
+        return to.hold(y, *_transposed(to, before, [bias]))
+    return to.elementwise("Add", y, node.inputs)
+
+
+def _transposed(to: Emitter, node: Node, bias: list[Value]) -> tuple[str, Axes]:
     """The transposed convolution: what of all that the kernel reaches is cut, before and behind, are the pads."""
     (x, kernel), y = node.inputs, node.outputs[0]
     height, width = (_fixed(node, size) for size in kernel.shape[:2])
-    spatial = [2] if _flat(x, height) and y.shape[1] == 1 else [1, 2]
+    spatial = [2] if _flat(to, x, height) and y.shape[1] == 1 else [1, 2]
     strides, dilation = node.attributes["strides"], node.attributes["dilation"]
     same = node.attributes["padding"] == "same"
 
@@ -126,28 +162,35 @@ def _conv2d_input_gradient(to: Emitter, node: Node) -> None:
         return before, max(after, 0), max(-after, 0)
 
     edges = [window(place) for place in range(len(spatial))]
+    more = [extra for _, _, extra in edges]
     name = to.add(
         "ConvTranspose",
-        [to.get(x, [0, 3, *spatial]), to.get(kernel, [3, 2, *(axis - 1 for axis in spatial)])],
+        [
+            to.get(x, [0, 3, *spatial]),
+            to.get(kernel, [3, 2, *(axis - 1 for axis in spatial)]),
+            *(to.plain(b) for b in bias if not any(more)),
+        ],
         kernel_shape=[height, width][-len(spatial) :],
         strides=strides[-len(spatial) :],
         dilations=dilation[-len(spatial) :],
         group=node.attributes["groups"],
         pads=[before for before, _, _ in edges] + [after for _, after, _ in edges],
     )
-    more = [extra for _, _, extra in edges]
+    axes: Axes = (0, 3, *spatial)
     if any(more):
-        # Beyond what any pixel reaches there is nothing.
+        # Beyond what any pixel reaches there is nothing but the bias.
         rest = [0, 0, *(0 for _ in more), 0, 0, *more]
         name = to.add("Pad", [name, to.whole(*rest), to.number(0)])
-    to.hold(y, name, [0, 3, *spatial])
+        if bias:
+            name = to.add("Add", [name, to.operand(bias[0], axes, 3)])
+    return name, axes
 
 
 def _pool(kind: str, **options: int) -> Rule:
     def rule(to: Emitter, node: Node) -> None:
         x, y = node.inputs[0], node.outputs[0]
         pool, strides = node.attributes["pool"], node.attributes["strides"]
-        spatial = [2] if _flat(x, pool[0]) else [1, 2]
+        spatial = [2] if _flat(to, x, pool[0]) else [1, 2]
         same = node.attributes["padding"] == "same"
 
         def window(size: int, axis: int) -> tuple[int, int]:
@@ -170,6 +213,7 @@ def _pool(kind: str, **options: int) -> Rule:
 
 
 RULES: dict[str, Rule] = {
+    "add": _add,
     "matmul": _matmul,
     "dense": _dense,
     "conv2d": _conv2d,

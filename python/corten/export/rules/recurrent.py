@@ -78,8 +78,11 @@ class _Recurrence:
             inputs.pop()
         direction = "reverse" if self.backwards else "forward"
         found = to.add(self.kind, inputs, 1 + self.states, hidden_size=self.units, direction=direction, **options)
-        for value, name in zip(node.outputs[1:], found[1:], strict=False):
-            to.hold(value, name, [None, 0, 1])
+        for place, name in enumerate(found[1:]):
+            if steps is not None and (begin := self.state(place)):
+                # Where nothing counts the state stays as it was.
+                name = to.add("Where", [steps.any, name, begin])
+            to.hold(node.outputs[1 + place], name, [None, 0, 1])
         sequence = node.outputs[0]
         # In ONNX the outputs of a sequence that is taken from its end lie in the order of its steps.
         forwards = Value(sequence.shape, "float32", node) if self.backwards else sequence
@@ -137,6 +140,12 @@ class _Steps:
         self.lengths = to.add("ReduceSum", [ones, to.whole(1)], keepdims=0)
         self.ones = ones
         self.counts = counts
+
+    @property
+    def any(self) -> str:
+        """(1, batch, 1): whether any step of a sample counts."""
+        some = self.to.add("Greater", [self.lengths, self.to.initializer(np.array(0, np.int32))])
+        return str(self.to.add("Unsqueeze", [some, self.to.whole(0, 2)]))
 
     def gathered(self, x: Value) -> str:
         """(steps, batch, features), those that count first."""

@@ -21,6 +21,8 @@ def _reshape(to: Emitter, node: Node) -> None:
     """In the order of axes that the value has, where axes that are split or joined lie side by side in it."""
     x, y = node.inputs[0], node.outputs[0]
     pieces = _pieces(x.shape, y.shape)
+    if x.array is None and _enlarged(to, x, y):
+        return
     if pieces is not None and x.array is None:
         for held in to.ways(x):
             if _in_order(to, held, x, y, pieces):
@@ -54,6 +56,42 @@ def _pieces(before: Sequence[Size], after: Sequence[Size]) -> _Pieces | None:
                 return None
         pieces.append((own, other))
     return pieces
+
+
+def _enlarged(to: Emitter, x: Value, y: Value) -> bool:
+    """Makes one Resize of a sequence or an image, each element of which was repeated along inner axes."""
+    wide = x.producer
+    cells = wide.inputs[0].producer if wide is not None and wide.op == "broadcast_to" else None
+    if cells is None or cells.op != "reshape" or x.dtype != "float32":
+        return False
+    source, thin = cells.inputs[0], cells.outputs[0]
+    rank, extra = source.rank, thin.rank - source.rank
+    if source.array is not None or rank not in (3, 4) or y.rank != rank or thin.rank != x.rank:
+        return False
+    scales, axis = [1] * rank, -1
+    for size, large in zip(thin.shape, x.shape, strict=True):
+        beside = axis + 1 == rank or source.shape[axis + 1] != 1 or large != 1
+        if size == 1 and extra and axis >= 0 and beside and isinstance(large, int):
+            scales[axis] *= large
+            extra -= 1
+            continue
+        axis += 1
+        if axis == rank or not size == large == source.shape[axis]:
+            return False
+    wanted = tuple(product([size, scale]) for size, scale in zip(source.shape, scales, strict=True))
+    axes = to.order(source)
+    if wanted != y.shape or scales[0] != 1 or scales[-1] != 1 or not set(range(rank)) <= set(axes):
+        return False
+    factors = to.initializer(np.array([1 if axis is None else scales[axis] for axis in axes], np.float32))
+    name = to.add(
+        "Resize",
+        [to.get(source, axes), "", factors],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    to.hold(y, name, axes)
+    return True
 
 
 def _in_order(to: Emitter, held: Held, x: Value, y: Value, pieces: _Pieces) -> bool:
