@@ -16,7 +16,12 @@ IDS = [f"{name}({','.join(options)})" for name, options, _ in LAYERS]
 each = pytest.mark.parametrize(("name", "options", "shapes"), LAYERS, ids=IDS)
 
 #: Layers that are built for known sizes, by their axes.
-KNOWN = ("BatchNormalization(axis", "LayerNormalization(axis", "GroupNormalization(groups,axis", "RMSNormalization(axis")
+KNOWN = (
+    "BatchNormalization(axis",
+    "LayerNormalization(axis",
+    "GroupNormalization(groups,axis",
+    "RMSNormalization(axis",
+)
 #: Lines with so many sizes behind the batch left open.
 OPEN = [
     (*line, count)

@@ -128,6 +128,10 @@ class Emitter:
         """Says that ``value`` is another one, backwards along an axis."""
         self._reversed[value] = (of, axis)
 
+    def reversal(self, value: Value) -> tuple[Value, int] | None:
+        """The value that ``value`` is backwards, and along which axis, where nobody has asked for it yet."""
+        return None if value in self._held else self._reversed.get(value)
+
     def alias(self, value: Value, of: Value) -> None:
         """Says that ``value`` is another one."""
         if of in self._reversed:

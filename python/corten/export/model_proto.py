@@ -63,6 +63,11 @@ def model_proto(
         to.node = node
         _emit(to, node)
     to.node = None
+    if traced.assigned:
+        raise ValueError(
+            f"export: a call of the model assigns its variable {traced.assigned[0].path!r}, and an ONNX model keeps no "
+            "state between runs (is a layer stateful?)"
+        )
     results = flatten(traced.outputs)
     for value, wanted in zip(results, outputs, strict=True):
         if value.samples is not None:

@@ -61,6 +61,8 @@ class Traced:
     outputs: Nested
     #: What the open sizes are called.
     names: dict[tuple[int, ...], str]
+    #: Variables that a call assigns.
+    assigned: list[Variable]
 
 
 #: What to do where an open size cannot stay open.
@@ -268,11 +270,6 @@ def _merged(recordings: list[_Recording], names: dict[tuple[int, ...], str]) -> 
     """The traces as one."""
     first = recordings[0]
     graph = first.graph
-    if graph.assigned:
-        raise ValueError(
-            f"export: a call of the model assigns its variable {graph.assigned[0].path!r}, and an ONNX model keeps no "
-            "state between runs (is a layer stateful?)"
-        )
     _expect_alike(recordings)
     variables = list(graph.read.values())
     held = dict(zip(graph.read, values(variables), strict=True))
@@ -306,7 +303,7 @@ def _merged(recordings: list[_Recording], names: dict[tuple[int, ...], str]) -> 
             output.producer = node
         nodes.append(node)
     outputs = map_nested(lambda leaf: None if leaf is None else value(leaf.id), first.outputs)
-    return Traced(nodes, [value(tensor.id) for tensor in first.inputs], outputs, names)
+    return Traced(nodes, [value(tensor.id) for tensor in first.inputs], outputs, names, graph.assigned)
 
 
 def _needed(recording: _Recording) -> set[int]:
@@ -328,9 +325,9 @@ def _expect_alike(recordings: list[_Recording]) -> None:
     first = recordings[0]
     for other in recordings[1:]:
         for node, twin in zip(first.nodes, other.nodes, strict=False):
-            if (node[0], node[1], node[2], node[4]) != (twin[0], twin[1], twin[2], twin[4]):
-                raise ValueError(f"export: at {_place(node[0], node[4])}: {advice}")
-            if any(len(first.spec(id)[0]) != len(other.spec(id)[0]) for id in [*node[1], *node[2]]):
+            # Not their layers: what is made within a call has a new name in each.
+            alike = node[:3] == twin[:3]
+            if not alike or any(len(first.spec(i)[0]) != len(other.spec(i)[0]) for i in [*node[1], *node[2]]):
                 raise ValueError(f"export: at {_place(node[0], node[4])}: {advice}")
         if len(first.nodes) != len(other.nodes):
             longer = max(first.nodes, other.nodes, key=len)

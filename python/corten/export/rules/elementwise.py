@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from corten.export.emitter import TYPES, Axes, Emitter
 from corten.export.rules.rule import Rule
-from corten.export.traced import Node
+from corten.export.traced import Node, Value
 
 __all__ = ["RULES"]
 
@@ -183,6 +183,11 @@ def _cast(to: Emitter, node: Node) -> None:
 def _mask_steps(to: Emitter, node: Node) -> None:
     """Zeros where the mask, which has the first two axes of ``x``, is 0."""
     (x, mask), y = node.inputs, node.outputs[0]
+    turned, turned_mask = to.reversal(x), to.reversal(mask)
+    if turned is not None and turned_mask is not None and turned[1] == turned_mask[1]:
+        # Both are there the other way round, in which the result may be wanted too.
+        y, (x, axis), mask = Value(y.shape, y.dtype, node), turned, turned_mask[0]
+        to.hold_reversed(node.outputs[0], y, axis)
     axes = to.order(x)
     counts = to.boolean(mask, axes, 0)
     to.hold(y, to.add("Where", [counts, to.get(x, axes), to.number(0)]), axes)
