@@ -1,4 +1,4 @@
-"""The ONNX graph in the making: its nodes and initializers, and under which names the values of the model are there.
+"""Where the values of a model are in the ONNX graph in the making.
 
 A value may be there in several ways. An image of (batch, height, width, channels) is, behind a convolution, a tensor of
 (batch, channels, height, width); nothing is moved before an op asks for it in another order, and most do not care. So
@@ -12,23 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from corten.export.nodes import BOOL, FIRST, FLOAT, Nodes
 from corten.export.sizes import Samples, Size, affine, among
-from corten.export.traced import FIX, Node, Value, refusal
-from corten.graph import Array
+from corten.export.traced import FIX, Value, refusal
 
-__all__ = ["BOOL", "FIRST", "FLOAT", "INT32", "INT64", "LAST", "TYPES", "UINT8", "Axes", "Emitter", "Held"]
-
-#: ONNX's numbers of the element types.
-FLOAT, UINT8, INT32, INT64, BOOL = 1, 2, 6, 7, 9
-TYPES = {"float32": FLOAT, "int32": INT32, "uint8": UINT8, "bool": BOOL}
+__all__ = ["Axes", "Emitter", "Held"]
 
 #: For each axis of an ONNX tensor the value's axis that it is; None for one of size 1 that the value does not have.
 Axes = tuple["int | None", ...]
-
-#: ONNX's first and last place of an axis, as ends of slices that go backwards and forwards.
-FIRST, LAST = -(2**63) + 1, 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -39,76 +30,18 @@ class Held:
     axes: Axes
 
 
-class Emitter:
-    """Takes nodes and initializers, and says how values are called.
-
-    Args:
-        opset: the version of ONNX's operators.
-        reserved: names that are taken: those of inputs and outputs.
-    """
+class Emitter(Nodes):
+    """Takes nodes, and says under which names and in which order of axes values are there."""
 
     def __init__(self, opset: int, reserved: Iterable[str]) -> None:
-        self.opset = opset
-        self.nodes: list[Any] = []
-        self.initializers: dict[str, Array] = {}
-        #: The op whose rule is running.
-        self.node: Node | None = None
-        self._taken = set(reserved)
-        self._counts: dict[str, int] = {}
+        super().__init__(opset, reserved)
         self._held: dict[Value, list[Held]] = {}
         #: Values that are another one backwards along an axis, which is done only where somebody asks for it.
         self._reversed: dict[Value, tuple[Value, int]] = {}
         #: Of comparisons, the same as ONNX's booleans.
         self._booleans: dict[Value, Value] = {}
-        self._initializer_names: dict[tuple[Any, ...], str] = {}
         #: Where open sizes can be read, in the order in which they came.
         self._known: dict[Samples, tuple[Value, int]] = {}
-        self._made: dict[Any, Any] = {}
-
-    # --- nodes and initializers ----------------------------------------------------------------------------------
-
-    def _unique(self, base: str) -> str:
-        name = base
-        while name in self._taken:
-            self._counts[base] = self._counts.get(base, 0) + 1
-            name = f"{base}_{self._counts[base]}"
-        self._taken.add(name)
-        return name
-
-    def add(self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
-        """Appends an ONNX node, named by the layer; gives the name of its output, or a list of several.
-
-        A node that is there already is not made again.
-        """
-        from onnx import helper
-
-        key = (kind, tuple(inputs), outputs, repr(sorted(attributes.items())))
-        if key in self._made:
-            return self._made[key]
-        layer = self.node.layer if self.node is not None else ""
-        name = self._unique(f"{layer}/{kind}" if layer else kind)
-        names = [self._unique(f"{name}:{place}") for place in range(outputs)]
-        node = helper.make_node(kind, list(inputs), names, name=name, **attributes)
-        self.nodes.append(node)
-        self._made[key] = names[0] if outputs == 1 else names
-        return self._made[key]
-
-    def initializer(self, array: Array, label: str = "constant") -> str:
-        """The name of an initializer; equal ones of one label are there once."""
-        array = np.ascontiguousarray(array).reshape(np.shape(array))
-        key = (label, array.dtype.str, array.shape, array.tobytes())
-        if key not in self._initializer_names:
-            name = self._initializer_names[key] = self._unique(label)
-            self.initializers[name] = array
-        return self._initializer_names[key]
-
-    def number(self, value: float) -> str:
-        """A float32 number as an initializer."""
-        return self.initializer(np.float32(value).reshape(()))  # type: ignore[arg-type]
-
-    def whole(self, *values: int) -> str:
-        """Integers as an initializer (a vector)."""
-        return self.initializer(np.array(values, np.int64))
 
     # --- where values are ----------------------------------------------------------------------------------------
 

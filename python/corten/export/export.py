@@ -8,7 +8,7 @@ from typing import Any
 
 from corten.errors import ArgumentTypeError
 from corten.export.model_proto import OPSETS, model_proto, onnx_package, write
-from corten.export.traced import trace
+from corten.export.trace import trace
 from corten.graph import Nested, SymbolicTensor, flatten
 
 __all__ = ["export_onnx"]

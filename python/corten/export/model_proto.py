@@ -8,7 +8,8 @@ from typing import Any
 
 from corten import _core
 from corten.export import fold
-from corten.export.emitter import TYPES, Emitter
+from corten.export.emitter import Emitter
+from corten.export.nodes import TYPES
 from corten.export.rules import REFUSED, RULES, needs, open_constant
 from corten.export.sizes import Size
 from corten.export.traced import Node, Traced, Value, refusal

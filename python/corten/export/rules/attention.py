@@ -56,14 +56,10 @@ def _past(to: Emitter, steps: Size, others: Size) -> str:
     if isinstance(steps, int) and isinstance(others, int):
         return to.initializer(np.tri(steps, others, dtype=bool), "causal")
     rows, columns = (
-        to.add("Range", [_scalar(to, 0), to.add("Squeeze", [to.size(size), to.whole(0)]), _scalar(to, 1)])
+        to.add("Range", [to.index(0), to.add("Squeeze", [to.size(size), to.whole(0)]), to.index(1)])
         for size in (steps, others)
     )
     return str(to.add("GreaterOrEqual", [to.add("Unsqueeze", [rows, to.whole(1)]), columns]))
-
-
-def _scalar(to: Emitter, value: int) -> str:
-    return to.initializer(np.array(value, np.int64))
 
 
 RULES: dict[str, Rule] = {"attention": _attention}

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from corten.export.emitter import FLOAT, TYPES, Emitter
+from corten.export.emitter import Emitter
+from corten.export.nodes import FLOAT, TYPES
 from corten.export.traced import FIX, Node, Value, refusal
 
 __all__ = ["open_constant"]
@@ -44,17 +45,13 @@ def _steps(to: Emitter, value: Value) -> bool:
     if start != int(start) or step != int(step):
         return False
     count = to.add("Squeeze", [to.size(value.shape[long[0]]), to.whole(0)])
-    places = to.add("Range", [_scalar(to, 0), count, _scalar(to, 1)])
+    places = to.add("Range", [to.index(0), count, to.index(1)])
     if step != 1:
-        places = to.add("Mul", [places, _scalar(to, int(step))])
+        places = to.add("Mul", [places, to.index(int(step))])
     if start != 0:
-        places = to.add("Add", [places, _scalar(to, int(start))])
+        places = to.add("Add", [places, to.index(int(start))])
     to.hold(value, to.add("Cast", [places], to=TYPES[value.dtype]), long)
     return True
-
-
-def _scalar(to: Emitter, value: int) -> str:
-    return to.initializer(np.array(value, np.int64))
 
 
 def _band(to: Emitter, value: Value) -> bool:
@@ -78,12 +75,12 @@ def _band(to: Emitter, value: Value) -> bool:
         if not np.array_equal(wanted, matrix != 0):
             return False
     rows, columns = (
-        to.add("Range", [_scalar(to, 0), to.add("Squeeze", [to.size(value.shape[a]), to.whole(0)]), _scalar(to, 1)])
+        to.add("Range", [to.index(0), to.add("Squeeze", [to.size(value.shape[a]), to.whole(0)]), to.index(1)])
         for a in long
     )
     gap = to.add("Sub", [to.add("Unsqueeze", [rows, to.whole(1)]), columns])
     tests = [
-        to.add(kind, [gap, _scalar(to, int(bound))])
+        to.add(kind, [gap, to.index(int(bound))])
         for kind, bound in (("GreaterOrEqual", least), ("LessOrEqual", most))
         if bound is not None
     ]

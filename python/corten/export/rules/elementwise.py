@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from corten.export.emitter import TYPES, Axes, Emitter
+from corten.export.emitter import Axes, Emitter
+from corten.export.nodes import TYPES
 from corten.export.rules.rule import Rule
 from corten.export.traced import Node, Value
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from corten.export.emitter import INT32, INT64, Emitter
+from corten.export.emitter import Emitter
+from corten.export.nodes import INT32, INT64
 from corten.export.rules.rule import Rule
 from corten.export.traced import Node, Value, refusal
 from corten.graph import Array
@@ -151,9 +152,9 @@ class _Steps:
         """(steps, batch, features), those that count first."""
         to = self.to
         steps = to.add("Squeeze", [to.size(self.shape[1]), to.whole(0)])
-        places = to.add("Range", [_scalar(to, 0), steps, _scalar(to, 1)])
+        places = to.add("Range", [to.index(0), steps, to.index(1)])
         # What does not count comes a whole sequence later.
-        rank = to.add("Add", [places, to.add("Where", [self.counts, _scalar(to, 0), steps])])
+        rank = to.add("Add", [places, to.add("Where", [self.counts, to.index(0), steps])])
         order = to.add("TopK", [rank, to.size(self.shape[1])], 2, axis=1, largest=0, sorted=1)[1]
         picked = to.add("GatherND", [to.plain(x), to.add("Unsqueeze", [order, to.whole(2)])], batch_dims=1)
         return str(to.add("Transpose", [picked], perm=[1, 0, 2]))
@@ -161,7 +162,7 @@ class _Steps:
     def scattered(self, name: str, first: Value, backwards: bool) -> str:
         """The states (steps, batch, units) of what counts as (batch, steps, units): at each step the latest."""
         to = self.to
-        so_far = to.add("CumSum", [self.ones, _scalar(to, 1)])
+        so_far = to.add("CumSum", [self.ones, to.index(1)])
         if backwards:
             # The latest of those that come from the end is the next that counts, of which there may be none.
             place = to.add("Sub", [so_far, self.ones])
@@ -174,10 +175,6 @@ class _Steps:
         states = to.add("GatherND", [to.add("Transpose", [name], perm=[1, 0, 2]), index], batch_dims=1)
         begin = to.number(0) if _is_zero(first) else to.get(first, [0, None, 1])
         return str(to.add("Where", [to.add("Unsqueeze", [there, to.whole(2)]), states, begin]))
-
-
-def _scalar(to: Emitter, value: int) -> str:
-    return to.initializer(np.array(value, np.int64))
 
 
 def _lstm(to: Emitter, node: Node) -> None:

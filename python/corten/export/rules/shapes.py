@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from corten.export.emitter import FIRST, LAST, TYPES, Emitter, Held
+from corten.export.emitter import Emitter, Held
+from corten.export.nodes import FIRST, LAST, TYPES
 from corten.export.rules.rule import Rule
 from corten.export.sizes import Size, product, sample, size_of, traces
 from corten.export.traced import Node, Value
