@@ -81,6 +81,8 @@ def with_code() -> list[object]:
 def test_code_runs_and_prints_what_is_shown(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("sklearn")
+    if "import onnxruntime" in page.read_text(encoding="utf-8"):
+        pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)
     corten.utils.set_random_seed(0)
     corten.utils.clear_session()

@@ -113,6 +113,7 @@ class Emitter(Nodes):
     def get(self, value: Value, axes: Sequence[int | None]) -> str:
         """The value with its axes in an order; those of size 1 may be left out, and others (None) put in."""
         wanted: Axes = tuple(axes)
+        assert all(size == 1 for axis, size in enumerate(value.shape) if axis not in wanted), (value.shape, wanted)
         if value.array is not None:
             return self._constant(value, wanted)
         ways = self.ways(value)
@@ -139,32 +140,18 @@ class Emitter(Nodes):
     def _arranged(self, value: Value, held: Held, wanted: Axes) -> str:
         """A tensor whose axes are those of ``held``, as one whose axes are ``wanted``."""
         name = held.name
-        # All axes of size 1 are alike: one that is there may be any that is wanted.
-        ones = [axis for axis in wanted if axis is None or (axis not in held.axes and value.shape[axis] == 1)]
-        have: list[int | str | None] = []
-        for axis in held.axes:
-            spare = axis is None or axis not in wanted
-            have.append(("none" if (one := ones.pop(0)) is None else one) if spare and ones else axis)
-        want: list[int | str | None] = ["none" if axis is None else axis for axis in wanted]
-        drop = [place for place, axis in enumerate(have) if axis not in want or axis is None]
-        # More placeholders than wanted are dropped too.
-        if drop:
-            name = self.add("Squeeze", [name, self.whole(*drop)])
-            have = [axis for place, axis in enumerate(have) if place not in drop]
-        free = list(range(len(have)))
-        permutation: list[int] = []
-        missing: list[int] = []
-        for place, wish in enumerate(want):
-            found = next((at for at in free if have[at] == wish), None)
-            if found is None:
-                missing.append(place)
-            else:
-                free.remove(found)
-                permutation.append(found)
-        if permutation != sorted(permutation):
-            name = self.add("Transpose", [name], perm=permutation)
-        if missing:
-            name = self.add("Unsqueeze", [name, self.whole(*missing)])
+        # Which wanted place each axis takes. All axes of size 1 are alike: one that is there may be any that is wanted.
+        places = [wanted.index(axis) if axis is not None and axis in wanted else None for axis in held.axes]
+        free = [place for place in range(len(wanted)) if place not in places]
+        places = [free.pop(0) if place is None and free else place for place in places]
+        surplus = [at for at, place in enumerate(places) if place is None]
+        if surplus:
+            name = self.add("Squeeze", [name, self.whole(*surplus)])
+        order = [place for place in places if place is not None]
+        if order != sorted(order):
+            name = self.add("Transpose", [name], perm=[order.index(place) for place in sorted(order)])
+        if free:
+            name = self.add("Unsqueeze", [name, self.whole(*free)])
         return str(name)
 
     # --- operands that broadcast ---------------------------------------------------------------------------------

@@ -38,12 +38,15 @@ def export_onnx(
         ImportError: the package onnx is missing.
         ValueError: an op cannot be exported; the message names it and its layer.
     """
-    onnx_package()
+    newest = min(OPSETS[-1], onnx_package().defs.onnx_opset_version())
     opset = 17 if opset_version is None else opset_version
-    if opset not in OPSETS:
-        raise ValueError(f"export: opset_version: expected {OPSETS[0]} to {OPSETS[-1]}, got {opset_version!r}")
+    if opset not in range(OPSETS[0], newest + 1):
+        raise ValueError(
+            f"export: opset_version: expected {OPSETS[0]} to {newest} (the package onnx knows no newer than its own), "
+            f"got {opset_version!r}"
+        )
     structure, symbols = _signature(model, input_signature)
-    names = _distinct([symbol.name or f"input_{place}" for place, symbol in enumerate(symbols)], set())
+    names = _distinct(_input_names(model, symbols), set())
     traced = trace(_inference(model), structure, symbols, names)
     outputs = _distinct(_output_names(model, traced.outputs), set(names))
     made = model_proto(traced, model.name, names, outputs, opset, bool(fold_batch_norm))
@@ -110,6 +113,13 @@ def _symbol(value: Any) -> SymbolicTensor:
         )
     dtype = getattr(dtype, "name", dtype)
     return SymbolicTensor(tuple(shape), dtype or "float32", getattr(value, "name", None))
+
+
+def _input_names(model: Any, symbols: Sequence[SymbolicTensor]) -> list[str]:
+    """The names of the model's own inputs, or of those in the signature."""
+    own = [symbol.name for symbol in getattr(model, "inputs", None) or []]
+    names = own if len(own) == len(symbols) else [symbol.name for symbol in symbols]
+    return [name or f"input_{place}" for place, name in enumerate(names)]
 
 
 def _output_names(model: Any, outputs: Nested) -> list[str]:

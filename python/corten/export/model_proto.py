@@ -12,13 +12,15 @@ from corten.export.emitter import Emitter
 from corten.export.nodes import TYPES
 from corten.export.rules import REFUSED, RULES, needs, open_constant
 from corten.export.sizes import Size
-from corten.export.traced import Node, Traced, Value, refusal
+from corten.export.traced import FIX, Node, Traced, Value, refusal
 from corten.graph import flatten
 
 __all__ = ["OPSETS", "model_proto", "onnx_package", "write"]
 
 #: The versions of ONNX's operators that can be asked for.
 OPSETS = range(13, 24)
+#: Attributes that may follow open sizes.
+_OPEN = {"begin", "high", "low", "shape", "size", "sizes"}
 #: What a file of protocol buffers holds at most.
 _LIMIT = 2**31 - 2**20
 
@@ -128,6 +130,9 @@ def _emit(to: Emitter, node: Node) -> None:
     rule = RULES.get(node.op)
     if rule is None:
         raise refusal(node, REFUSED.get(node.op, "there is no rule for it"))
+    for key, given in node.attributes.items():
+        if key not in _OPEN and any(isinstance(one, tuple) for one in (given if isinstance(given, list) else [given])):
+            raise refusal(node, f"its {key!r} depends on an open size: {FIX}")
     for value in node.inputs:
         if value.samples is not None and not to.holds(value):
             open_constant(to, value, node)

@@ -200,6 +200,13 @@ class Model(Trainer, Layer):
         Raises:
             ImportError: the package onnx is missing (``pip install corten[onnx]``).
             ValueError: another format, inputs that are not known, or an op that ONNX cannot express.
+
+        >>> import pathlib, tempfile, corten
+        >>> model = corten.Sequential([corten.Input((3,)), corten.layers.Dense(2)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.export(pathlib.Path(folder) / "model.onnx")
+        ...     [path.name for path in pathlib.Path(folder).iterdir()]
+        ['model.onnx']
         """
         from corten.export import export_onnx
 

@@ -151,7 +151,8 @@ def _broadcast_to(to: Emitter, node: Node) -> None:
 def _slice(to: Emitter, node: Node) -> None:
     x, y = node.inputs[0], node.outputs[0]
     begin, size, step = (node.attributes[name] for name in ("begin", "size", "step"))
-    cut = [a for a in range(x.rank) if (begin[a], size[a], step[a]) != (0, x.shape[a], 1)]
+    whole = [size[a] == x.shape[a] and (step[a] == 1 or size[a] == 1) for a in range(x.rank)]
+    cut = [axis for axis in range(x.rank) if not whole[axis]]
     if not cut:
         return to.alias(y, x)
     if len(cut) == 1 and _is_flip(x.shape[cut[0]], begin[cut[0]], size[cut[0]], step[cut[0]]):
