@@ -276,8 +276,11 @@ class Emitter(Nodes):
             0 if not isinstance(size, int) and place < len(have) and have[place] == size else size
             for place, size in enumerate(want)
         ]
+        if any(size == 0 for size in want):
+            # ONNX reads 0 as the size that is there.
+            assert self.node is not None
+            raise refusal(self.node, "it reshapes a value that has no elements")
         left = [place for place, size in enumerate(shape) if not isinstance(size, int)]
-        empty = any(size == 0 for size in want)
-        if left and not empty:
+        if left:
             shape[left.pop()] = -1
         return str(self.add("Reshape", [name, self.sizes(shape)]))

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten.errors import ArgumentTypeError
-from corten.export.model_proto import OPSETS, model_proto, onnx_package, write
+from corten.export.model_proto import OPSETS, onnx_package, serialized
 from corten.export.trace import trace
 from corten.graph import Nested, SymbolicTensor, flatten
+from corten.saving.atomic import atomic_write
 
 __all__ = ["export_onnx"]
 
@@ -20,7 +21,7 @@ def export_onnx(
     input_signature: Any = None,
     opset_version: int | None = None,
     fold_batch_norm: bool = False,
-) -> Any:
+) -> None:
     """Writes what ``model(x, training=False)`` computes as an ONNX file.
 
     Args:
@@ -30,9 +31,6 @@ def export_onnx(
             as the model's argument.
         opset_version: of ONNX's operators; 17 unless given.
         fold_batch_norm: whether batch normalisations become part of the convolution or dense layer before.
-
-    Returns:
-        The ONNX model that was written.
 
     Raises:
         ImportError: the package onnx is missing.
@@ -49,9 +47,9 @@ def export_onnx(
     names = _distinct(_input_names(model, symbols), set())
     traced = trace(_inference(model), structure, symbols, names)
     outputs = _distinct(_output_names(model, traced.outputs), set(names))
-    made = model_proto(traced, model.name, names, outputs, opset, bool(fold_batch_norm))
-    write(made, filepath)
-    return made
+    file_content = serialized(traced, model.name, names, outputs, opset, bool(fold_batch_norm))
+    with atomic_write(filepath) as file:
+        file.write(file_content)
 
 
 def _inference(model: Any) -> Callable[[Any], Any]:

@@ -1,8 +1,7 @@
-"""A traced model as an ONNX model, and its file."""
+"""A traced model as an ONNX model."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from corten.export.sizes import Size
 from corten.export.traced import FIX, Node, Traced, Value, refusal
 from corten.graph import flatten
 
-__all__ = ["OPSETS", "model_proto", "onnx_package", "write"]
+__all__ = ["OPSETS", "onnx_package", "serialized"]
 
 #: The versions of ONNX's operators that can be asked for.
 OPSETS = range(13, 24)
@@ -34,15 +33,15 @@ def onnx_package() -> Any:
     return onnx
 
 
-def model_proto(
+def serialized(
     traced: Traced,
     name: str,
     inputs: Sequence[str],
     outputs: Sequence[str],
     opset: int,
     fold_batch_norm: bool = False,
-) -> Any:
-    """The ONNX model, checked.
+) -> bytes:
+    """The ONNX model as a file holds it, checked.
 
     Args:
         traced: the model.
@@ -65,7 +64,6 @@ def model_proto(
     for node in _reached(traced):
         to.node = node
         _emit(to, node)
-    to.node = None
     if traced.assigned:
         raise ValueError(
             f"export: a call of the model assigns its variable {traced.assigned[0].path!r}, and an ONNX model keeps no "
@@ -73,13 +71,14 @@ def model_proto(
         )
     results = flatten(traced.outputs)
     for value, wanted in zip(results, outputs, strict=True):
-        if value.samples is not None:
-            open_constant(to, value, Node("constant", [], {}, ""))
+        to.node = value.producer or Node("constant", [], {}, "")
+        if value.samples is not None and not to.holds(value):
+            open_constant(to, value, to.node)
         to.nodes.append(onnx.helper.make_node("Identity", [to.plain(value)], [wanted], name=f"{wanted}/Identity"))
     nodes = _without_identities(_needed(to.nodes, outputs), set(inputs) | set(to.initializers))
     used = {one for node in nodes for one in node.input}
-    tensors = [onnx.numpy_helper.from_array(array, key) for key, array in to.initializers.items() if key in used]
-    size = sum(to.initializers[tensor.name].nbytes for tensor in tensors)
+    arrays = {key: array for key, array in to.initializers.items() if key in used}
+    size = sum(array.nbytes for array in arrays.values())
     if size > _LIMIT:
         raise ValueError(f"export: the weights take {size} bytes, and an ONNX file holds at most {_LIMIT}")
 
@@ -92,7 +91,6 @@ def model_proto(
         name,
         [info(value, key) for value, key in zip(traced.inputs, inputs, strict=True)],
         [info(value, key) for value, key in zip(results, outputs, strict=True)],
-        tensors,
     )
     operators = [onnx.helper.make_opsetid("", opset)]
     model = onnx.helper.make_model(
@@ -102,16 +100,14 @@ def model_proto(
         producer_name="corten",
         producer_version=_core.__version__,
     )
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def write(model: Any, filepath: str | os.PathLike[str]) -> None:
-    """Writes the file, the whole or none of it."""
-    from corten.saving.atomic import atomic_write
-
-    with atomic_write(filepath) as file:
-        file.write(model.SerializeToString())
+    for key, array in arrays.items():
+        # In its place at once: weights may be large, and every list of them that is handed on is a copy.
+        tensor = model.graph.initializer.add(name=key, dims=array.shape)
+        tensor.data_type = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+        tensor.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    found: bytes = model.SerializeToString()
+    onnx.checker.check_model(found, full_check=True)
+    return found
 
 
 def _reached(traced: Traced) -> list[Node]:

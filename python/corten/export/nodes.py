@@ -69,7 +69,7 @@ class Nodes:
         from hashlib import blake2b
 
         array = np.ascontiguousarray(array).reshape(np.shape(array))
-        key = (label, array.dtype.str, array.shape, blake2b(array.tobytes()).digest())
+        key = (label, array.dtype.str, array.shape, blake2b(array.data if array.size else b"").digest())
         if key not in self._initializer_names:
             name = self._initializer_names[key] = self._unique(label)
             self.initializers[name] = array

@@ -48,12 +48,13 @@ def product(sizes: Iterable[Size]) -> Size:
     return total
 
 
-#: (factor, offset, divisor) of one size, or (factor, other size) of two.
-Affine: TypeAlias = tuple[int, int, int]
+def affine(wanted: Samples, known: Samples) -> tuple[int, int, int] | None:
+    """The factor, offset and divisor with which ``wanted = (known * factor + offset) / divisor``, without a rest.
 
-
-def affine(wanted: Samples, known: Samples) -> Affine | None:
-    """``wanted = (known * factor + offset) / divisor`` without a rest, or None."""
+    >>> from corten.export.sizes import affine
+    >>> affine((7, 9, 21), (3, 4, 10)), affine((3, 4, 10), (7, 9, 21)), affine((3, 4, 9), (7, 9, 21))
+    ((2, 1, 1), (1, -1, 2), None)
+    """
     rise, run = wanted[1] - wanted[0], known[1] - known[0]
     if run == 0:
         return None
@@ -71,7 +72,12 @@ def affine(wanted: Samples, known: Samples) -> Affine | None:
 
 
 def among(wanted: Samples, known: Sequence[Samples]) -> Iterator[tuple[Samples, Samples, int]]:
-    """The ways in which ``wanted`` is a product of two known sizes and a number."""
+    """The ways in which ``wanted`` is a product of two known sizes and a number.
+
+    >>> from corten.export.sizes import among
+    >>> list(among((12, 30), [(2, 3), (3, 5)]))
+    [((2, 3), (3, 5), 2)]
+    """
     for place, one in enumerate(known):
         for other in known[place:]:
             factor, rest = divmod(wanted[0], one[0] * other[0]) if one[0] * other[0] else (0, 1)

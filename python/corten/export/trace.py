@@ -47,6 +47,7 @@ def trace(
                 if set(inner) <= {"batch"}:
                     raise
                 continue
+            _expect_alike(recordings)
             recordings += _probed(function, structure, symbols, named, samples)
             return _merged(recordings, {tuple(sizes): name for name, sizes in samples.items()})
     assert first is not None

@@ -45,7 +45,8 @@ def samples_of(names: Sequence[str], family: int) -> dict[str, list[int]]:
         else:
             place, first, times = sum(other != "batch" for other in found), _OPEN[family], _TIMES[family]
             if times is None:
-                found[name] = [first[(k + place) % len(first)] + place // len(first) * 10 for k in range(len(first))]
+                turns, turn = divmod(place, len(first))
+                found[name] = [first[(k + turn) % len(first)] + turns * (10 + k * k) for k in range(len(first))]
             else:
                 found[name] = [a + times * b for a, b in zip(first, _FURTHER[place], strict=True)]
     return found

@@ -10,7 +10,7 @@ from corten.export.emitter import Emitter, Held
 from corten.export.nodes import FIRST, LAST, TYPES
 from corten.export.rules.rule import Rule
 from corten.export.sizes import Size, product, sample, size_of, traces
-from corten.export.traced import Node, Value
+from corten.export.traced import Node, Value, refusal
 
 __all__ = ["RULES"]
 
@@ -277,6 +277,8 @@ def _reduction(kind: str, axes_as_input_from: int) -> Rule:
 def _arg(kind: str) -> Rule:
     def rule(to: Emitter, node: Node) -> None:
         x, y = node.inputs[0], node.outputs[0]
+        if node.attributes["unless_nan"]:
+            raise refusal(node, "it gives -1 where there is a NaN, as only metrics need it")
         axes, last = to.order(x), x.rank - 1
         if last not in axes:
             axes = tuple(range(x.rank))
