@@ -34,7 +34,7 @@ LEVELS = [
     {"saving"},
     {"export"},
     {"models"},
-    {"explain"},
+    {"explain", "onnx"},
     {"typing", "utils"},
     {"backend"},
 ]

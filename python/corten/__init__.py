@@ -48,6 +48,7 @@ from corten.regularizers import Regularizer
 
 if TYPE_CHECKING:
     from corten import explain as explain
+    from corten import onnx as onnx
 
 __all__ = [
     "Initializer",
@@ -77,6 +78,7 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "onnx",
     "ops",
     "optimizers",
     "random",
@@ -87,7 +89,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    # Explanations are imported when they are first asked for: `import corten` is quick.
-    if name == "explain":
-        return import_module("corten.explain")
+    # Imported when they are first asked for: `import corten` is quick.
+    if name in ("explain", "onnx"):
+        return import_module(f"corten.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,408 @@
+"""Models that were read from ONNX files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from corten import ops
+from corten.errors import CorruptFileError, ShapeError
+from corten.graph import Array, Graph, SymbolicTensor
+from corten.models.function import Function
+from corten.models.model import Model, fits
+from corten.onnx import control, convolution, elementwise, indexing, matrices, normalization  # noqa: F401
+from corten.onnx import pooling, quantization, recurrent, reduction, resizing, shapes  # noqa: F401
+from corten.onnx.elementwise import cast
+from corten.onnx.file import external_data, read
+from corten.onnx.graph import Declared, Node, parse
+from corten.onnx.graph import Graph as OnnxGraph
+from corten.onnx.interpreter import apply, expect_supported, run
+from corten.onnx.node_layer import NodeLayer
+from corten.onnx.operator import Call
+from corten.onnx.unsupported import UnknownValueError, UnsupportedOperatorError, unsupported_type
+from corten.onnx.values import Data, Value, as_data, transposed
+from corten.onnx.weights import Weights, find_weights
+from corten.training.feed import Data as Columns
+
+__all__ = ["OnnxModel", "load"]
+
+#: Sizes that stand for open ones when a model is traced to see the shapes in it: for the batch, and for others.
+_TRIALS = (((2, 96), (3, 128)), ((2, 576), (3, 704)), ((2, 16), (3, 24)))
+
+
+def load(
+    source: str | os.PathLike[str] | bytes,
+    trainable_from: str | None = None,
+    *,
+    known: Mapping[str, ArrayLike] | None = None,
+    outputs: Sequence[str] | None = None,
+    batch_axis: Mapping[str, int] | None = None,
+    external: bool = True,
+    name: str | None = None,
+) -> OnnxModel:
+    """The model in an ONNX file: it predicts, is trained further, looked at and exported as any other.
+
+    Args:
+        source: a path, or the bytes of a file.
+        trainable_from: a node or layer; training changes nothing before it, in the order of the file.
+        known: inputs that always have the same value, by name: a sampling rate, a state to begin with.
+        outputs: the names of the outputs wanted; all of them unless given. What no other needs is left out.
+        batch_axis: for inputs and outputs by name, the axis along which samples lie where it is not the first: the
+            model takes and gives them with that axis first.
+        external: whether weights may be in files beside the model, in its own folder.
+        name: of the model.
+
+    Raises:
+        CorruptFileError: the file is damaged, or no ONNX file.
+        UnsupportedOperatorError: it has operators, attributes or types that Corten does not run; each is named.
+        UnsafeFileError: weights are in files outside the model's own folder.
+        ImportError: the package onnx is missing.
+        ValueError: there is no such node, input or output.
+
+    >>> import numpy as np, onnx, corten
+    >>> from onnx import helper, numpy_helper
+    >>> weight = numpy_helper.from_array(np.float32([[1, 2, 3]]), "dense.weight")
+    >>> graph = helper.make_graph(
+    ...     [helper.make_node("Gemm", ["x", "dense.weight"], ["y"], transB=1)], "doubled",
+    ...     [helper.make_tensor_value_info("x", 1, ["batch", 3])], [helper.make_tensor_value_info("y", 1, None)],
+    ...     [weight])
+    >>> model = corten.onnx.load(helper.make_model(graph).SerializeToString())
+    >>> model.predict(np.float32([[1, 1, 1], [1, 0, 0]]), verbose=0)
+    array([[6.],
+           [1.]], dtype=float32)
+    >>> [layer.name for layer in model.layers]
+    ['dense']
+    """
+    proto, folder = read(source)
+    try:
+        graph = parse(proto, external_data(folder, external))
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(f"ONNX model: a name is no text: {error}") from None
+    if outputs is not None:
+        graph = graph.pruned(list(outputs))
+    model = OnnxModel(graph, known=known, batch_axis=batch_axis, name=name)
+    if trainable_from is not None:
+        model.freeze_before(trainable_from)
+    return model
+
+
+class OnnxModel(Model):
+    """The model that :func:`load` gives: the nodes of the file that have weights are its layers.
+
+    Inputs are one array, a list in the order of the file, or a dict by name; outputs one array or a list. A step is
+    traced for each shape, as with every model: what a file computes from shapes is computed then, once.
+
+    Args:
+        graph: of the file.
+        known, batch_axis, name: as in :func:`load`.
+    """
+
+    def __init__(
+        self,
+        graph: OnnxGraph,
+        *,
+        known: Mapping[str, ArrayLike] | None = None,
+        batch_axis: Mapping[str, int] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        expect_supported(graph)
+        known, batch_axis = dict(known or {}), dict(batch_axis or {})
+        names = [declared.name for declared in graph.inputs]
+        _expect_names("known", known, names)
+        _expect_names("batch_axis", batch_axis, [*names, *(declared.name for declared in graph.outputs)])
+        for declared in graph.inputs:
+            if declared.name in known:
+                graph.constants[declared.name] = _constant(known[declared.name], declared)
+        graph.inputs = [declared for declared in graph.inputs if declared.name not in known]
+        if not graph.inputs:
+            raise ValueError("an ONNX model without inputs has nothing to predict from")
+        weights = find_weights(graph)
+        named = _Names()
+        layers = {node: NodeLayer(node, own, named(node, own[0].name)) for node, own in weights.nodes.items()}
+        for (owner, constant), weight in weights.constants.items():
+            if constant in owner.constants:
+                owner.constants[constant] = weight.array
+        ordered = {node: place for place, node in enumerate(graph.every_node())}
+        self.nodes = [layers[node] for node in sorted(layers, key=ordered.__getitem__)]
+        object.__setattr__(self, "_graph", graph)
+        object.__setattr__(self, "_weights_of", weights)
+        object.__setattr__(self, "_layer_of", layers)
+        object.__setattr__(self, "_places", ordered)
+        object.__setattr__(self, "_batch_axis", batch_axis)
+        object.__setattr__(self, "_inputs_", [_symbol(declared, batch_axis) for declared in graph.inputs])
+        object.__setattr__(self, "_whole", Function(self._predicted))
+        self.built = True
+        self._look_at_shapes()
+
+    _graph: OnnxGraph
+    _weights_of: Weights
+    _layer_of: dict[Node, NodeLayer]
+    _places: dict[Node, int]
+    _batch_axis: dict[str, int]
+    _inputs_: list[SymbolicTensor]
+    _whole: Function
+
+    # --- what it is made of --------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        return list(self._inputs_)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs, in the order of the file."""
+        return [declared.name for declared in self._graph.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, in the order of the file."""
+        return [declared.name for declared in self._graph.outputs]
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the first axis of all inputs and outputs is the batch, as far as the file tells.
+
+        ``predict`` takes such a model through its data in batches, others at once.
+        """
+        firsts = {_first(declared, self._batch_axis) for declared in self._graph.inputs} - {None}
+        if len(firsts) > 1 or "" in firsts:
+            return False
+        first = next(iter(firsts), None)
+        for declared in self._graph.outputs:
+            size = _first(declared, self._batch_axis)
+            if size == "" or (isinstance(size, int) and size != first):
+                return False
+        # Where a later axis is called the batch, the first one is not.
+        later = [size for d in self._graph.inputs for size in _moved(d, self._batch_axis)[1:] if isinstance(size, str)]
+        return not any("batch" in size.lower() or size == first for size in later)
+
+    def freeze_before(self, name: str) -> None:
+        """Makes the layers before a node or layer untrainable, in the order of the file, and all others trainable.
+
+        Raises:
+            ValueError: there is no such node or layer.
+        """
+        places = [place for node, place in self._places.items() if name in (node.name, *node.outputs)]
+        places += [self._places[node] for node, layer in self._layer_of.items() if layer.name == name]
+        if not places:
+            raise ValueError(
+                f"trainable_from: no node or layer {name!r}; the layers are {[layer.name for layer in self.nodes]}"
+            )
+        for node, layer in self._layer_of.items():
+            layer.trainable = self._places[node] >= min(places)
+
+    # --- running -------------------------------------------------------------------------------------------------
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        values = {
+            declared.name: self._entered(declared, symbol, tensor)
+            for declared, symbol, tensor in zip(self._graph.inputs, self._inputs_, self._matched(inputs))
+        }
+        outputs = self._interpreted(values, training)
+        tensors = [self._left(declared, value) for declared, value in zip(self._graph.outputs, outputs)]
+        return tensors[0] if len(tensors) == 1 else tensors
+
+    def _matched(self, inputs: Any) -> list[Any]:
+        """The tensors given, in the order of the file."""
+        names = self.input_names
+        if isinstance(inputs, Mapping):
+            if set(inputs) != set(names):
+                raise ValueError(f"{self.name!r}: expected inputs named {names}, got {sorted(map(str, inputs))}")
+            return [inputs[name] for name in names]
+        tensors = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        if len(tensors) != len(names):
+            raise ValueError(f"{self.name!r}: expected {len(names)} inputs, {names}, got {len(tensors)}")
+        return tensors
+
+    def _entered(self, declared: Declared, symbol: SymbolicTensor, tensor: Any) -> Value:
+        """An input as the graph takes it."""
+        sizes = tuple(tensor.shape)
+        if declared.shape is not None and not fits(sizes, symbol.shape):
+            raise ShapeError(f"{self.name!r}: input {declared.name!r} expects shape {symbol.shape}, got {sizes}")
+        dtype = declared.dtype
+        assert dtype is not None
+        if dtype.kind == "b":
+            tensor = ops.not_equal(tensor, 0.0)
+        elif tensor.dtype != symbol.dtype:
+            tensor = ops.cast(tensor, symbol.dtype)
+        data = Data(tensor, dtype, source=declared.name)
+        axis = self._batch_axis.get(declared.name, 0)
+        if axis:
+            order = list(range(1, len(sizes)))
+            order.insert(axis, 0)
+            return transposed(data, order)
+        return data
+
+    def _left(self, declared: Declared, value: Value) -> Any:
+        """An output as the model gives it."""
+        axis = self._batch_axis.get(declared.name, 0)
+        if axis:
+            value = transposed(value, [axis, *(a for a in range(len(value.shape)) if a != axis)])
+        data = as_data(value, f"output {declared.name!r}")
+        return ops.cast(data.plain, "uint8") if data.dtype.kind == "b" else data.plain
+
+    def _interpreted(self, values: Mapping[str, Value], training: bool | None) -> list[Value]:
+        read: dict[Any, Data] = {}
+
+        def constant(graph: OnnxGraph, name: str, value: Value) -> Value:
+            weight = self._weights_of.constants.get((graph, name))
+            if weight is None:
+                return value
+            if weight not in read:
+                assert weight.variable is not None
+                read[weight] = Data(weight.variable.value, weight.array.dtype, weight.order)
+            return read[weight]
+
+        def apply_node(
+            node: Node, inputs: list[Value | None], branch: Callable[[OnnxGraph], list[Value]]
+        ) -> Sequence[Value | None]:
+            layer = self._layer_of.get(node)
+            if layer is None:
+                return apply(node, inputs, Call(node, bool(training), run=branch))
+            results: list[Value | None] = []
+            given = layer(inputs, results, branch, training=training)
+            tensors = iter(given if isinstance(given, list) else [given])
+            return [value.like(next(tensors)) if isinstance(value, Data) else value for value in results]
+
+        return run(self._graph, values, apply_node, constant)
+
+    def _predicted(self, inputs: Any) -> Any:
+        return self(inputs, training=False)
+
+    def predict(
+        self,
+        x: Columns,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs for ``x``: batch by batch where the first axis of all inputs and outputs is the batch.
+
+        Otherwise (a state lies in another order, an input is one number for all) the whole of ``x`` is one batch. A
+        batch is of the size that the file demands, where it does.
+        """
+        if isinstance(x, Mapping):
+            x = dict(zip(self.input_names, self._matched(x)))
+        if self.by_rows:
+            fixed = self._inputs_[0].shape[0] if self._inputs_[0].shape else None
+            return super().predict(x, batch_size or fixed, verbose, steps, callbacks)
+        if batch_size is not None or steps is not None or callbacks is not None:
+            raise ValueError(
+                f"predict: {self.name!r} does not have the batch first in all inputs and outputs, so that there are no "
+                "batches to choose; batch_axis of corten.onnx.load says where it is"
+            )
+        return self._whole([np.asarray(array) for array in self._matched(x)])
+
+    # --- shapes --------------------------------------------------------------------------------------------------
+
+    def _look_at_shapes(self) -> None:
+        """Traces the model on inputs of sizes that may be, to learn the shapes in it and what it does not support."""
+        for pair in _TRIALS:
+            try:
+                first, second = (self._trial(*sizes) for sizes in pair)
+            except (UnsupportedOperatorError, UnknownValueError):
+                raise
+            except (ValueError, IndexError):
+                continue  # Not every size will do; data will show.
+            for layer, shape in first.items():
+                other = second.get(layer)
+                if other is not None and len(other) == len(shape):
+                    layer.output_shape = tuple(a if a == b else None for a, b in zip(shape, other))
+            return
+
+    def _trial(self, batch: int, other: int) -> dict[NodeLayer, tuple[int, ...]]:
+        shapes: dict[NodeLayer, tuple[int, ...]] = {}
+        names: dict[str, int] = {}
+        with Graph() as graph:
+            tensors = []
+            for declared, symbol in zip(self._graph.inputs, self._inputs_):
+                sizes = [
+                    size if isinstance(size, int) else names.setdefault(size or f"{declared.name} {axis}", batch if axis == 0 else other)
+                    for axis, size in enumerate(_moved(declared, self._batch_axis))
+                ]
+                tensors.append(graph.input(sizes, symbol.dtype))
+
+            def hook(layer: Any, *args: Any, **kwargs: Any) -> Any:
+                outputs = layer.call(*args, **kwargs)
+                if isinstance(layer, NodeLayer):
+                    shapes[layer] = args[1][0].shape
+                return outputs
+
+            graph.call_hook = hook
+            self(tensors, training=False)
+        return shapes
+
+
+def _expect_names(what: str, given: Iterable[str], expected: list[str]) -> None:
+    for name in given:
+        if name not in expected:
+            raise ValueError(f"{what}: no {name!r}; expected names among {expected}")
+
+
+def _constant(value: ArrayLike, declared: Declared) -> Array:
+    """The value of an input that is always the same, in the type that the file has for it."""
+    what = f"known: {declared.name!r}"
+    array = np.asarray(value)
+    if declared.dtype is not None and array.dtype != declared.dtype:
+        converted = cast(array, declared.dtype, what)
+        assert not isinstance(converted, Data)
+        if not np.array_equal(converted, array):
+            raise ValueError(f"{what}: expected numbers of {declared.dtype}, got {array.dtype}")
+        array = converted
+    shape = None if declared.shape is None else [size if isinstance(size, int) else None for size in declared.shape]
+    if shape is not None and not fits(array.shape, shape):
+        raise ShapeError(f"{what}: expected shape {tuple(shape)}, got {array.shape}")
+    return array
+
+
+def _moved(declared: Declared, batch_axis: Mapping[str, int]) -> list[int | str | None]:
+    """What the file says of the sizes, the batch first; nothing of a value of which it says nothing."""
+    sizes = list(declared.shape or ())
+    axis = batch_axis.get(declared.name, 0)
+    if axis and not 0 < axis < len(sizes):
+        raise ValueError(f"batch_axis: {declared.name!r} has {len(sizes)} axes, got {axis}")
+    return [sizes[axis], *sizes[:axis], *sizes[axis + 1 :]] if sizes else sizes
+
+
+def _first(declared: Declared, batch_axis: Mapping[str, int]) -> int | str | None:
+    """The size of the first axis, or its name; an empty name where there is no axis."""
+    if declared.shape is None:
+        return None
+    sizes = _moved(declared, batch_axis)
+    return sizes[0] if sizes else ""
+
+
+def _symbol(declared: Declared, batch_axis: Mapping[str, int]) -> SymbolicTensor:
+    """An input as other models have them."""
+    dtype = declared.dtype
+    if dtype is None or (dtype != np.float32 and dtype.kind not in "iub"):
+        raise unsupported_type(f"input {declared.name!r}", dtype or "unknown")
+    shape = [size if isinstance(size, int) else None for size in _moved(declared, batch_axis)]
+    return SymbolicTensor(shape, "float32" if dtype.kind in "fb" else "int32", name=declared.name)
+
+
+class _Names:
+    """Gives layers names, each once, made of what the file calls the node or its first weight."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def __call__(self, node: Node, weight: str) -> str:
+        module, dot, last = weight.rpartition(".")
+        # What PyTorch calls a weight begins with the module that has it.
+        text = module if dot and re.fullmatch(r"\w*(weight|bias|gamma|beta)\w*", last) else node.name
+        base = re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_")[-100:] or node.operator
+        name, count = base, 1
+        while name in self._taken:
+            name, count = f"{base}_{count}", count + 1
+        self._taken.add(name)
+        return name
+
+
