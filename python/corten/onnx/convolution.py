@@ -9,7 +9,7 @@ from corten.onnx.elementwise import FLOAT
 from corten.onnx.operator import Call, operator
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import Data, Value, as_data
-from corten.onnx.windows import channels_last, from_image, image, kernel_shape, surrounded, windows
+from corten.onnx.windows import channels_last, from_image, image, kernel_shape, bordered, windows
 
 
 def _kernel(w: Data) -> Any:
@@ -47,7 +47,7 @@ def _conv(call: Call, x: Value, w: Value, b: Value | None = None) -> Value:
         strides, dilations = [1, *strides], [1, *dilations]
         pads = [(0, 0), *pads]
     y = ops.conv2d(
-        surrounded(image(data), pads),
+        bordered(image(data), pads),
         _kernel(weight),
         None if bias is None else bias.tensor,
         strides=strides,
@@ -60,7 +60,7 @@ def _conv(call: Call, x: Value, w: Value, b: Value | None = None) -> Value:
 
 def _conv3d(data: Data, weight: Data, bias: Data | None, window: Any, group: int) -> Data:
     """The sum of two-dimensional convolutions, one for each layer of the kernel."""
-    x = surrounded(data.laid(channels_last(5)), window.pads)
+    x = bordered(data.laid(channels_last(5)), window.pads)
     n, _, height, width, channels = x.shape
     kernel = weight.laid((2, 3, 4, 1, 0))
     total = None

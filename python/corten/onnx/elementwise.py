@@ -92,8 +92,6 @@ def _divide(call: Call, a: Value, b: Value) -> Value:
 @operator("Mod")
 def _mod(call: Call, a: Value, b: Value) -> Value:
     fmod = call.flag("fmod")
-    if a.dtype.kind == "f" and not fmod:
-        raise ValueError("Mod of floats: expected fmod=1")
     if fmod:
         return arithmetic(call, lambda x, y: ops.subtract(x, ops.multiply(y, _truncated(x, y))), np.fmod, a, b)
     return arithmetic(call, ops.mod, np.mod, a, b)
@@ -190,7 +188,7 @@ _logic("Or", ops.maximum, np.logical_or)
 _logic("Xor", ops.not_equal, np.logical_xor)
 
 
-@operator("Not")
+@operator("Not", oldest=1)
 def _not(call: Call, x: Value) -> Value:
     if not isinstance(x, Data):
         return np.logical_not(x)
@@ -252,7 +250,7 @@ def applied(call: Call, function: Many, x: Value, numpy: Many | None = None) -> 
     return data.like(function(data.tensor))
 
 
-def _function(name: str, function: Many, numpy: Many | None = None, oldest: int = 7) -> None:
+def _function(name: str, function: Many, numpy: Many | None = None, oldest: int = 6) -> None:
     @operator(name, oldest=oldest)
     def apply(call: Call, x: Value) -> Value:
         return applied(call, function, x, numpy)
@@ -298,6 +296,31 @@ def _acosh(x: Any) -> Any:
 
 _function("Asinh", _asinh, np.arcsinh)
 _function("Acosh", _acosh, np.arccosh)
+
+
+def _atan(x: Any) -> Any:
+    """Moshier's (1989): a polynomial near 0, to which the two other parts of the axis are brought."""
+    size = ops.abs(x)
+    far, middle = ops.greater(size, 2.414213562373095), ops.greater(size, 0.4142135623730951)
+    inverse = ops.divide(-1.0, ops.where(far, size, 1.0))
+    turned = ops.divide(ops.subtract(size, 1.0), ops.add(size, 1.0))
+    t = ops.where(far, inverse, ops.where(middle, ops.where(far, 0.0, turned), size))
+    offset = ops.where(far, math.pi / 2, ops.where(middle, math.pi / 4, 0.0))
+    z = ops.square(t)
+    series: Any = 8.05374449538e-2
+    for factor in (-1.38776856032e-1, 1.99777106478e-1, -3.33329491539e-1):
+        series = ops.add(ops.multiply(series, z), factor)
+    angle = ops.add(offset, ops.add(ops.multiply(ops.multiply(series, z), t), t))
+    return ops.multiply(ops.sign(x), angle)
+
+
+def _asin(x: Any) -> Any:
+    return _atan(ops.divide(x, ops.sqrt(ops.multiply(ops.subtract(1.0, x), ops.add(1.0, x)))))
+
+
+_function("Atan", _atan, np.arctan)
+_function("Asin", _asin, np.arcsin)
+_function("Acos", lambda x: ops.subtract(math.pi / 2, _asin(x)), np.arccos)
 
 
 def _signed(name: str, function: Many, numpy: Many) -> None:

@@ -18,7 +18,7 @@ __all__ = ["Declared", "Graph", "Node", "parse"]
 #: How deep branches may lie within branches, and how many nodes there may be in all.
 _DEPTH, _NODES = 100, 100_000
 #: The versions of ONNX's own operators that the operators here follow.
-OLDEST, NEWEST = 7, 26
+OLDEST, NEWEST = 1, 28
 
 
 @dataclass(frozen=True)

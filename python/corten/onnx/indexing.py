@@ -9,7 +9,7 @@ import numpy as np
 
 from corten import ops
 from corten.graph import Array
-from corten.onnx.elementwise import FLOAT, INT64
+from corten.onnx.elementwise import FLOAT, INT64, arithmetic
 from corten.onnx.operator import Call, operator
 from corten.onnx.shapes import known
 from corten.onnx.unsupported import unsupported_type
@@ -92,6 +92,15 @@ def _gather_nd(call: Call, x: Value, indices: Value) -> Value:
     return taken(flat, sum((one * stride for one, stride in zip(split, strides)), start=first), 0)
 
 
+#: How updates are combined with what is there.
+_REDUCTIONS: dict[str, tuple[Any, Any]] = {
+    "add": (ops.add, np.add),
+    "mul": (ops.multiply, np.multiply),
+    "max": (ops.maximum, np.maximum),
+    "min": (ops.minimum, np.minimum),
+}
+
+
 # --- placing ---------------------------------------------------------------------------------------------------------
 
 
@@ -129,18 +138,30 @@ def _placed(call: Call, x: Value, places: Array, updates: Value, row: int) -> Va
         if how == "none":
             array[places] = rows_of
         else:
-            ufunc = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}[how]
-            ufunc.at(array, places, rows_of)
+            _REDUCTIONS[how][1].at(array, places, rows_of)
         return array.reshape(x.shape)
-    if how != "none":
-        raise call.refuse(f"reduction={how!r} of data")
     if x.dtype != updates.dtype:
         raise ValueError(f"updates of {updates.dtype} do not fit {x.dtype}")
-    # Each row of the result is one of x or one of the updates; the last update of a place counts.
-    source = np.arange(rows)
-    source[places] = rows + np.arange(len(places))
-    both = joined([reshaped(as_data(x), [rows, row]), reshaped(as_data(updates), [len(places), row])], 0)
-    return reshaped(taken(both, source, 0), x.shape)
+    base, new = reshaped(as_data(x), [rows, row]), reshaped(as_data(updates), [len(places), row])
+    if how == "none":
+        return reshaped(_replaced(base, places, new), x.shape)
+    # In the first round the first update of each place, then the second of those that have one, and so on.
+    order = np.argsort(places, kind="stable")
+    rounds = np.empty(len(places), np.int64)
+    rounds[order] = np.arange(len(places)) - np.searchsorted(places[order], places[order])
+    function, numpy = _REDUCTIONS[how]
+    for number in range(int(rounds.max(initial=-1)) + 1):
+        own = np.flatnonzero(rounds == number)
+        combined = arithmetic(call, function, numpy, taken(base, places[own], 0), taken(new, own, 0))
+        base = _replaced(base, places[own], combined)
+    return reshaped(base, x.shape)
+
+
+def _replaced(base: Value, places: Array, new: Value) -> Value:
+    """Rows with others in their places: each row of the result is one of both; the last one for a place counts."""
+    source = np.arange(base.shape[0])
+    source[places] = base.shape[0] + np.arange(len(places))
+    return taken(joined([base, new], 0), source, 0)
 
 
 # --- of known numbers only -------------------------------------------------------------------------------------------
@@ -182,8 +203,8 @@ def _reverse_sequence(call: Call, x: Value, lengths: Value) -> Value:
         raise ValueError(f"time_axis and batch_axis: expected 0 and 1, got {time} and {batch}")
     sizes = whole(lengths, f"{call.node}: the lengths")
     steps, rows = x.shape[time], x.shape[batch]
-    if len(sizes) != rows or any(not 1 <= size <= steps for size in sizes):
-        raise ValueError(f"sequence_lens: expected {rows} numbers from 1 to {steps}, got {sizes}")
+    if len(sizes) != rows or any(not 0 <= size <= steps for size in sizes):
+        raise ValueError(f"sequence_lens: expected {rows} numbers from 0 to {steps}, got {sizes}")
     moved = x if batch == 0 else transposed(x, [1, 0, *range(2, len(x.shape))])
     flat = reshaped(moved, [rows * steps, *x.shape[2:]])
     order = [[*range(size)][::-1] + [*range(size, steps)] for size in sizes]

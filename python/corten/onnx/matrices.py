@@ -29,6 +29,8 @@ def _matmul(call: Call, a: Value, b: Value) -> Value:
 
 def _product(a: Data, b: Data) -> Value:
     """The product as NumPy's ``matmul`` has it."""
+    if len(a.shape) == 1 and len(b.shape) == 1:
+        return Data(ops.dot(a.tensor, b.tensor), FLOAT)
     if len(a.shape) == 1:
         left = _product(as_data(reshaped(a, [1, *a.shape])), b)
         return reshaped(left, [*left.shape[:-2], *left.shape[-1:]])
@@ -131,7 +133,10 @@ def _attention(
         scores = combined(ops.add, FLOAT, scores, mask)
     elif mask is not None:
         scores = combined(lambda s, m: ops.where(m, s, -np.inf), FLOAT, scores, mask)
-    mixed = ops.matmul(ops.softmax(scores.plain, -1), value)
+    # A query that may look at no key gets zeros.
+    none = ops.equal(ops.max(scores.plain, -1, keepdims=True), -np.inf)
+    shares = ops.softmax(ops.where(none, 0.0, scores.plain), -1)
+    mixed = ops.matmul(ops.where(none, 0.0, shares), value)
     if joint:
         mixed = ops.transpose(mixed, [0, 2, 1, 3])
         mixed = ops.reshape(mixed, [*mixed.shape[:2], mixed.shape[2] * mixed.shape[3]])

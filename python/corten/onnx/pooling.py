@@ -14,7 +14,7 @@ from corten.onnx.elementwise import FLOAT
 from corten.onnx.operator import Call, operator
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import Data, Value, as_data
-from corten.onnx.windows import Windows, channels_last, from_image, image, kernel_shape, surrounded, windows
+from corten.onnx.windows import Windows, channels_last, from_image, image, kernel_shape, bordered, windows
 
 
 def _pooled(call: Call, x: Value) -> tuple[Data, Windows]:
@@ -35,8 +35,8 @@ def _over(data: Data, window: Windows, function: Callable[..., Any], combine: An
         pads, sizes, strides = window.pads, window.sizes, window.strides
         if rank == 3:
             pads, sizes, strides = [(0, 0), *pads], [1, *sizes], [1, *strides]
-        return from_image(function(surrounded(image(data), pads, outside), sizes, strides), data)
-    tensor = surrounded(data.laid(channels_last(rank)), window.pads, outside)
+        return from_image(function(bordered(image(data), pads, outside), sizes, strides), data)
+    tensor = bordered(data.laid(channels_last(rank)), window.pads, outside)
     cells = [ops.getitem(tensor, (slice(None), *cell)) for cell in itertools.product(*window.slices())]
     return Data(reduce(combine, cells), FLOAT, channels_last(rank))
 
@@ -55,16 +55,14 @@ def _max_pool(call: Call, x: Value) -> Value:
 @operator("AveragePool")
 def _average_pool(call: Call, x: Value) -> Value:
     include = call.flag("count_include_pad")
+    given = call.text("auto_pad", "NOTSET") in ("NOTSET", "VALID")
     declared = call.integers("pads", None)
     data, window = _pooled(call, x)
     extents = list(data.shape[2:])
     cells = float(np.prod(window.sizes))
     dilated = set(window.dilations) != {1}
 
-    def total(a: Any, b: Any) -> Any:
-        return ops.add(a, b)
-
-    y = _over(data, window, ops.average_pool2d, total, 0.0)
+    y = _over(data, window, ops.average_pool2d, ops.add, 0.0)
     if len(extents) > 2 or dilated:
         y = y.like(ops.multiply(y.tensor, 1 / cells))
     counts = np.ones((), np.float32)
@@ -72,9 +70,9 @@ def _average_pool(call: Call, x: Value) -> Value:
         zip(extents, window.strides, window.dilations, window.sizes, window.counts)
     ):
         low, high = window.pads[axis]
-        if declared is not None and include:
+        if given and include:
             # Cells that only a last window of ceil_mode reaches do not count.
-            high = min(high, declared[axis + len(extents)])
+            high = min(high, 0 if declared is None else declared[axis + len(extents)])
         first, end = (-low, n + high) if include else (0, n)
         cell = -low + s * np.arange(count)[:, None] + d * np.arange(k)
         inside = ((cell >= first) & (cell < end)).sum(axis=1).astype(np.float32)

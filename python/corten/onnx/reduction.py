@@ -49,7 +49,9 @@ def _reduced(
     elif x.dtype not in (FLOAT, BOOL):
         raise unsupported_type(str(call.node), x.dtype)
     if axes and not math.prod(x.shape[axis] for axis in axes):
-        raise call.refuse("a reduction over nothing")
+        if function in (ops.max, ops.min):
+            raise call.refuse("the extreme of nothing")
+        return _reduced(call, function, numpy, np.zeros(x.shape, x.dtype), axes, keep, integers)
     tensor = data.tensor
     places = [data.order.index(axis) for axis in axes]
     tensor = function(tensor, axis=places, keepdims=True)

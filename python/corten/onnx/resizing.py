@@ -60,6 +60,9 @@ def _resize(
     if scales is not None:
         factors = [float(value) for value in numbers(scales, f"{call.node}: the scales")]
         wanted = [math.floor(size * factor) for size, factor in zip(extents, factors)]
+        if place == "align_corners" and any(size * factor % 1 for size, factor in zip(extents, factors)):
+            # ONNX and its most used runtime differ in where the last corner then is.
+            raise call.refuse(f"align_corners with scales {factors}, which make no whole sizes of {extents},")
     else:
         assert sizes is not None
         wanted = whole(sizes, f"{call.node}: the sizes")

@@ -19,6 +19,7 @@ from corten.onnx.values import (
     as_data,
     axes_of,
     axis_of,
+    exact,
     expanded,
     indexed,
     joined,
@@ -313,10 +314,10 @@ def _trilu(call: Call, x: Value, k: Value | None = None) -> Value:
     keep = np.tri(rows, columns, offset - 1 if upper else offset, dtype=np.bool_) ^ upper
     if not isinstance(x, Data):
         return np.where(keep, x, np.zeros((), x.dtype))
-    data = ops.where(keep.astype(np.float32), ops.cast(x.plain, "float32"), 0.0)
-    if x.dtype.kind in "iu":
-        raise unsupported_type(str(call.node), x.dtype)
-    return Data(data, x.dtype)
+    data = exact(x, str(call.node)) if x.dtype.kind in "iu" else x
+    assert isinstance(data, Data)
+    triangle = ops.where(keep.astype(np.float32), data.plain, 0.0)
+    return Data(ops.cast(triangle, "int32") if x.dtype.kind in "iu" else triangle, x.dtype)
 
 
 @operator("OneHot", oldest=9)

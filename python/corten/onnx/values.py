@@ -15,7 +15,7 @@ import numpy as np
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.graph import Array
+from corten.graph import Array, push
 from corten.onnx.unsupported import UnknownValueError, UnsupportedOperatorError, unsupported_type
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "reshaped",
     "shape_of",
     "squeezed",
+    "surrounded",
     "taken",
     "transposed",
     "unsqueezed",
@@ -293,7 +294,14 @@ def padded(value: Value, widths: Sequence[tuple[int, int]], constant: float = 0.
         return np.pad(value, widths, constant_values=constant)
     if not any(any(pair) for pair in widths):
         return value
-    return value.like(ops.pad(value.tensor, [widths[axis] for axis in value.order], constant_values=constant))
+    return value.like(surrounded(value.tensor, [widths[axis] for axis in value.order], constant))
+
+
+def surrounded(tensor: Any, widths: Sequence[tuple[int, int]], constant: float = 0.0) -> Any:
+    """A tensor with cells of a constant, which may be infinite, around it."""
+    if not any(any(pair) for pair in widths):
+        return tensor
+    return push("pad", [tensor], low=[low for low, _ in widths], high=[high for _, high in widths], value=constant)[0]
 
 
 def expanded(value: Value, shape: Sequence[int], what: str = "Expand") -> Value:

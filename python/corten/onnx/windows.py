@@ -7,9 +7,9 @@ from typing import Any
 
 from corten import ops
 from corten.onnx.operator import Call
-from corten.onnx.values import Data, Order
+from corten.onnx.values import Data, Order, surrounded
 
-__all__ = ["Windows", "channels_last", "windows"]
+__all__ = ["Windows", "bordered", "channels_last", "from_image", "image", "kernel_shape", "windows"]
 
 
 def channels_last(rank: int) -> Order:
@@ -120,11 +120,6 @@ def from_image(tensor: Any, like: Data) -> Data:
     return Data(tensor, like.dtype, channels_last(rank))
 
 
-def surrounded(tensor: Any, pads: list[tuple[int, int]], constant: float = 0.0) -> Any:
+def bordered(tensor: Any, pads: list[tuple[int, int]], constant: float = 0.0) -> Any:
     """Channels-last images with cells around them."""
-    if not any(any(pair) for pair in pads):
-        return tensor
-    return ops.pad(tensor, [(0, 0), *pads, (0, 0)], constant_values=constant)
-
-
-__all__ += ["from_image", "image", "kernel_shape", "surrounded"]
+    return surrounded(tensor, [(0, 0), *pads, (0, 0)], constant) if pads else tensor
