@@ -14,7 +14,7 @@ from corten.graph import Array
 from corten.onnx.operator import Call, operator
 from corten.onnx.tensors import dtype_of
 from corten.onnx.unsupported import unsupported_type
-from corten.onnx.values import Data, Value, aligned, as_data, checked, combined, exact, numbers
+from corten.onnx.values import Data, Value, aligned, as_data, checked, combined, exact, numbers, reshaped
 
 BOOL, FLOAT, INT64 = np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.int64)
 
@@ -55,6 +55,15 @@ def arithmetic(call: Call, function: Many, numpy: Many, *values: Value) -> Value
     return Data(ops.cast(checked(function(*operands)), "int32"), dtype, order)
 
 
+def _stretched(call: Call, a: Value, b: Value) -> Value:
+    """The second operand as it broadcasts; in old versions along the axes from one on that an attribute names."""
+    if call.version >= 7 or not call.flag("broadcast"):
+        return b
+    first = call.integer("axis", len(a.shape) - len(b.shape))
+    first = first + len(a.shape) if first < 0 else first
+    return reshaped(b, [*b.shape, *[1] * (len(a.shape) - first - len(b.shape))])
+
+
 def _truncated(a: Any, b: Any) -> Any:
     quotient = ops.divide(a, b)
     return ops.where(ops.less(quotient, 0.0), ops.ceil(quotient), ops.floor(quotient))
@@ -71,22 +80,22 @@ def _truncated_numpy(a: Array, b: Array) -> Array:
 
 @operator("Add")
 def _add(call: Call, a: Value, b: Value) -> Value:
-    return arithmetic(call, ops.add, np.add, a, b)
+    return arithmetic(call, ops.add, np.add, a, _stretched(call, a, b))
 
 
 @operator("Sub")
 def _subtract(call: Call, a: Value, b: Value) -> Value:
-    return arithmetic(call, ops.subtract, np.subtract, a, b)
+    return arithmetic(call, ops.subtract, np.subtract, a, _stretched(call, a, b))
 
 
 @operator("Mul")
 def _multiply(call: Call, a: Value, b: Value) -> Value:
-    return arithmetic(call, ops.multiply, np.multiply, a, b)
+    return arithmetic(call, ops.multiply, np.multiply, a, _stretched(call, a, b))
 
 
 @operator("Div")
 def _divide(call: Call, a: Value, b: Value) -> Value:
-    return arithmetic(call, ops.divide if a.dtype == FLOAT else _truncated, _truncated_numpy, a, b)
+    return arithmetic(call, ops.divide if a.dtype == FLOAT else _truncated, _truncated_numpy, a, _stretched(call, a, b))
 
 
 @operator("Mod")
@@ -99,6 +108,7 @@ def _mod(call: Call, a: Value, b: Value) -> Value:
 
 @operator("Pow")
 def _power(call: Call, a: Value, b: Value) -> Value:
+    b = _stretched(call, a, b)
     if _known(a, b):
         with np.errstate(all="ignore"):
             power: Array = np.power(a, b).astype(a.dtype)
@@ -165,7 +175,7 @@ def _compared(call: Call, function: Many, numpy: Many, a: Value, b: Value) -> Va
 def _comparison(name: str, function: Many, numpy: Many) -> None:
     @operator(name)
     def compare(call: Call, a: Value, b: Value) -> Value:
-        return _compared(call, function, numpy, a, b)
+        return _compared(call, function, numpy, a, _stretched(call, a, b))
 
 
 _comparison("Equal", ops.equal, np.equal)
@@ -180,7 +190,7 @@ def _logic(name: str, function: Many, numpy: Many) -> None:
     def combine(call: Call, a: Value, b: Value) -> Value:
         if {a.dtype, b.dtype} != {BOOL}:
             raise ValueError(f"expected bools, got {a.dtype} and {b.dtype}")
-        return _compared(call, function, numpy, a, b)
+        return _compared(call, function, numpy, a, _stretched(call, a, b))
 
 
 _logic("And", ops.minimum, np.logical_and)
@@ -359,6 +369,8 @@ def _leaky_relu(call: Call, x: Value) -> Value:
 @operator("PRelu")
 def _prelu(call: Call, x: Value, slope: Value) -> Value:
     _floats(call, x, slope)
+    if call.version < 7 and len(slope.shape) == 1 and slope.shape[0] > 1:
+        slope = reshaped(slope, [slope.shape[0], *[1] * (len(x.shape) - 2)])  # one for each channel
     return combined(lambda t, s: ops.where(ops.less(t, 0.0), ops.multiply(t, s), t), FLOAT, x, slope)
 
 
@@ -456,7 +468,7 @@ def _identity(call: Call, x: Value) -> Value:
 
 @operator("Dropout")
 def _dropout(call: Call, x: Value, ratio: Value | None = None, training: Value | None = None) -> Any:
-    call.ignore("ratio", "seed")
+    call.ignore("ratio", "seed", *(["is_test"] if call.version < 7 else []))
     if training is not None and numbers(training, f"{call.node}: training_mode").any():
         rate = 0.5 if ratio is None else float(numbers(ratio, f"{call.node}: ratio"))
         if rate:

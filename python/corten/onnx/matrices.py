@@ -19,7 +19,7 @@ def _expect_floats(call: Call, *values: Value) -> None:
             raise unsupported_type(str(call.node), value.dtype)
 
 
-@operator("MatMul", oldest=7)
+@operator("MatMul")
 def _matmul(call: Call, a: Value, b: Value) -> Value:
     if not isinstance(a, Data) and not isinstance(b, Data):
         return np.matmul(a, b)
@@ -61,6 +61,8 @@ def _matrices(value: Data) -> tuple[Any, bool]:
 def _gemm(call: Call, a: Value, b: Value, c: Value | None = None) -> Value:
     _expect_floats(call, a, b, *([] if c is None else [c]))
     alpha, beta = call.real("alpha", 1.0), call.real("beta", 1.0)
+    if call.version < 7:
+        call.ignore("broadcast")
     x, y = as_data(a), as_data(b)
     if len(x.shape) != 2 or len(y.shape) != 2:
         raise ValueError(f"expected matrices, got shapes {x.shape} and {y.shape}")

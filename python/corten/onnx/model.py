@@ -31,7 +31,8 @@ from corten.training.feed import Data as Columns
 
 __all__ = ["OnnxModel", "load"]
 
-#: Sizes that stand for open ones when a model is traced to see the shapes in it: for the batch, and for others.
+#: Sizes that stand for open ones when a model is traced to see the shapes in it: for the batch, and for others. Where
+#: the second will not do with the first, only the batch differs.
 _TRIALS = (((2, 96), (3, 128)), ((2, 576), (3, 704)), ((2, 16), (3, 24)))
 
 
@@ -123,7 +124,7 @@ class OnnxModel(Model):
         if not graph.inputs:
             raise ValueError("an ONNX model without inputs has nothing to predict from")
         weights = find_weights(graph)
-        named = _Names()
+        named = _Names(list(weights.nodes))
         layers = {node: NodeLayer(node, own, named(node, own[0].name)) for node, own in weights.nodes.items()}
         for (owner, constant), weight in weights.constants.items():
             if constant in owner.constants:
@@ -305,26 +306,43 @@ class OnnxModel(Model):
     def _look_at_shapes(self) -> None:
         """Traces the model on inputs of sizes that may be, to learn the shapes in it and what it does not support."""
         for pair in _TRIALS:
-            try:
-                first, second = (self._trial(*sizes) for sizes in pair)
-            except (UnsupportedOperatorError, UnknownValueError):
-                raise
-            except (ValueError, IndexError):
+            (batch, size), (other, another) = pair
+            first = self._trial(batch, size)
+            second = None if first is None else self._trial(other, another) or self._trial(other, size)
+            if first is None or second is None:
                 continue  # Not every size will do; data will show.
             for layer, shape in first.items():
-                other = second.get(layer)
-                if other is not None and len(other) == len(shape):
-                    layer.output_shape = tuple(a if a == b else None for a, b in zip(shape, other))
+                twin = second.get(layer)
+                if twin is not None and len(twin) == len(shape):
+                    layer.output_shape = tuple(a if a == b else None for a, b in zip(shape, twin))
+            # A branch that is not taken may use the weights of one that is.
+            reached = {id(weight) for layer in first for weight in layer.variables}
+            self.nodes = [
+                layer
+                for layer in self.nodes
+                if layer in first or any(id(weight) not in reached for weight in layer.variables)
+            ]
             return
 
-    def _trial(self, batch: int, other: int) -> dict[NodeLayer, tuple[int, ...]]:
+    def _trial(self, batch: int, other: int) -> dict[NodeLayer, tuple[int, ...]] | None:
+        """The shapes of what the layers give for inputs of some sizes; None where these will not do."""
+        try:
+            return self._traced(batch, other)
+        except (UnsupportedOperatorError, UnknownValueError):
+            raise
+        except (ValueError, IndexError):
+            return None
+
+    def _traced(self, batch: int, other: int) -> dict[NodeLayer, tuple[int, ...]]:
         shapes: dict[NodeLayer, tuple[int, ...]] = {}
         names: dict[str, int] = {}
         with Graph() as graph:
             tensors = []
             for declared, symbol in zip(self._graph.inputs, self._inputs_):
                 sizes = [
-                    size if isinstance(size, int) else names.setdefault(size or f"{declared.name} {axis}", batch if axis == 0 else other)
+                    size
+                    if isinstance(size, int)
+                    else names.setdefault(size or f"{declared.name} {axis}", other if axis else batch)
                     for axis, size in enumerate(_moved(declared, self._batch_axis))
                 ]
                 tensors.append(graph.input(sizes, symbol.dtype))
@@ -389,15 +407,23 @@ def _symbol(declared: Declared, batch_axis: Mapping[str, int]) -> SymbolicTensor
 
 
 class _Names:
-    """Gives layers names, each once, made of what the file calls the node or its first weight."""
+    """Gives layers names, each once, made of what the file calls the node or its first weight.
 
-    def __init__(self) -> None:
+    Args:
+        nodes: those that there are; what the paths of all begin with is left out.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
         self._taken: set[str] = set()
+        paths = [node.name.strip("/").split("/")[:-1] for node in nodes]
+        same = [len(set(parts)) == 1 for parts in zip(*paths)]
+        self._common = ([*same, False]).index(False) if len(paths) > 1 else 0
 
     def __call__(self, node: Node, weight: str) -> str:
         module, dot, last = weight.rpartition(".")
         # What PyTorch calls a weight begins with the module that has it.
-        text = module if dot and re.fullmatch(r"\w*(weight|bias|gamma|beta)\w*", last) else node.name
+        is_module = dot and re.fullmatch(r"\w*(weight|bias|gamma|beta)\w*", last)
+        text = module if is_module else "/".join(node.name.strip("/").split("/")[self._common :])
         base = re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_")[-100:] or node.operator
         name, count = base, 1
         while name in self._taken:

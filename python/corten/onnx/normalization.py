@@ -26,6 +26,8 @@ def _batch_normalization(call: Call, x: Value, scale: Value, b: Value, mean: Val
     data, gamma, beta, centre, spread = _data(call, x, scale, b, mean, variance)
     epsilon, momentum = call.real("epsilon", 1e-5), call.real("momentum", 0.9)
     call.only("spatial", 1)
+    if call.version < 7:
+        call.only("is_test", 1, 0)
     rank = len(data.shape)
     order = channels_last(rank) if rank > 2 else tuple(range(rank))
     tensor = data.laid(order)
@@ -107,7 +109,7 @@ def _instance_normalization(call: Call, x: Value, scale: Value, b: Value) -> Val
     epsilon = call.real("epsilon", 1e-5)
     data, gamma, beta = _data(call, x, scale, b)
     lines = as_data(reshaped(data, [*data.shape[:2], math.prod(data.shape[2:])]))
-    y = as_data(reshaped(lines.like(ops.layer_normalization(lines.plain, None, None, -1, epsilon)), data.shape))
+    y = as_data(reshaped(Data(ops.layer_normalization(lines.plain, None, None, -1, epsilon), FLOAT), data.shape))
     factor, shift = _per_channel(y, gamma, beta)
     return y.like(ops.add(ops.multiply(y.tensor, factor), shift))
 
@@ -126,7 +128,7 @@ def _group_normalization(call: Call, x: Value, scale: Value, b: Value) -> Value:
             w.like(ops.repeat(w.tensor, channels // groups)) if w.shape == (groups,) else w for w in (gamma, beta)
         )
     lines = as_data(reshaped(data, [n, groups, math.prod(data.shape[1:]) // groups]))
-    y = as_data(reshaped(lines.like(ops.layer_normalization(lines.plain, None, None, -1, epsilon)), data.shape))
+    y = as_data(reshaped(Data(ops.layer_normalization(lines.plain, None, None, -1, epsilon), FLOAT), data.shape))
     factor, shift = _per_channel(y, gamma, beta)
     return y.like(ops.add(ops.multiply(y.tensor, factor), shift))
 

@@ -35,7 +35,7 @@ class Operator:
 OPERATORS: dict[str, Operator] = {}
 
 
-def operator(*names: str, oldest: int = 7, newest: int = 1000) -> Callable[[Function], Function]:
+def operator(*names: str, oldest: int = 6, newest: int = 1000) -> Callable[[Function], Function]:
     """Puts a function into the table, for those versions of the operators that mean what it does."""
 
     def register(function: Function) -> Function:

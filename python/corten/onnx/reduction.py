@@ -104,7 +104,7 @@ def _softmax_like(name: str, function: Callable[..., Any]) -> None:
         if axis == rank - 1:
             return data.like(function(data.tensor, data.order.index(axis)))
         flat = as_data(reshaped(data, [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])]))
-        return reshaped(flat.like(function(flat.tensor, 1)), x.shape)
+        return reshaped(Data(function(flat.plain, 1), FLOAT), x.shape)
 
 
 _softmax_like("Softmax", ops.softmax)

@@ -122,7 +122,7 @@ def numbers(value: Value, what: str) -> Array:
         UnknownValueError: they depend on data or weights.
     """
     if isinstance(value, Data):
-        source = "" if value.source is None else f", which is the input {value.source!r}"
+        source = "" if value.source is None else f": give the input {value.source!r} a value by known="
         raise UnknownValueError(f"{what} must be known before data come, but depends on them{source}", value.source)
     return value
 
