@@ -131,13 +131,25 @@ def _conv(b: Builder, x: str, channels: int, filters: int, kernel: int = 3, stri
     w = b.weight(filters, channels // group, kernel, kernel)
     pad = kernel // 2
     return str(
-        b.op("Conv", x, w, b.weight(filters), kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[pad] * 4, group=group, dilations=[1, 1])
+        b.op(
+            "Conv",
+            x,
+            w,
+            b.weight(filters),
+            kernel_shape=[kernel] * 2,
+            strides=[stride] * 2,
+            pads=[pad] * 4,
+            group=group,
+            dilations=[1, 1],
+        )
     )
 
 
 def _batch_norm(b: Builder, x: str, channels: int) -> str:
     gamma, beta, mean = (b.weight(channels) for _ in range(3))
-    return str(b.op("BatchNormalization", x, gamma, beta, mean, b.weight(channels, positive=True), epsilon=1e-5, momentum=0.9))
+    return str(
+        b.op("BatchNormalization", x, gamma, beta, mean, b.weight(channels, positive=True), epsilon=1e-5, momentum=0.9)
+    )
 
 
 def resnet(opset: int) -> Built:
@@ -200,13 +212,19 @@ def unet(opset: int) -> Built:
     x1 = b.op("PRelu", x1, b.weight(4, 1, 1))
     down = b.op("MaxPool", x1, kernel_shape=[2, 2], strides=[2, 2])
     x2 = b.op("LeakyRelu", _conv(b, down, 4, 6), alpha=0.1)
-    up = b.op("ConvTranspose", x2, b.weight(6, 4, 3, 3), b.weight(4), strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])
+    up = b.op(
+        "ConvTranspose", x2, b.weight(6, 4, 3, 3), b.weight(4), strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]
+    )
     if opset >= 11:
         scales = b.constant(np.float32([1, 1, 2, 2]))
-        nearest = b.op("Resize", x2, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+        nearest = b.op(
+            "Resize", x2, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+        )
         sizes = b.op("Concat", b.slice(b.op("Shape", x2), 0, 2, 0), b.slice(b.op("Shape", x), 2, 4, 0), axis=0)
         empty = b.constant(np.zeros(0, np.float32))
-        linear = b.op("Resize", x2, "", empty, sizes, mode="linear", coordinate_transformation_mode="pytorch_half_pixel")
+        linear = b.op(
+            "Resize", x2, "", empty, sizes, mode="linear", coordinate_transformation_mode="pytorch_half_pixel"
+        )
         corners = b.op("Resize", x2, "", empty, sizes, mode="linear", coordinate_transformation_mode="align_corners")
         cubic = b.op("Resize", x2, "", empty, sizes, mode="cubic", coordinate_transformation_mode="half_pixel")
         parts = [x1, up, nearest, linear, corners, cubic]
@@ -281,7 +299,12 @@ def transformer(opset: int) -> Built:
     b = Builder(opset)
     width, heads, vocabulary = 12, 3, 20
     ids = b.input("input_ids", ["batch", "sequence"], tokens(8, vocabulary), 7)
-    mask = b.input("attention_mask", ["batch", "sequence"], lambda n: (np.arange(8) < 3 + np.arange(n)[:, None] % 6).astype(np.int64), 7)
+    mask = b.input(
+        "attention_mask",
+        ["batch", "sequence"],
+        lambda n: (np.arange(8) < 3 + np.arange(n)[:, None] % 6).astype(np.int64),
+        7,
+    )
     length = b.op("Gather", b.op("Shape", ids), b.constant(np.int64(1)), axis=0)
     if opset >= 11:
         places = b.op("Range", b.constant(np.int64(0)), length, b.constant(np.int64(1)))

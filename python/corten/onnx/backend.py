@@ -35,7 +35,9 @@ class Representation:
     def __init__(self, graph: OnnxGraph) -> None:
         self.graph = graph
 
-    def run(self, inputs: ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike], **kwargs: Any) -> tuple[Array, ...]:
+    def run(
+        self, inputs: ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike], **kwargs: Any
+    ) -> tuple[Array, ...]:
         """The outputs, in the types that ONNX says they have."""
         names = [declared.name for declared in self.graph.inputs]
         if isinstance(inputs, Mapping):

@@ -393,17 +393,13 @@ def _elu(call: Call, x: Value) -> Value:
 @operator("Selu")
 def _selu(call: Call, x: Value) -> Value:
     alpha, gamma = call.real("alpha", 1.67326319217681884765625), call.real("gamma", 1.05070102214813232421875)
-    return applied(
-        call, lambda t: ops.multiply(ops.where(ops.less(t, 0.0), _elu_like(t, alpha), t), gamma), x
-    )
+    return applied(call, lambda t: ops.multiply(ops.where(ops.less(t, 0.0), _elu_like(t, alpha), t), gamma), x)
 
 
 @operator("Celu", oldest=12)
 def _celu(call: Call, x: Value) -> Value:
     alpha = call.real("alpha", 1.0)
-    return applied(
-        call, lambda t: ops.where(ops.less(t, 0.0), _elu_like(ops.divide(t, alpha), alpha), t), x
-    )
+    return applied(call, lambda t: ops.where(ops.less(t, 0.0), _elu_like(ops.divide(t, alpha), alpha), t), x)
 
 
 @operator("HardSigmoid")

@@ -10,7 +10,7 @@ import numpy as np
 
 from corten.errors import CorruptFileError
 from corten.graph import Array
-from corten.onnx.tensors import External, array_of, dtype_of
+from corten.onnx.tensors import External, array_of, dtype_of, text_of
 from corten.onnx.unsupported import UnsupportedOperatorError
 
 __all__ = ["Declared", "Graph", "Node", "parse"]
@@ -79,15 +79,19 @@ class Graph:
         return used | ({declared.name for declared in self.outputs} - own)
 
     def pruned(self, outputs: list[str]) -> Graph:
-        """The part of it that ``outputs`` depend on.
+        """The part of it that ``outputs`` depend on: outputs of its own, or of nodes.
 
         Raises:
             ValueError: there is no such output.
         """
-        known = {declared.name: declared for declared in self.outputs}
+        known = {name: Declared(name, None, None) for node in self.nodes for name in node.outputs if name}
+        known.update({declared.name: declared for declared in self.outputs})
         unknown = [name for name in outputs if name not in known]
-        if unknown:
-            raise ValueError(f"no output {unknown[0]!r}; expected names among {list(known)}")
+        if unknown or not outputs:
+            raise ValueError(
+                f"outputs: no {unknown[0] if unknown else ''!r}; expected names among "
+                f"{[declared.name for declared in self.outputs]}, or of outputs of nodes"
+            )
         needed, nodes = set(outputs), []
         for node in reversed(self.nodes):
             if needed & set(node.outputs) - {""}:
@@ -111,7 +115,7 @@ def parse(model: Any, external: External) -> Graph:
     """
     versions: dict[str, int] = {}
     for entry in model.opset_import:
-        domain = "" if entry.domain == "ai.onnx" else entry.domain
+        domain = "" if entry.domain == "ai.onnx" else text_of(entry.domain)
         if domain in versions:
             raise CorruptFileError(f"ONNX model: two versions of the operators of {domain or 'ai.onnx'!r}")
         versions[domain] = int(entry.version)
@@ -170,7 +174,7 @@ class _Parser:
         for tensor in proto.initializer:
             if not tensor.name or tensor.name in constants:
                 raise CorruptFileError(f"ONNX model: a constant without a name, or a second one named {tensor.name!r}")
-            constants[tensor.name] = array_of(tensor, "constant", self.external)
+            constants[text_of(tensor.name)] = array_of(tensor, "constant", self.external)
         # Where a constant has the name of an input, it is that input's value.
         inputs = [_declared(value) for value in proto.input if value.name not in constants]
         known = {**dict.fromkeys(outer), **dict.fromkeys(constants)}
@@ -184,9 +188,11 @@ class _Parser:
             for name in item.input:
                 if name and name not in known:
                     reason = "comes later, or depends on it" if name in later else "is nowhere"
-                    raise CorruptFileError(f"ONNX model: node {item.name or item.op_type!r} needs {name!r}, which {reason}")
+                    raise CorruptFileError(
+                        f"ONNX model: node {item.name or item.op_type!r} needs {name!r}, which {reason}"
+                    )
             nodes.append(self._node(item, known, depth))
-            for name in item.output:
+            for name in nodes[-1].outputs:
                 if name:
                     self._define(name, own, "output of a node")
                     known[name] = None
@@ -194,7 +200,7 @@ class _Parser:
         missing = [declared.name for declared in outputs if declared.name not in known]
         if missing or not outputs:
             raise CorruptFileError(f"ONNX model: no node gives the output {missing[0] if missing else ''!r}")
-        return Graph(proto.name, nodes, inputs, outputs, constants)
+        return Graph(text_of(proto.name), nodes, inputs, outputs, constants)
 
     def _define(self, name: str, own: set[str], what: str) -> None:
         if not name or name in own:
@@ -205,20 +211,25 @@ class _Parser:
         self.count += 1
         if self.count > _NODES:
             raise CorruptFileError(f"ONNX model: expected at most {_NODES} nodes")
-        domain = "" if proto.domain == "ai.onnx" else proto.domain
-        operator = f"{domain}.{proto.op_type}" if domain else proto.op_type
-        name = proto.name or next((output for output in proto.output if output), proto.op_type)
+        domain = "" if proto.domain == "ai.onnx" else text_of(proto.domain)
+        operator = f"{domain}.{text_of(proto.op_type)}" if domain else text_of(proto.op_type)
+        inputs, outputs = ([text_of(name) for name in names] for names in (proto.input, proto.output))
+        if not any(outputs):
+            raise CorruptFileError(f"ONNX model: {operator} {proto.name!r} has no output")
+        name = text_of(proto.name) or next(output for output in outputs if output)
         attributes: dict[str, Any] = {}
         for attribute in proto.attribute:
             if attribute.name in attributes:
                 raise CorruptFileError(f"ONNX model: {operator} {name!r}: attribute {attribute.name!r} twice")
-            attributes[attribute.name] = self._attribute(attribute, f"{operator} {name!r}", known, depth)
+            attributes[text_of(attribute.name)] = self._attribute(attribute, f"{operator} {name!r}", known, depth)
         version = self.versions.get(domain, OLDEST if not domain else 1)
-        return Node(name, operator, version, list(proto.input), list(proto.output), attributes)
+        return Node(name, operator, version, inputs, outputs, attributes)
 
     def _attribute(self, proto: Any, where: str, known: Mapping[str, Any], depth: int) -> Any:
         if proto.ref_attr_name:
-            raise CorruptFileError(f"ONNX model: {where}: attribute {proto.name!r} refers to a function that is not there")
+            raise CorruptFileError(
+                f"ONNX model: {where}: attribute {proto.name!r} refers to a function that is not there"
+            )
         match proto.type:
             case 1:
                 return float(proto.f)
@@ -240,7 +251,8 @@ class _Parser:
 
 
 def _declared(proto: Any) -> Declared:
-    """What is said of an input or output; nothing where it is no tensor, which is refused where it is used."""
+    """What is said of an input or output."""
+    text_of(proto.name)
     if not proto.type.HasField("tensor_type"):
         if proto.type.WhichOneof("value") is None:
             return Declared(proto.name, None, None)
@@ -253,5 +265,5 @@ def _declared(proto: Any) -> Declared:
     for size in tensor.shape.dim:
         if size.HasField("dim_value") and size.dim_value < 0:
             raise CorruptFileError(f"ONNX model: {proto.name!r}: expected sizes >= 0, got {size.dim_value}")
-        shape.append(int(size.dim_value) if size.HasField("dim_value") else size.dim_param or None)
+        shape.append(int(size.dim_value) if size.HasField("dim_value") else text_of(size.dim_param) or None)
     return Declared(proto.name, dtype, tuple(shape))

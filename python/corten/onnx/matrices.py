@@ -108,7 +108,13 @@ def _einsum(call: Call, *values: Value) -> Value:
 
 @operator("Attention", oldest=23)
 def _attention(
-    call: Call, q: Value, k: Value, v: Value, mask: Value | None = None, past_k: Value | None = None, past_v: Value | None = None
+    call: Call,
+    q: Value,
+    k: Value,
+    v: Value,
+    mask: Value | None = None,
+    past_k: Value | None = None,
+    past_v: Value | None = None,
 ) -> Any:
     _expect_floats(call, q, k, v)
     for name in ("softcap", "qk_matmul_output_mode", "softmax_precision"):

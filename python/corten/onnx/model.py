@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from corten import ops
-from corten.errors import CorruptFileError, ShapeError
+from corten.errors import ShapeError
 from corten.graph import Array, Graph, SymbolicTensor
 from corten.models.function import Function
 from corten.models.model import Model, fits
@@ -52,7 +52,8 @@ def load(
         source: a path, or the bytes of a file.
         trainable_from: a node or layer; training changes nothing before it, in the order of the file.
         known: inputs that always have the same value, by name: a sampling rate, a state to begin with.
-        outputs: the names of the outputs wanted; all of them unless given. What no other needs is left out.
+        outputs: the names of the outputs wanted; all of them unless given. Outputs of nodes will do too, such as what
+            comes before a head that is to be replaced. What they do not need is left out.
         batch_axis: for inputs and outputs by name, the axis along which samples lie where it is not the first: the
             model takes and gives them with that axis first.
         external: whether weights may be in files beside the model, in its own folder.
@@ -80,13 +81,8 @@ def load(
     ['dense']
     """
     proto, folder = read(source)
-    try:
-        graph = parse(proto, external_data(folder, external))
-    except UnicodeDecodeError as error:
-        raise CorruptFileError(f"ONNX model: a name is no text: {error}") from None
-    if outputs is not None:
-        graph = graph.pruned(list(outputs))
-    model = OnnxModel(graph, known=known, batch_axis=batch_axis, name=name)
+    graph = parse(proto, external_data(folder, external))
+    model = OnnxModel(graph, known=known, outputs=outputs, batch_axis=batch_axis, name=name)
     if trainable_from is not None:
         model.freeze_before(trainable_from)
     return model
@@ -100,7 +96,7 @@ class OnnxModel(Model):
 
     Args:
         graph: of the file.
-        known, batch_axis, name: as in :func:`load`.
+        known, outputs, batch_axis, name: as in :func:`load`.
     """
 
     def __init__(
@@ -108,15 +104,18 @@ class OnnxModel(Model):
         graph: OnnxGraph,
         *,
         known: Mapping[str, ArrayLike] | None = None,
+        outputs: Sequence[str] | None = None,
         batch_axis: Mapping[str, int] | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        expect_supported(graph)
         known, batch_axis = dict(known or {}), dict(batch_axis or {})
         names = [declared.name for declared in graph.inputs]
         _expect_names("known", known, names)
         _expect_names("batch_axis", batch_axis, [*names, *(declared.name for declared in graph.outputs)])
+        if outputs is not None:
+            graph = graph.pruned(list(outputs))
+        expect_supported(graph)
         for declared in graph.inputs:
             if declared.name in known:
                 graph.constants[declared.name] = _constant(known[declared.name], declared)
@@ -430,5 +429,3 @@ class _Names:
             name, count = f"{base}_{count}", count + 1
         self._taken.add(name)
         return name
-
-

@@ -36,9 +36,7 @@ class NodeLayer(Layer):
         for weight in weights:
             if weight.variable is None:
                 array = np.ascontiguousarray(weight.array.transpose(weight.order))
-                weight.variable = self.add_weight(
-                    array.shape, array, trainable=not weight.statistic, name=weight.name
-                )
+                weight.variable = self.add_weight(array.shape, array, trainable=not weight.statistic, name=weight.name)
                 weight.forget_array()
             else:
                 self._weights = [*self._weights, weight.variable]

@@ -135,13 +135,19 @@ def _group_normalization(call: Call, x: Value, scale: Value, b: Value) -> Value:
 
 @operator("LRN")
 def _local_response_normalization(call: Call, x: Value) -> Value:
-    alpha, beta, bias, size = call.real("alpha", 1e-4), call.real("beta", 0.75), call.real("bias", 1.0), call.integer("size")
+    alpha, beta, bias, size = (
+        call.real("alpha", 1e-4),
+        call.real("beta", 0.75),
+        call.real("bias", 1.0),
+        call.integer("size"),
+    )
     (data,) = _data(call, x)
-    axis = data.order.index(1)
+    axis, channels = data.order.index(1), data.shape[1]
+    if not 1 <= size <= 2 * channels + 1:
+        raise ValueError(f"size: expected 1 to {2 * channels + 1} for {channels} channels, got {size}")
     low = (size - 1) // 2
     widths = [(low, size - 1 - low) if place == axis else (0, 0) for place in range(len(data.order))]
     squares = ops.pad(ops.square(data.tensor), widths)
-    channels = data.shape[1]
     keys: list[Any] = [slice(None)] * len(data.order)
     total = None
     for first in range(size):
@@ -172,5 +178,3 @@ def _mean_variance_normalization(call: Call, x: Value) -> Value:
     centred = ops.subtract(data.tensor, ops.mean(data.tensor, places, keepdims=True))
     deviation = ops.sqrt(ops.mean(ops.square(centred), places, keepdims=True))
     return data.like(ops.divide(centred, ops.add(deviation, 1e-9)))
-
-

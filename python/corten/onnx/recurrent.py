@@ -89,7 +89,9 @@ class _Sequences:
         data = as_data(initial)
         tensor = data.laid((1, 0, 2)) if self.batch_first else data.plain
         if tuple(tensor.shape) != (len(self.backwards), self.batch, self.units):
-            raise ValueError(f"initial state: expected {len(self.backwards)} x {self.batch} x {self.units}, got {data.shape}")
+            raise ValueError(
+                f"initial state: expected {len(self.backwards)} x {self.batch} x {self.units}, got {data.shape}"
+            )
         return ops.getitem(tensor, direction)
 
     def run(self, step: Callable[[int, bool], tuple[Any, ...]]) -> tuple[Value, ...]:
@@ -150,7 +152,13 @@ def _lstm(
 
 @operator("GRU")
 def _gru(
-    call: Call, x: Value, w: Value, r: Value, b: Value | None = None, lengths: Value | None = None, h: Value | None = None
+    call: Call,
+    x: Value,
+    w: Value,
+    r: Value,
+    b: Value | None = None,
+    lengths: Value | None = None,
+    h: Value | None = None,
 ) -> Any:
     reset_after = call.flag("linear_before_reset")
     sequences = _Sequences(call, x, w, r, b, lengths, _GRU)
@@ -175,7 +183,13 @@ def _gru(
 
 @operator("RNN")
 def _rnn(
-    call: Call, x: Value, w: Value, r: Value, b: Value | None = None, lengths: Value | None = None, h: Value | None = None
+    call: Call,
+    x: Value,
+    w: Value,
+    r: Value,
+    b: Value | None = None,
+    lengths: Value | None = None,
+    h: Value | None = None,
 ) -> Any:
     sequences = _Sequences(call, x, w, r, b, lengths, _RNN)
     (activation,) = sequences.activations(("tanh",), ("relu",))
@@ -190,5 +204,3 @@ def _rnn(
         return outputs
 
     return sequences.run(step)
-
-

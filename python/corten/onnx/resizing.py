@@ -19,9 +19,7 @@ from corten.onnx.values import Value, as_data, axes_of, limited, numbers, whole
 _PLACES: dict[str, Callable[[Array, float, int, int], Array]] = {
     "half_pixel": lambda i, scale, old, new: (i + 0.5) / scale - 0.5,
     "pytorch_half_pixel": lambda i, scale, old, new: (i + 0.5) / scale - 0.5 if new > 1 else np.zeros_like(i),
-    "half_pixel_symmetric": lambda i, scale, old, new: (
-        old / 2 * (1 - new / (scale * old)) + (i + 0.5) / scale - 0.5
-    ),
+    "half_pixel_symmetric": lambda i, scale, old, new: old / 2 * (1 - new / (scale * old)) + (i + 0.5) / scale - 0.5,
     "asymmetric": lambda i, scale, old, new: i / scale,
     "align_corners": lambda i, scale, old, new: i * ((old - 1) / (new - 1)) if new > 1 else np.zeros_like(i),
     "tf_half_pixel_for_nn": lambda i, scale, old, new: (i + 0.5) / scale,
@@ -184,5 +182,3 @@ def _interpolated(tensor: Any, matrix: Array, axis: int) -> Any:
     else:
         y = ops.matmul(matrix, ops.reshape(tensor, [before, shape[axis], after]))
     return ops.reshape(y, [*shape[:axis], len(matrix), *shape[axis + 1 :]])
-
-

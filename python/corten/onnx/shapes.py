@@ -223,7 +223,9 @@ def _tile(call: Call, x: Value, repeats: Value) -> Value:
 
 
 @operator("Pad")
-def _pad(call: Call, x: Value, pads: Value | None = None, value: Value | None = None, axes: Value | None = None) -> Value:
+def _pad(
+    call: Call, x: Value, pads: Value | None = None, value: Value | None = None, axes: Value | None = None
+) -> Value:
     mode = call.text("mode", "constant", ("constant", "edge", "reflect", "wrap"))
     if call.version < 11:
         widths, constant = call.integers("pads"), call.real("value", 0.0)
@@ -273,7 +275,9 @@ def _bordered(x: Value, axis: int, low: int, high: int, mode: str) -> Value:
         parts = [*([part(low, 0, -1)] if low else []), x]
         parts += [part(extent - 2, extent - 2 - high, -1)] if high else []
     elif mode == "edge":
-        parts = [part(0, 1)] * low + [x] + [part(extent - 1, extent)] * high
+        shape = [list(x.shape) for _ in range(2)]
+        shape[0][axis], shape[1][axis] = low, high
+        parts = [expanded(part(0, 1), shape[0]), x, expanded(part(extent - 1, extent), shape[1])]
     else:
         places = np.arange(-low, extent + high) % extent
         return taken(x, places, axis)

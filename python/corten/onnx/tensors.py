@@ -12,7 +12,7 @@ from corten.errors import CorruptFileError
 from corten.graph import Array
 from corten.onnx.unsupported import UnsupportedOperatorError
 
-__all__ = ["DTYPES", "External", "array_of", "dtype_of"]
+__all__ = ["DTYPES", "External", "array_of", "dtype_of", "text_of"]
 
 #: Gives the bytes of a tensor that are kept in another file, for its entries and the number of bytes wanted.
 External: TypeAlias = Callable[[str, dict[str, str], int], bytes]
@@ -56,6 +56,13 @@ def dtype_of(code: int, what: str) -> np.dtype[Any]:
     return DTYPES[code]
 
 
+def text_of(value: str | bytes, what: str = "name") -> str:
+    """A text in a file; ``CorruptFileError`` where its bytes are none."""
+    if not isinstance(value, str):
+        raise CorruptFileError(f"ONNX model: a {what} is no text: {value[:50]!r}")
+    return value
+
+
 def array_of(proto: Any, what: str, external: External) -> Array:
     """The array that a ``TensorProto`` holds.
 
@@ -63,7 +70,7 @@ def array_of(proto: Any, what: str, external: External) -> Array:
         CorruptFileError: its shape, type and bytes do not fit together.
         UnsupportedOperatorError: its elements are of a type that NumPy does not have.
     """
-    where = f"{what} {proto.name!r}" if proto.name else what
+    where = f"{what} {text_of(proto.name)!r}" if proto.name else what
     dtype = dtype_of(proto.data_type, where)
     shape = tuple(int(size) for size in proto.dims)
     if any(size < 0 for size in shape) or len(shape) > 32:
@@ -73,7 +80,7 @@ def array_of(proto: Any, what: str, external: External) -> Array:
     count = math.prod(shape)
     size = count * dtype.itemsize
     if proto.data_location == 1:
-        entries = {entry.key: entry.value for entry in proto.external_data}
+        entries = {text_of(entry.key): text_of(entry.value) for entry in proto.external_data}
         return _from_bytes(external(where, entries, size), dtype, shape, where)
     if proto.HasField("raw_data"):
         return _from_bytes(proto.raw_data, dtype, shape, where)

@@ -50,7 +50,7 @@ __all__ = [
 Order: TypeAlias = tuple[int, ...]
 
 #: The most elements that may be made of numbers in a file.
-_MOST = 2**28
+_MOST = 2**27
 #: Below this a float32 holds every integer.
 _EXACT = 2**24
 
@@ -67,7 +67,9 @@ class Data:
 
     __slots__ = ("_plain", "dtype", "order", "source", "tensor")
 
-    def __init__(self, tensor: Any, dtype: np.dtype[Any], order: Order | None = None, source: str | None = None) -> None:
+    def __init__(
+        self, tensor: Any, dtype: np.dtype[Any], order: Order | None = None, source: str | None = None
+    ) -> None:
         self.tensor = tensor
         self.dtype = dtype
         self.order: Order = tuple(range(len(tensor.shape))) if order is None else order

@@ -185,12 +185,7 @@ class _Search:
         """Whether numbers that are added, multiplied or joined are learned, as far as can be seen."""
         arrays = [self.arrays[key] for key in origin.constants]
         if max(array.size for array in arrays) == 1:
-            return (
-                node.operator == "Add"
-                and arrays[0].ndim > 0
-                and other is not None
-                and other.operator in _PRODUCTS
-            )
+            return node.operator == "Add" and arrays[0].ndim > 0 and other is not None and other.operator in _PRODUCTS
         return all(bool((np.abs(array) < 1e4).all()) for array in arrays)
 
 
