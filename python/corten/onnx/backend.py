@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from corten.graph import Array, Graph
-from corten.onnx import model as _operators  # noqa: F401  the table is filled by the modules that it names
 from corten.onnx.file import external_data
 from corten.onnx.graph import Graph as OnnxGraph
 from corten.onnx.graph import parse
@@ -47,18 +46,19 @@ class Representation:
             if len(given) != len(names):
                 raise ValueError(f"expected {len(names)} inputs, {names}, got {len(given)}")
             arrays = {name: np.asarray(value) for name, value in zip(names, given)}
-        known: set[str] = set()
-        while True:
-            try:
-                return self._run(arrays, known)
-            except UnknownValueError as error:
-                # An operator needs the numbers of an input, or of what follows from inputs that are integers.
-                more = {error.source} if error.source else {n for n, a in arrays.items() if a.dtype.kind in "iub"}
-                if more <= known:
-                    raise
-                known |= more
+        return self._run(arrays, set())
 
     def _run(self, arrays: Mapping[str, Array], known: set[str]) -> tuple[Array, ...]:
+        try:
+            return self._run_once(arrays, known)
+        except UnknownValueError as error:
+            # An operator needs the numbers of an input, or of what follows from inputs that are integers.
+            more = {error.source} if error.source else {n for n, a in arrays.items() if a.dtype.kind in "iub"}
+            if more <= known:
+                raise
+        return self._run(arrays, known | more)
+
+    def _run_once(self, arrays: Mapping[str, Array], known: set[str]) -> tuple[Array, ...]:
         with Graph(eager=True):
             values = {n: a if n in known else _entered(n, a) for n, a in arrays.items()}
             outputs = run(
@@ -89,7 +89,7 @@ def prepare(model: Any, device: str = "CPU", **kwargs: Any) -> Representation:
     """
     if not supports_device(device):
         raise ValueError(f"device: expected 'CPU', got {device!r}")
-    graph = parse(model, external_data(None))
+    graph, _ = parse(model, external_data(None))
     expect_supported(graph)
     return Representation(graph)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 from corten import ops
@@ -9,7 +10,7 @@ from corten.onnx.elementwise import FLOAT
 from corten.onnx.operator import Call, operator
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import Data, Value, as_data
-from corten.onnx.windows import channels_last, from_image, image, kernel_shape, bordered, windows
+from corten.onnx.windows import bordered, channels_last, from_image, image, kernel_shape, windows
 
 
 def _kernel(w: Data) -> Any:
@@ -63,7 +64,7 @@ def _conv3d(data: Data, weight: Data, bias: Data | None, window: Any, group: int
     x = bordered(data.laid(channels_last(5)), window.pads)
     n, _, height, width, channels = x.shape
     kernel = weight.laid((2, 3, 4, 1, 0))
-    total = None
+    parts = []
     for place, part in enumerate(window.slices()[0]):
         layers = ops.getitem(x, (slice(None), part))
         count = layers.shape[1]
@@ -75,10 +76,9 @@ def _conv3d(data: Data, weight: Data, bias: Data | None, window: Any, group: int
             dilation=window.dilations[1:],
             groups=group,
         )
-        y = ops.reshape(y, (n, count, *y.shape[1:]))
-        total = y if total is None else ops.add(total, y)
-    total = total if bias is None else ops.add(total, bias.tensor)
-    return Data(total, FLOAT, channels_last(5))
+        parts.append(ops.reshape(y, (n, count, *y.shape[1:])))
+    total = reduce(ops.add, parts)
+    return Data(total if bias is None else ops.add(total, bias.tensor), FLOAT, channels_last(5))
 
 
 @operator("ConvTranspose")

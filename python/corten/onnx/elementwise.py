@@ -109,7 +109,7 @@ def _mod(call: Call, a: Value, b: Value) -> Value:
 @operator("Pow")
 def _power(call: Call, a: Value, b: Value) -> Value:
     b = _stretched(call, a, b)
-    if _known(a, b):
+    if not isinstance(a, Data) and not isinstance(b, Data):
         with np.errstate(all="ignore"):
             power: Array = np.power(a, b).astype(a.dtype)
         return power
@@ -267,7 +267,8 @@ def _function(name: str, function: Many, numpy: Many | None = None, oldest: int 
 
 
 def _erf(x: Array) -> Array:
-    return np.vectorize(math.erf, otypes=[np.float64])(x)
+    values: Array = np.vectorize(math.erf, otypes=[np.float64])(x)
+    return values
 
 
 _function("Exp", ops.exp, np.exp)

@@ -114,5 +114,4 @@ def _part(path: str, offset: int, size: int, where: str) -> bytes:
         if offset + size > info.st_size:
             raise CorruptFileError(f"{where}: expected {size} bytes from {offset}, but {path!r} has {info.st_size}")
         file.seek(offset)
-        data = file.read(size)
-    return data
+        return file.read(size)

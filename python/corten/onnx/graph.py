@@ -60,6 +60,8 @@ class Graph:
     inputs: list[Declared]
     outputs: list[Declared]
     constants: dict[str, Array] = field(default_factory=dict)
+    #: The message that it was read from.
+    proto: Any = None
 
     def every_node(self) -> Iterator[Node]:
         """The nodes of this graph and of those inside it, in order."""
@@ -103,11 +105,12 @@ class Graph:
             [declared for declared in self.inputs if declared.name in needed],
             [known[name] for name in outputs],
             {name: value for name, value in self.constants.items() if name in needed},
+            self.proto,
         )
 
 
-def parse(model: Any, external: External) -> Graph:
-    """The graph of a ``ModelProto``.
+def parse(model: Any, external: External) -> tuple[Graph, Any]:
+    """The graph of a ``ModelProto``, and the message without functions, of which it was made.
 
     Raises:
         CorruptFileError: it is no graph: names twice or missing, nodes in a circle, arrays of the wrong size.
@@ -125,7 +128,7 @@ def parse(model: Any, external: External) -> Graph:
         )
     if model.functions:
         model = _inlined(model)
-    return _Parser(versions, external).graph(model.graph, {}, 0)
+    return _Parser(versions, external).graph(model.graph, {}, 0), model
 
 
 def _inlined(model: Any) -> Any:
@@ -200,7 +203,7 @@ class _Parser:
         missing = [declared.name for declared in outputs if declared.name not in known]
         if missing or not outputs:
             raise CorruptFileError(f"ONNX model: no node gives the output {missing[0] if missing else ''!r}")
-        return Graph(text_of(proto.name), nodes, inputs, outputs, constants)
+        return Graph(text_of(proto.name), nodes, inputs, outputs, constants, proto)
 
     def _define(self, name: str, own: set[str], what: str) -> None:
         if not name or name in own:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def _gather_elements(call: Call, x: Value, indices: Value) -> Value:
     if not isinstance(indices, Data):
         indices = _from_zero(indices, extent)
         if not isinstance(x, Data):
-            return np.take_along_axis(_head(x, indices.shape, axis), indices, axis)  # type: ignore[arg-type]
+            return np.asarray(np.take_along_axis(_head(x, indices.shape, axis), indices, axis))
         places: Any = indices.astype(np.int32)
     else:
         places = from_end(indices, extent)
@@ -79,14 +80,13 @@ def _gather_nd(call: Call, x: Value, indices: Value) -> Value:
     count = math.prod(lines)
     first = (np.arange(count) * math.prod(extents)).reshape([*lines, *[1] * (len(indices.shape) - 1 - batch)])
     if isinstance(indices, Data):
-        places = None
+        parts = []
         for place, (extent, stride) in enumerate(zip(extents, strides)):
             one = Data(from_end(Data(indices.plain[..., place], INT64), extent), INT64)
             # An index outside its own axis must not become a place of another.
             inside = Data(ops.take(np.arange(extent, dtype=np.int32), one.plain), INT64)
-            part = ops.multiply(exact(inside).tensor, float(stride))  # type: ignore[union-attr]
-            places = part if places is None else ops.add(places, part)
-        total = checked(ops.add(places, first.astype(np.float32)))
+            parts.append(ops.multiply(ops.cast(inside.tensor, "float32"), float(stride)))
+        total = checked(ops.add(reduce(ops.add, parts), first.astype(np.float32)))
         return taken(flat, Data(ops.cast(total, "int32"), INT64), 0)
     split = [_from_zero(indices[..., place], extent) for place, extent in enumerate(extents)]
     return taken(flat, sum((one * stride for one, stride in zip(split, strides)), start=first), 0)
@@ -110,7 +110,7 @@ def _scatter_elements(call: Call, x: Value, indices: Value, updates: Value) -> V
     places = _from_zero(known(call, indices, "the indices"), x.shape[axis])
     if places.shape != tuple(updates.shape) or places.ndim != len(x.shape):
         raise ValueError(f"indices {places.shape} and updates {updates.shape} do not fit shape {x.shape}")
-    grid = [np.broadcast_to(axes, places.shape) for axes in np.indices(places.shape, sparse=True)]
+    grid: list[Array] = list(np.indices(places.shape))
     grid[axis] = places
     flat = np.ravel_multi_index(tuple(grid), x.shape) if places.size else np.zeros(places.shape, np.int64)
     return _placed(call, x, flat.ravel(), reshaped(updates, [-1 if places.size else 0]), 1)
@@ -207,7 +207,7 @@ def _reverse_sequence(call: Call, x: Value, lengths: Value) -> Value:
         raise ValueError(f"sequence_lens: expected {rows} numbers from 0 to {steps}, got {sizes}")
     moved = x if batch == 0 else transposed(x, [1, 0, *range(2, len(x.shape))])
     flat = reshaped(moved, [rows * steps, *x.shape[2:]])
-    order = [[*range(size)][::-1] + [*range(size, steps)] for size in sizes]
+    order = [[*reversed(range(size)), *range(size, steps)] for size in sizes]
     places = np.array([row * steps + step for row, own in enumerate(order) for step in own], np.int64)
     back = reshaped(taken(flat, places, 0), moved.shape)
     return back if batch == 0 else transposed(back, [1, 0, *range(2, len(x.shape))])

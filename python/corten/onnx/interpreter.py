@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from corten.errors import CorruptFileError, ShapeError, UnsafeFileError
 from corten.onnx.graph import Graph, Node
-from corten.onnx.operator import OPERATORS, Call
+from corten.onnx.operator import Call
+from corten.onnx.operators import OPERATORS
 from corten.onnx.unsupported import UnknownValueError, UnsupportedOperatorError
 from corten.onnx.values import Value
 

@@ -22,7 +22,7 @@ def _expect_floats(call: Call, *values: Value) -> None:
 @operator("MatMul")
 def _matmul(call: Call, a: Value, b: Value) -> Value:
     if not isinstance(a, Data) and not isinstance(b, Data):
-        return np.matmul(a, b)
+        return np.asarray(np.matmul(a, b))
     _expect_floats(call, a, b)
     return _product(as_data(a), as_data(b))
 

@@ -15,8 +15,6 @@ from corten.errors import ShapeError
 from corten.graph import Array, Graph, SymbolicTensor
 from corten.models.function import Function
 from corten.models.model import Model, fits
-from corten.onnx import control, convolution, elementwise, indexing, matrices, normalization  # noqa: F401
-from corten.onnx import pooling, quantization, recurrent, reduction, resizing, shapes  # noqa: F401
 from corten.onnx.elementwise import cast
 from corten.onnx.file import external_data, read
 from corten.onnx.graph import Declared, Node, parse
@@ -24,9 +22,11 @@ from corten.onnx.graph import Graph as OnnxGraph
 from corten.onnx.interpreter import apply, expect_supported, run
 from corten.onnx.node_layer import NodeLayer
 from corten.onnx.operator import Call
+from corten.onnx.skeleton import bones, flesh_out, strip
 from corten.onnx.unsupported import UnknownValueError, UnsupportedOperatorError, unsupported_type
 from corten.onnx.values import Data, Value, as_data, transposed
 from corten.onnx.weights import Weights, find_weights
+from corten.saving import register_keras_serializable
 from corten.training.feed import Data as Columns
 
 __all__ = ["OnnxModel", "load"]
@@ -81,13 +81,14 @@ def load(
     ['dense']
     """
     proto, folder = read(source)
-    graph = parse(proto, external_data(folder, external))
-    model = OnnxModel(graph, known=known, outputs=outputs, batch_axis=batch_axis, name=name)
+    parsed = parse(proto, external_data(folder, external))
+    model = OnnxModel(*parsed, known=known, outputs=outputs, batch_axis=batch_axis, name=name)
     if trainable_from is not None:
         model.freeze_before(trainable_from)
     return model
 
 
+@register_keras_serializable("corten")
 class OnnxModel(Model):
     """The model that :func:`load` gives: the nodes of the file that have weights are its layers.
 
@@ -96,12 +97,14 @@ class OnnxModel(Model):
 
     Args:
         graph: of the file.
+        proto: the ``ModelProto`` that it is of; its weights are taken out of it.
         known, outputs, batch_axis, name: as in :func:`load`.
     """
 
     def __init__(
         self,
         graph: OnnxGraph,
+        proto: Any,
         *,
         known: Mapping[str, ArrayLike] | None = None,
         outputs: Sequence[str] | None = None,
@@ -109,7 +112,17 @@ class OnnxModel(Model):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        known, batch_axis = dict(known or {}), dict(batch_axis or {})
+        known = {key: np.asarray(value) for key, value in (known or {}).items()}
+        batch_axis = dict(batch_axis or {})
+        object.__setattr__(
+            self,
+            "_config",
+            {
+                "known": {key: value.tolist() for key, value in known.items()},
+                "outputs": None if outputs is None else list(outputs),
+                "batch_axis": dict(batch_axis),
+            },
+        )
         names = [declared.name for declared in graph.inputs]
         _expect_names("known", known, names)
         _expect_names("batch_axis", batch_axis, [*names, *(declared.name for declared in graph.outputs)])
@@ -128,6 +141,9 @@ class OnnxModel(Model):
         for (owner, constant), weight in weights.constants.items():
             if constant in owner.constants:
                 owner.constants[constant] = weight.array
+        strip(graph, set(weights.constants))
+        self._config["model"] = bones(proto)
+        _forget_messages(graph)
         ordered = {node: place for place, node in enumerate(graph.every_node())}
         self.nodes = [layers[node] for node in sorted(layers, key=ordered.__getitem__)]
         object.__setattr__(self, "_graph", graph)
@@ -196,6 +212,22 @@ class OnnxModel(Model):
             )
         for node, layer in self._layer_of.items():
             layer.trainable = self._places[node] >= min(places)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the model again, without its weights."""
+        untrainable = [layer.name for layer in self.nodes if not layer.trainable]
+        return {"name": self.name, "trainable": self.trainable, **self._config, "untrainable": untrainable}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> OnnxModel:
+        """A model of the graph that :meth:`get_config` gave, whose weights are zeros."""
+        config = dict(config)
+        trainable, untrainable = config.pop("trainable", True), config.pop("untrainable", [])
+        model = cls(*parse(*flesh_out(config.pop("model"))), **config)
+        model.trainable = trainable
+        for layer in model.nodes:
+            layer.trainable = trainable and layer.name not in untrainable
+        return model
 
     # --- running -------------------------------------------------------------------------------------------------
 
@@ -333,7 +365,7 @@ class OnnxModel(Model):
             return None
 
     def _traced(self, batch: int, other: int) -> dict[NodeLayer, tuple[int, ...]]:
-        shapes: dict[NodeLayer, tuple[int, ...]] = {}
+        seen: dict[NodeLayer, tuple[int, ...]] = {}
         names: dict[str, int] = {}
         with Graph() as graph:
             tensors = []
@@ -349,12 +381,19 @@ class OnnxModel(Model):
             def hook(layer: Any, *args: Any, **kwargs: Any) -> Any:
                 outputs = layer.call(*args, **kwargs)
                 if isinstance(layer, NodeLayer):
-                    shapes[layer] = args[1][0].shape
+                    seen[layer] = args[1][0].shape
                 return outputs
 
             graph.call_hook = hook
             self(tensors, training=False)
-        return shapes
+        return seen
+
+
+def _forget_messages(graph: OnnxGraph) -> None:
+    graph.proto = None
+    for node in graph.nodes:
+        for inner in node.graphs:
+            _forget_messages(inner)
 
 
 def _expect_names(what: str, given: Iterable[str], expected: list[str]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any
-
 
 from corten import ops
 from corten.onnx.elementwise import FLOAT
@@ -149,11 +149,11 @@ def _local_response_normalization(call: Call, x: Value) -> Value:
     widths = [(low, size - 1 - low) if place == axis else (0, 0) for place in range(len(data.order))]
     squares = ops.pad(ops.square(data.tensor), widths)
     keys: list[Any] = [slice(None)] * len(data.order)
-    total = None
+    parts = []
     for first in range(size):
         keys[axis] = slice(first, first + channels)
-        part = ops.getitem(squares, tuple(keys))
-        total = part if total is None else ops.add(total, part)
+        parts.append(ops.getitem(squares, tuple(keys)))
+    total = reduce(ops.add, parts)
     scale = ops.power(ops.add(ops.multiply(total, alpha / size), bias), -beta)
     return data.like(ops.multiply(data.tensor, scale))
 

@@ -14,7 +14,7 @@ from corten.onnx.elementwise import FLOAT
 from corten.onnx.operator import Call, operator
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import Data, Value, as_data
-from corten.onnx.windows import Windows, channels_last, from_image, image, kernel_shape, bordered, windows
+from corten.onnx.windows import Windows, bordered, channels_last, from_image, image, kernel_shape, windows
 
 
 def _pooled(call: Call, x: Value) -> tuple[Data, Windows]:

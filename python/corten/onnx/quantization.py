@@ -33,7 +33,7 @@ def _dequantize(call: Call, x: Value, scale: Value, zero: Value | None = None) -
     factor = _per_axis(call, scale, rank, axis)
     shift = np.float32(0) if zero is None else _per_axis(call, zero, rank, axis)
     if not isinstance(x, Data):
-        return ((x.astype(np.float32) - shift) * factor).astype(np.float32)
+        return np.asarray((x.astype(np.float32) - shift) * factor, np.float32)
     floats = x.like(ops.cast(x.tensor, "float32"), FLOAT)
     return combined(lambda t, s, f: ops.multiply(ops.subtract(t, s), f), FLOAT, floats, np.asarray(shift), factor)
 

@@ -75,7 +75,8 @@ def _range(call: Call, start: Value, limit: Value, delta: Value) -> Value:
         raise ValueError(f"expected finite numbers and a delta other than 0, got {first}, {last}, {step}")
     count = max(0, math.ceil((float(last) - float(first)) / float(step)))
     limited([count], str(call.node))
-    return (first + np.arange(count).astype(known[0].dtype) * step).astype(known[0].dtype)
+    values: Array = (first + np.arange(count).astype(known[0].dtype) * step).astype(known[0].dtype)
+    return values
 
 
 @operator("EyeLike", oldest=9)
@@ -341,7 +342,7 @@ def _one_hot(call: Call, indices: Value, depth: Value, values: Value) -> Value:
     order.insert(axis, len(hot.shape) - 1)
     hot = transposed(hot, order)
     if not isinstance(hot, Data) and not isinstance(values, Data):
-        return np.where(hot, values[1], values[0])
+        return np.asarray(np.where(hot, values[1], values[0]))
     off_on = as_data(values)
     data = as_data(hot)
     off, on = (ops.cast(ops.getitem(off_on.tensor, which), "float32") for which in (0, 1))

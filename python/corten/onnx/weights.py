@@ -133,8 +133,7 @@ class _Search:
             scope[name] = self._constant((graph, name), array)
         scope.update({declared.name: _Origin(True) for declared in graph.inputs})
         for node in graph.nodes:
-            for name, origin in zip(node.outputs, self._node(graph, node, scope)):
-                scope[name] = origin
+            scope.update(zip(node.outputs, self._node(graph, node, scope)))
         return [scope[declared.name] for declared in graph.outputs]
 
     def _constant(self, key: _Key, array: Array) -> _Origin:

@@ -1,0 +1,19 @@
+"""The table of operators, which the files that have them fill."""
+
+from corten.onnx import (  # noqa: F401
+    control,
+    convolution,
+    elementwise,
+    indexing,
+    matrices,
+    normalization,
+    pooling,
+    quantization,
+    recurrent,
+    reduction,
+    resizing,
+    shapes,
+)
+from corten.onnx.operator import OPERATORS
+
+__all__ = ["OPERATORS"]
