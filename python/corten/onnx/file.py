@@ -72,7 +72,7 @@ def external_data(folder: str | None, allowed: bool = True) -> External:
 
     def read_part(where: str, entries: dict[str, str], size: int) -> bytes:
         if folder is None or not allowed:
-            reason = "external_data=False was asked for" if folder is not None else "the model is no file"
+            reason = "external=False was given" if folder is not None else "the model is no file"
             raise UnsafeFileError(f"{where} is kept in another file, {entries.get('location')!r}, but {reason}")
         offset, length = (_number(entries, key, where) for key in ("offset", "length"))
         if length is not None and length != size:
