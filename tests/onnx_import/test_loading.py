@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_import.models import MODELS, Builder, images
 
 import corten
 from corten.errors import CorruptFileError, ShapeError, UnsafeFileError
 from corten.onnx import UnknownValueError, UnsupportedOperatorError
+from onnx_import.models import MODELS, Builder, images
 
 onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
 helper = onnx.helper
@@ -191,8 +191,9 @@ def test_links_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "entries", [{"offset": "9"}, {"offset": "-1"}, {"offset": "8", "length": "60"}, {"offset": "1e3"}, {"offset": str(2**80)}]
-)  # fmt: skip
+    "entries",
+    [{"offset": "9"}, {"offset": "-1"}, {"offset": "8", "length": "60"}, {"offset": "1e3"}, {"offset": str(2**80)}],
+)
 def test_parts_that_are_not_in_the_file_are_refused(folder: Path, entries: dict[str, str]) -> None:
     with pytest.raises(CorruptFileError):
         corten.onnx.load(external(folder, "w.bin", **entries))
@@ -205,7 +206,9 @@ def test_parts_that_are_not_in_the_file_are_refused(folder: Path, entries: dict[
 
 def test_all_operators_that_are_not_supported_are_named() -> None:
     nodes = [
-        helper.make_node("Loop", ["", "c", "x"], ["a"], name="turns", body=helper.make_graph([], "b", [], [vector("x")])),
+        helper.make_node(
+            "Loop", ["", "c", "x"], ["a"], name="turns", body=helper.make_graph([], "b", [], [vector("x")])
+        ),
         helper.make_node("StringNormalizer", ["a"], ["b"], name="text"),
         helper.make_node("Special", ["b"], ["d"], name="own", domain="my.domain"),
         helper.make_node("DeformConv", ["d", "x", "x"], ["y"], name="bent"),
@@ -283,13 +286,60 @@ def test_integers_beyond_int32_are_refused() -> None:
         small.predict(np.array([[1, 2, 3, 2**24]]), verbose=0)
 
 
-def test_a_shape_that_is_data_is_asked_for() -> None:
+def test_inputs_whose_numbers_an_operator_needs() -> None:
     inputs = [vector("x"), vector("shape", 7, (2,))]
-    model = model_of([helper.make_node("Reshape", ["x", "shape"], ["y"], name="r")], inputs=inputs)
+    node = helper.make_node("Reshape", ["x", "shape"], ["y"], name="r")
+    model, x = load(model_of([node], inputs=inputs)), np.ones((3, 4), np.float32)
+    assert not model.by_rows
+    for shape in ([-1, 2], [2, 6], [12, 1]):
+        expected = x.reshape(shape)
+        assert np.array_equal(model.predict({"x": x, "shape": np.array(shape)}, verbose=0), expected)
     with pytest.raises(UnknownValueError, match="give the input 'shape' a value by known="):
-        load(model)
-    known = load(model, known={"shape": [-1, 2]})
-    assert known.predict(np.ones((3, 4)), verbose=0).shape == (6, 2)
+        model([x, np.array([6, 2])])
+    known = load(model_of([node], inputs=inputs), known={"shape": [-1, 2]})
+    assert known.by_rows and known.predict(x, verbose=0).shape == (6, 2)
+
+
+def test_numbers_that_no_input_has_are_refused() -> None:
+    nodes = [helper.make_node("Cast", ["x"], ["n"], to=7), helper.make_node("Expand", ["x", "n"], ["y"], name="wide")]
+    with pytest.raises(UnknownValueError, match="Expand 'wide': .*the shape must be known"):
+        load(model_of(nodes, inputs=[vector("x", shape=(4,))]))
+
+
+def _branches(condition: list[Any], inputs: list[Any]) -> Any:
+    """A model that doubles or negates."""
+    two = helper.make_node("Mul", ["x", "two"], ["a"])
+    branches = {
+        "then_branch": helper.make_graph([two], "then", [], [vector("a")], [tensor(np.float32(2), "two")]),
+        "else_branch": helper.make_graph([helper.make_node("Neg", ["x"], ["b"])], "else", [], [vector("b")]),
+    }
+    return model_of([*condition, helper.make_node("If", ["c"], ["y"], name="if", **branches)], inputs=inputs)
+
+
+def test_an_input_that_chooses_a_branch_is_known_to_the_trace() -> None:
+    equal = [
+        helper.make_node("Constant", [], ["rate"], value=tensor(np.array(16000))),
+        helper.make_node("Equal", ["sr", "rate"], ["c"]),
+    ]
+    model, x = load(_branches(equal, [vector("x"), vector("sr", 7, ())])), np.ones((2, 4), np.float32)
+    assert np.array_equal(model.predict([x, np.array(16000)], verbose=0), 2 * x)
+    assert np.array_equal(model.predict([x, np.array(8000)], verbose=0), -x)
+    known = load(_branches(equal, [vector("x"), vector("sr", 7, ())]), known={"sr": 8000})
+    assert known.input_names == ["x"] and np.array_equal(known.predict(x, verbose=0), -x)
+    with pytest.raises(ValueError, match="int64"):
+        load(_branches(equal, [vector("x"), vector("sr", 7, ())]), known={"sr": 0.5})
+
+
+def test_data_choose_between_branches_of_one_shape() -> None:
+    positive = [
+        helper.make_node("ReduceMax", ["x"], ["m"], keepdims=0),
+        helper.make_node("Constant", [], ["zero"], value_float=0.0),
+        helper.make_node("Greater", ["m", "zero"], ["c"]),
+    ]
+    model = load(_branches(positive, [vector("x", shape=(3, 4))]))
+    x = np.ones((3, 4), np.float32)
+    assert np.array_equal(model.predict(x, verbose=0), 2 * x)
+    assert np.array_equal(model.predict(-x, verbose=0), x)
 
 
 # --- functions -------------------------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from onnx_import.models import MODELS
 
 import corten
+from onnx_import.models import MODELS
 
 pytest.importorskip("onnx", reason="the package onnx is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -93,7 +93,9 @@ def test_batch_normalisation_follows_the_batches_where_it_is_trained() -> None:
     before = [[v.numpy() for v in layer.variables if not v.trainable] for layer in norms]
     model.fit(feeds, np.zeros((6, 5)), verbose=0)
     after = [[v.numpy() for v in layer.variables if not v.trainable] for layer in norms]
-    moved = [not all(np.array_equal(a, b) for a, b in zip(x, y, strict=True)) for x, y in zip(before, after, strict=True)]
+    moved = [
+        not all(np.array_equal(a, b) for a, b in zip(x, y, strict=True)) for x, y in zip(before, after, strict=True)
+    ]
     assert moved == [False, *[True] * (len(norms) - 1)]
 
 

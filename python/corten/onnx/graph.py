@@ -13,7 +13,7 @@ from corten.graph import Array
 from corten.onnx.tensors import External, array_of, dtype_of, text_of
 from corten.onnx.unsupported import UnsupportedOperatorError
 
-__all__ = ["Declared", "Graph", "Node", "parse"]
+__all__ = ["NEWEST", "OLDEST", "Declared", "Graph", "Node", "parse", "steering"]
 
 #: How deep branches may lie within branches, and how many nodes there may be in all.
 _DEPTH, _NODES = 100, 100_000
@@ -107,6 +107,25 @@ class Graph:
             {name: value for name, value in self.constants.items() if name in needed},
             self.proto,
         )
+
+
+def steering(graph: Graph) -> set[str]:
+    """The inputs, of integers or bools, that a condition depends on: which branch is taken is up to them."""
+    sources = {d.name: {d.name} for d in graph.inputs if d.dtype is not None and d.dtype.kind in "iub"}
+    return _steering(graph, sources)
+
+
+def _steering(graph: Graph, outer: Mapping[str, set[str]]) -> set[str]:
+    sources, found = dict(outer), set()
+    for node in graph.nodes:
+        own = set().union(*(sources.get(name, set()) for name in node.inputs))
+        for inner in node.graphs:
+            found |= sources.get(node.inputs[0], set()) if node.operator == "If" and node.inputs else set()
+            found |= _steering(inner, sources)
+            own |= set().union(*(sources.get(name, set()) for name in inner.captured()))
+        if node.operator not in ("Shape", "Size"):
+            sources.update(dict.fromkeys(node.outputs, own))
+    return found
 
 
 def parse(model: Any, external: External) -> tuple[Graph, Any]:
@@ -266,7 +285,7 @@ def _declared(proto: Any) -> Declared:
         return Declared(proto.name, dtype, None)
     shape: list[int | str | None] = []
     for size in tensor.shape.dim:
-        if size.HasField("dim_value") and size.dim_value < 0:
-            raise CorruptFileError(f"ONNX model: {proto.name!r}: expected sizes >= 0, got {size.dim_value}")
-        shape.append(int(size.dim_value) if size.HasField("dim_value") else text_of(size.dim_param) or None)
+        # Some exporters write -1 for a size that is open.
+        fixed = size.HasField("dim_value") and size.dim_value >= 0
+        shape.append(int(size.dim_value) if fixed else text_of(size.dim_param) or None)
     return Declared(proto.name, dtype, tuple(shape))

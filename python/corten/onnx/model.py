@@ -17,7 +17,7 @@ from corten.models.function import Function
 from corten.models.model import Model, fits
 from corten.onnx.elementwise import cast
 from corten.onnx.file import external_data, read
-from corten.onnx.graph import Declared, Node, parse
+from corten.onnx.graph import Declared, Node, parse, steering
 from corten.onnx.graph import Graph as OnnxGraph
 from corten.onnx.interpreter import apply, expect_supported, run
 from corten.onnx.node_layer import NodeLayer
@@ -112,27 +112,24 @@ class OnnxModel(Model):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        known = {key: np.asarray(value) for key, value in (known or {}).items()}
+        arrays = {key: np.asarray(value) for key, value in (known or {}).items()}
         batch_axis = dict(batch_axis or {})
-        object.__setattr__(
-            self,
-            "_config",
-            {
-                "known": {key: value.tolist() for key, value in known.items()},
-                "outputs": None if outputs is None else list(outputs),
-                "batch_axis": dict(batch_axis),
-            },
-        )
+        config = {
+            "known": {key: array.tolist() for key, array in arrays.items()},
+            "outputs": None if outputs is None else list(outputs),
+            "batch_axis": dict(batch_axis),
+        }
+        object.__setattr__(self, "_config", config)
         names = [declared.name for declared in graph.inputs]
-        _expect_names("known", known, names)
+        _expect_names("known", arrays, names)
         _expect_names("batch_axis", batch_axis, [*names, *(declared.name for declared in graph.outputs)])
         if outputs is not None:
             graph = graph.pruned(list(outputs))
         expect_supported(graph)
         for declared in graph.inputs:
-            if declared.name in known:
-                graph.constants[declared.name] = _constant(known[declared.name], declared)
-        graph.inputs = [declared for declared in graph.inputs if declared.name not in known]
+            if declared.name in arrays:
+                graph.constants[declared.name] = _constant(arrays[declared.name], declared)
+        graph.inputs = [declared for declared in graph.inputs if declared.name not in arrays]
         if not graph.inputs:
             raise ValueError("an ONNX model without inputs has nothing to predict from")
         weights = find_weights(graph)
@@ -153,6 +150,7 @@ class OnnxModel(Model):
         object.__setattr__(self, "_batch_axis", batch_axis)
         object.__setattr__(self, "_inputs_", [_symbol(declared, batch_axis) for declared in graph.inputs])
         object.__setattr__(self, "_whole", Function(self._predicted))
+        object.__setattr__(self, "_numbers", steering(graph))
         self.built = True
         self._look_at_shapes()
 
@@ -163,6 +161,8 @@ class OnnxModel(Model):
     _batch_axis: dict[str, int]
     _inputs_: list[SymbolicTensor]
     _whole: Function
+    #: The inputs whose numbers must be known when a step is traced.
+    _numbers: set[str]
 
     # --- what it is made of --------------------------------------------------------------------------------------
 
@@ -184,8 +184,11 @@ class OnnxModel(Model):
     def by_rows(self) -> bool:
         """Whether the first axis of all inputs and outputs is the batch, as far as the file tells.
 
-        ``predict`` takes such a model through its data in batches, others at once.
+        ``predict`` takes such a model through its data in batches, others at once. Those are others too in which what
+        is done depends on the numbers of an input: a rate that chooses a branch, a shape.
         """
+        if self._numbers:
+            return False
         firsts = {_first(declared, self._batch_axis) for declared in self._graph.inputs} - {None}
         if len(firsts) > 1 or "" in firsts:
             return False
@@ -254,6 +257,8 @@ class OnnxModel(Model):
 
     def _entered(self, declared: Declared, symbol: SymbolicTensor, tensor: Any) -> Value:
         """An input as the graph takes it."""
+        if isinstance(tensor, _Numbers):
+            return _constant(tensor.array, declared)
         sizes = tuple(tensor.shape)
         if declared.shape is not None and not fits(sizes, symbol.shape):
             raise ShapeError(f"{self.name!r}: input {declared.name!r} expects shape {symbol.shape}, got {sizes}")
@@ -330,13 +335,35 @@ class OnnxModel(Model):
                 f"predict: {self.name!r} does not have the batch first in all inputs and outputs, so that there are no "
                 "batches to choose; batch_axis of corten.onnx.load says where it is"
             )
-        return self._whole([np.asarray(array) for array in self._matched(x)])
+        return self._at_once([np.asarray(array) for array in self._matched(x)])
+
+    def _at_once(self, arrays: list[Array]) -> Any:
+        """The outputs for inputs as a whole; those whose numbers are asked for are known to the trace."""
+        names = self.input_names
+        inputs = [_Numbers(a) if name in self._numbers else a for name, a in zip(names, arrays)]
+        try:
+            return self._whole(inputs)
+        except UnknownValueError as error:
+            if not self._asked(error):
+                raise
+        return self._at_once(arrays)
+
+    def _asked(self, error: UnknownValueError) -> bool:
+        """Whether there are inputs that may have the numbers an operator needs: they are known from now on."""
+        integers = {d.name for d in self._graph.inputs if d.dtype is not None and d.dtype.kind in "iub"}
+        more = {error.source} if error.source is not None else integers
+        if more <= self._numbers:
+            return False
+        object.__setattr__(self, "_numbers", self._numbers | more)
+        return True
 
     # --- shapes --------------------------------------------------------------------------------------------------
 
     def _look_at_shapes(self) -> None:
         """Traces the model on inputs of sizes that may be, to learn the shapes in it and what it does not support."""
         for pair in _TRIALS:
+            if self._numbers:
+                return  # There are none yet.
             (batch, size), (other, another) = pair
             first = self._trial(batch, size)
             second = None if first is None else self._trial(other, another) or self._trial(other, size)
@@ -359,7 +386,11 @@ class OnnxModel(Model):
         """The shapes of what the layers give for inputs of some sizes; None where these will not do."""
         try:
             return self._traced(batch, other)
-        except (UnsupportedOperatorError, UnknownValueError):
+        except UnknownValueError as error:
+            if not self._asked(error):
+                raise
+            return None
+        except UnsupportedOperatorError:
             raise
         except (ValueError, IndexError):
             return None
@@ -387,6 +418,20 @@ class OnnxModel(Model):
             graph.call_hook = hook
             self(tensors, training=False)
         return seen
+
+
+class _Numbers:
+    """An array by its value: a step is traced for each."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        self._key = array.dtype.str, array.shape, array.tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Numbers) and other._key == self._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
 
 def _forget_messages(graph: OnnxGraph) -> None:
