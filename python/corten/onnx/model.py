@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.graph import Array, Graph, SymbolicTensor
+from corten.graph import Array, Graph, SymbolicTensor, flatten
 from corten.models.function import Function
 from corten.models.model import Model, fits
 from corten.onnx.elementwise import cast
@@ -161,6 +162,8 @@ class OnnxModel(Model):
     _batch_axis: dict[str, int]
     _inputs_: list[SymbolicTensor]
     _whole: Function
+    #: Whether outputs have as many rows as inputs, where a trace showed it.
+    _outputs_by_rows = True
     #: The inputs whose numbers must be known when a step is traced.
     _numbers: set[str]
 
@@ -187,7 +190,7 @@ class OnnxModel(Model):
         ``predict`` takes such a model through its data in batches, others at once. Those are others too in which what
         is done depends on the numbers of an input: a rate that chooses a branch, a shape.
         """
-        if self._numbers:
+        if self._numbers or not self._outputs_by_rows:
             return False
         firsts = {_first(declared, self._batch_axis) for declared in self._graph.inputs} - {None}
         if len(firsts) > 1 or "" in firsts:
@@ -369,20 +372,21 @@ class OnnxModel(Model):
             second = None if first is None else self._trial(other, another) or self._trial(other, size)
             if first is None or second is None:
                 continue  # Not every size will do; data will show.
-            for layer, shape in first.items():
-                twin = second.get(layer)
+            object.__setattr__(self, "_outputs_by_rows", first.by_rows and second.by_rows)
+            for layer, shape in first.shapes.items():
+                twin = second.shapes.get(layer)
                 if twin is not None and len(twin) == len(shape):
                     layer.output_shape = tuple(a if a == b else None for a, b in zip(shape, twin))
             # A branch that is not taken may use the weights of one that is.
-            reached = {id(weight) for layer in first for weight in layer.variables}
+            reached = {id(weight) for layer in first.shapes for weight in layer.variables}
             self.nodes = [
                 layer
                 for layer in self.nodes
-                if layer in first or any(id(weight) not in reached for weight in layer.variables)
+                if layer in first.shapes or any(id(weight) not in reached for weight in layer.variables)
             ]
             return
 
-    def _trial(self, batch: int, other: int) -> dict[NodeLayer, tuple[int, ...]] | None:
+    def _trial(self, batch: int, other: int) -> _Trial | None:
         """The shapes of what the layers give for inputs of some sizes; None where these will not do."""
         try:
             return self._traced(batch, other)
@@ -395,7 +399,7 @@ class OnnxModel(Model):
         except (ValueError, IndexError):
             return None
 
-    def _traced(self, batch: int, other: int) -> dict[NodeLayer, tuple[int, ...]]:
+    def _traced(self, batch: int, other: int) -> _Trial:
         seen: dict[NodeLayer, tuple[int, ...]] = {}
         names: dict[str, int] = {}
         with Graph() as graph:
@@ -416,8 +420,19 @@ class OnnxModel(Model):
                 return outputs
 
             graph.call_hook = hook
-            self(tensors, training=False)
-        return seen
+            outputs = self(tensors, training=False)
+        firsts = {tensor.shape[:1] for tensor in (*tensors, *flatten(outputs))}
+        return _Trial(seen, len(firsts) == 1 and () not in firsts)
+
+
+@dataclass
+class _Trial:
+    """What a trace on made-up sizes shows."""
+
+    #: Of what each layer gives, in ONNX's order.
+    shapes: dict[NodeLayer, tuple[int, ...]]
+    #: Whether all inputs and outputs have as many rows.
+    by_rows: bool
 
 
 class _Numbers:
