@@ -41,7 +41,19 @@ LEVELS = [
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
 # Imported where they are used, never with Corten.
-HEAVY = {"h5py", "keras", "matplotlib", "multiprocessing", "onnx", "pandas", "PIL", "safetensors", "scipy", "sklearn", "torch"}
+HEAVY = {
+    "h5py",
+    "keras",
+    "matplotlib",
+    "multiprocessing",
+    "onnx",
+    "pandas",
+    "PIL",
+    "safetensors",
+    "scipy",
+    "sklearn",
+    "torch",
+}
 # Of the standard library, what only files, a terminal or a download needs.
 SLOW = {"csv", "hashlib", "json", "pathlib", "random", "secrets", "shutil", "string", "tempfile", "urllib"}
 

@@ -12,7 +12,7 @@ from corten.models.model import Model
 from corten.models.recommender import Recommender
 from corten.models.sequential import Sequential
 from corten.models.vae import VAE
-from corten.serialization import publish
+from corten.serialization import publish, publish_later
 
 if TYPE_CHECKING:
     from corten.saving.model_files import load_model, save_model
@@ -37,6 +37,7 @@ __all__ = [
 publish("models", {"Model": Model, "Sequential": Sequential}, module="keras")
 publish("models", {"Functional": Functional}, module="keras.src.models.functional")
 publish("models", {kind.__name__: kind for kind in (GAN, VAE, Autoencoder, Recommender)}, module="corten.models")
+publish_later("models", "OnnxModel", "corten.onnx.model")
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,7 @@ from corten.onnx.skeleton import bones, flesh_out, strip
 from corten.onnx.unsupported import UnknownValueError, UnsupportedOperatorError, unsupported_type
 from corten.onnx.values import Data, Value, as_data, transposed
 from corten.onnx.weights import Weights, find_weights
-from corten.saving import register_keras_serializable
+from corten.serialization import publish
 from corten.training.feed import Data as Columns
 
 __all__ = ["OnnxModel", "load"]
@@ -89,7 +89,6 @@ def load(
     return model
 
 
-@register_keras_serializable("corten")
 class OnnxModel(Model):
     """The model that :func:`load` gives: the nodes of the file that have weights are its layers.
 
@@ -528,3 +527,6 @@ class _Names:
             name, count = f"{base}_{count}", count + 1
         self._taken.add(name)
         return name
+
+
+publish("models", {"OnnxModel": OnnxModel}, own=("OnnxModel",))

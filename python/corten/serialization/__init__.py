@@ -17,6 +17,7 @@ from corten.serialization.registry import (
     get_registered_object,
     live_objects,
     publish,
+    publish_later,
     register_keras_serializable,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "live_objects",
     "plain",
     "publish",
+    "publish_later",
     "register_keras_serializable",
     "revived",
     "serialize_keras_object",

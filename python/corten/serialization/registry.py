@@ -10,6 +10,7 @@ import inspect
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, TypeVar
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "live_objects",
     "place_of",
     "publish",
+    "publish_later",
     "published",
     "register_keras_serializable",
 ]
@@ -34,6 +36,9 @@ Named = TypeVar("Named", bound=Callable[..., Any])
 _sections: dict[str, dict[str, Any]] = {}
 #: (module, name) of what is published, by the object itself.
 _places: dict[Any, tuple[str, str]] = {}
+
+#: The module of Corten that publishes a class which is seldom needed, by section and name.
+_later: dict[tuple[str, str], str] = {}
 
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
@@ -65,6 +70,11 @@ def publish(section: str, objects: Mapping[str, Any], own: Collection[str] = (),
             _places[thing] = (f"corten.{section}" if name in own else module or f"keras.{section}", name)
 
 
+def publish_later(section: str, name: str, module: str) -> None:
+    """Makes a class of Corten known whose module is imported, and publishes it, when a configuration names it."""
+    _later[section, name] = module
+
+
 def place_of(thing: object) -> tuple[str, str] | None:
     """(module, name) of a class or function that Corten publishes, or None."""
     try:
@@ -79,6 +89,8 @@ def published(module: str, name: str) -> Any:
     if not parts or parts[0] not in ("keras", "corten"):
         return None
     section = parts[1] if len(parts) > 1 else "models"
+    if (section, name) in _later:
+        import_module(_later.pop((section, name)))
     return _sections.get(section, {}).get(name)
 
 
