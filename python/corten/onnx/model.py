@@ -173,6 +173,10 @@ class OnnxModel(Model):
         return list(self._inputs_)
 
     @property
+    def input(self) -> Any:
+        return self._inputs_[0] if len(self._inputs_) == 1 else list(self._inputs_)
+
+    @property
     def input_names(self) -> list[str]:
         """The names of the inputs, in the order of the file."""
         return [declared.name for declared in self._graph.inputs]
