@@ -35,6 +35,14 @@ MASK_DIFFERENCES: dict[str, str] = {
 
 #: Where a program for Keras meets other behaviour on purpose.
 BEHAVIOUR_DIFFERENCES: dict[str, str] = {
+    "load_model(safe_mode=False), Lambda layers with code in a file": (
+        "refused: no code in a file is ever run, and no module is imported because a file names it"
+    ),
+    "a saved functional model whose layer was called with training=False": (
+        "keeps that, as the call did; Keras's own mode overrides it"
+    ),
+    "model.save to .keras": "keeps random states too, where Keras does not look: dropout goes on where it was",
+    "pickle and deepcopy of a model": "keep the optimizer's state, and work before a model is built",
     "compile(loss=...), a function of several outputs at once": (
         "not supported: a loss belongs to one output; compute_loss or add_loss take any structure"
     ),
