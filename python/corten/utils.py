@@ -13,16 +13,30 @@ from corten.arguments import one_of, real, shown, whole
 from corten.graph import Array, numeric
 from corten.layers.naming import reset_names
 from corten.ops.axes import axis_of
-from corten.serialization import get_registered_name, get_registered_object, register_keras_serializable
+from corten.serialization import (
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
 
 __all__ = [
+    "CustomObjectScope",
     "PyDataset",
     "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
     "normalize",
     "pad_sequences",
     "register_keras_serializable",
+    "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
 ]

@@ -7,6 +7,11 @@
 ((1, 2), [(3, 2), (2,)])
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 from corten.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from corten.layers.activity_regularization import ActivityRegularization
 from corten.layers.attention import AdditiveAttention, Attention
@@ -71,7 +76,7 @@ from corten.layers.time_distributed import TimeDistributed
 from corten.layers.transformer import PositionalEmbedding, TransformerBlock
 from corten.layers.unit_normalization import UnitNormalization
 from corten.layers.upsampling import UpSampling1D, UpSampling2D
-from corten.serialization import publish
+from corten.serialization import deserialize_keras_object, publish, serialized
 
 # Keras's other names for the same classes.
 Convolution1D = Conv1D
@@ -189,12 +194,46 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """The description of a layer, from which :func:`deserialize` makes an equal one, with weights of its own.
+
+    >>> from corten import layers
+    >>> layers.serialize(layers.Dense(3))["class_name"]
+    'Dense'
+    """
+    return serialized(layer, "layer")
+
+
+def deserialize(config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
+    """The layer that a description means.
+
+    Args:
+        config: what :func:`serialize` gave.
+        custom_objects: names and the classes and functions that they stand for, beside those that are registered.
+
+    Raises:
+        ValueError: an unknown class, or the description of something else.
+
+    >>> from corten import layers
+    >>> layers.deserialize(layers.serialize(layers.Dense(3))).units
+    3
+    """
+    layer = deserialize_keras_object(
+        config, custom_objects, module_objects={name: globals()[name] for name in __all__ if name[0].isupper()}
+    )
+    if not isinstance(layer, Layer):
+        raise ValueError(f"deserialize: expected the description of a layer, got that of {layer!r}")
+    return layer
 
 
 publish(
