@@ -13,7 +13,8 @@ import pytest
 
 import corten
 from corten import layers, ops
-from export.running import OPSETS, Exported, normal, whole, with_random_weights
+from corten.graph import flatten
+from export.running import OPSETS, Exported, expect_close, normal, whole, with_random_weights
 
 BATCHES = (1, 3, 7)
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -160,6 +161,18 @@ def test_gives_what_corten_gives(build: Any, inputs: Any, opset: int, fold: bool
     for make in inputs:
         for batch in BATCHES:
             exported.expect_same(*make(batch))
+
+
+@pytest.mark.parametrize(("build", "inputs"), MODELS, ids=lambda value: getattr(value, "__name__", ""))
+def test_corten_reads_its_own_files(build: Any, inputs: Any, tmp_path: Path) -> None:
+    reader = pytest.importorskip("corten.onnx", reason="needs Corten's reader of ONNX files")
+    model = with_random_weights(build())
+    model.export(tmp_path / "model.onnx")
+    again = reader.load(tmp_path / "model.onnx")
+    for make in inputs:
+        x = make(3)
+        wanted = flatten(model.predict(x if len(x) > 1 else x[0], verbose=0))
+        expect_close(flatten(again.predict(x if len(x) > 1 else x[0], verbose=0)), wanted)
 
 
 class Subclassed(corten.Model):

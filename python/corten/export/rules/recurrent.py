@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from corten.export.emitter import Emitter
-from corten.export.nodes import INT32, INT64
+from corten.export.nodes import FLOAT, INT32, INT64
 from corten.export.rules.rule import Rule
 from corten.export.traced import Node, Value, refusal
 from corten.graph import Array
@@ -155,6 +155,8 @@ class _Steps:
         places = to.add("Range", [to.index(0), steps, to.index(1)])
         # What does not count comes a whole sequence later.
         rank = to.add("Add", [places, to.add("Where", [self.counts, to.index(0), steps])])
+        # As floats, which count exactly to 2^24: not every program sorts integers.
+        rank = to.add("Cast", [rank], to=FLOAT)
         order = to.add("TopK", [rank, to.size(self.shape[1])], 2, axis=1, largest=0, sorted=1)[1]
         picked = to.add("GatherND", [to.plain(x), to.add("Unsqueeze", [order, to.whole(2)])], batch_dims=1)
         return str(to.add("Transpose", [picked], perm=[1, 0, 2]))
