@@ -18,7 +18,7 @@ from ..errors import CorruptFileError
 from .hdf5_closed import Group, read_dataset, read_text_attribute, read_text_list
 from .keras2_origin import layer_name
 
-__all__ = ["read_archive", "read_weights"]
+__all__ = ["layer_paths", "read_archive", "read_weights"]
 
 Arrays = list[NDArray[Any]]
 Config = dict[str, Any]
@@ -282,6 +282,35 @@ def read_archive(root: Group) -> dict[str, NDArray[Any]]:
             raise CorruptFileError(f"{root.where(path)}: two arrays of the same path")
         arrays[path] = read_dataset(holder, name)
     return arrays
+
+
+def layer_paths(model: Config) -> dict[str, str]:
+    """Where an archive has the weights of each layer, by its name, or its path as in ``read_weights``.
+
+    ``model`` is the translated configuration: Keras counts the layers of one class in its order.
+
+    Example:
+        >>> dense = {"class_name": "Dense", "config": {}}
+        >>> layers = [dense | {"name": "a"}, dense | {"name": "b"}]
+        >>> layer_paths({"class_name": "Sequential", "config": {"layers": layers}})
+        {'a': 'layers/dense', 'b': 'layers/dense_1'}
+    """
+    paths: dict[str, str] = {}
+
+    def visit(entry: Config, name: str, folder: str) -> None:
+        inner = _inner_model(entry)
+        if inner.get("class_name") not in _MODELS:
+            paths[name] = folder
+            return
+        numbers: dict[str, int] = {}
+        below = f"{folder}/layer/layers" if inner is not entry else f"{folder}/layers"
+        for own, layer in _entries(inner):
+            kind = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", layer["class_name"])).lower()
+            number = numbers[kind] = numbers.get(kind, -1) + 1
+            visit(layer, f"{name}/{own}".lstrip("/"), f"{below}/{kind}_{number}" if number else f"{below}/{kind}")
+
+    visit(model, "", "")
+    return {name: folder.lstrip("/") for name, folder in paths.items()}
 
 
 def _folders(group: Group, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
