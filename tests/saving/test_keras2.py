@@ -149,6 +149,7 @@ def test_every_translated_layer_of_keras1_is_one_of_stock_keras() -> None:
     }
     conv = common | {"nb_filter": 3, "border_mode": "same", "bias": True, "dim_ordering": "tf"}
     first = {"batch_input_shape": [None, 8, 8, 2], "input_dtype": "float32"}
+    regularizer = {"name": "L1L2Regularizer", "l1": 0.0, "l2": 0.1}
     image = sequential(
         layer("Convolution2D", nb_row=3, nb_col=2, subsample=[1, 1], **conv, **first),
         layer("AtrousConvolution2D", nb_row=3, nb_col=3, subsample=[1, 1], atrous_rate=[2, 2], **conv),
@@ -161,7 +162,7 @@ def test_every_translated_layer_of_keras1_is_one_of_stock_keras() -> None:
         layer("UpSampling2D", size=[2, 2], dim_ordering="tf"),
         layer("Flatten"),
         layer("GaussianNoise", sigma=0.1),
-        layer("Dense", output_dim=4, input_dim=None, **common | {"W_regularizer": {"name": "L1L2Regularizer", "l1": 0.0, "l2": 0.1}}),
+        layer("Dense", output_dim=4, input_dim=None, W_regularizer=regularizer, **common),
         layer("PReLU", init="zero"),
         layer("Activation", activation="hard_sigmoid"),
     )  # fmt: skip
@@ -176,8 +177,8 @@ def test_every_translated_layer_of_keras1_is_one_of_stock_keras() -> None:
     recurrent |= {"return_sequences": True, "go_backwards": False, "stateful": False, "unroll": False}
     gated = recurrent | {"inner_activation": "hard_sigmoid"}
     text = sequential(
-        layer("Embedding", input_dim=9, output_dim=4, init="uniform", input_length=6, mask_zero=False, W_regularizer=None,
-              activity_regularizer=None, W_constraint=None, dropout=0.0, batch_input_shape=[None, 6], input_dtype="int32"),
+        layer("Embedding", input_dim=9, output_dim=4, init="uniform", input_length=6, mask_zero=False, dropout=0.0,
+              W_regularizer=None, W_constraint=None, batch_input_shape=[None, 6], input_dtype="int32"),
         layer("Convolution1D", filter_length=3, subsample_length=1, input_dim=4, input_length=6,
               **{key: conv[key] for key in conv if key != "dim_ordering"}),
         layer("MaxPooling1D", pool_length=2, stride=2, border_mode="valid"),
@@ -230,8 +231,10 @@ def test_defaults_that_changed_are_written_out() -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (layer("BatchNormalizationV1", axis=[3], fused=True, renorm=False), {"class_name": "BatchNormalization", "axis": 3}),
-        (layer("LeakyReLU", alpha={"type": "ndarray", "value": 0.2}), {"class_name": "LeakyReLU", "negative_slope": 0.2}),
+        (layer("BatchNormalizationV1", axis=[3], fused=True, renorm=False),
+         {"class_name": "BatchNormalization", "axis": 3}),
+        (layer("LeakyReLU", alpha={"type": "ndarray", "value": 0.2}),
+         {"class_name": "LeakyReLU", "negative_slope": 0.2}),
         (layer("ThresholdedReLU", theta=0.5), {"class_name": "ReLU", "threshold": 0.5}),
         (layer("SpatialDropout1D", rate=0.1, noise_shape=None), {"class_name": "SpatialDropout1D", "rate": 0.1}),
         (layer("Dropout", rate=0.1, dtype={"class_name": "Policy", "config": {"name": "float32"}}),
@@ -243,7 +246,8 @@ def test_defaults_that_changed_are_written_out() -> None:
              "module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}}),
         (layer("Dense", units=1, bias_regularizer={"class_name": "L1L2", "config": {"l1": 0.0, "l2": 1}}),
          {"class_name": "Dense", "units": 1, "bias_regularizer": {
-             "module": "keras.regularizers", "class_name": "L1L2", "config": {"l1": 0.0, "l2": 1.0}, "registered_name": None}}),
+             "module": "keras.regularizers", "class_name": "L1L2", "config": {"l1": 0.0, "l2": 1.0},
+             "registered_name": None}}),
         (layer("Embedding", input_dim=3, output_dim=2, input_length=4, mask_zero=True),
          {"class_name": "Embedding", "input_dim": 3, "output_dim": 2, "mask_zero": True}),
     ],
@@ -362,8 +366,8 @@ def test_functions_of_tensorflow_are_operations_or_refused() -> None:
         translate(operation("linalg.inv", [["lstm", 0, 0, {}]]), "2.6.0")
     with pytest.raises(ValueError, match="keepdim has no equal"):
         translate(operation("math.reduce_sum", [["lstm", 0, 0, {"keepdim": 1}]]), "2.6.0")
+    nodes = [["lstm", 0, 0, {"axis": axis}] for axis in (0, 1)]
     with pytest.raises(ValueError, match="different arguments"):
-        nodes = [["lstm", 0, 0, {"axis": axis}] for axis in (0, 1)]
         translate(operation("math.reduce_sum", nodes), "2.6.0")
 
 
@@ -397,8 +401,8 @@ def optimizer(kind: str, version: str = "2.2.4", **config: Any) -> Any:
 
 
 def test_optimizers() -> None:
-    assert optimizer("Custom>Adam", "2.12.0", learning_rate=0.1, is_legacy_optimizer=False) == {
-        "module": "keras.optimizers", "class_name": "Adam", "config": {"learning_rate": 0.1}, "registered_name": None}  # fmt: skip
+    adam = optimizer("Custom>Adam", "2.12.0", learning_rate=0.1, is_legacy_optimizer=False)
+    assert (adam["module"], adam["class_name"], adam["config"]) == ("keras.optimizers", "Adam", {"learning_rate": 0.1})
     slower = optimizer("SGD", lr=0.1, decay=0.5, momentum=0.9)["config"]["learning_rate"]
     assert slower["class_name"] == "InverseTimeDecay"
     assert slower["config"] == {"initial_learning_rate": 0.1, "decay_steps": 1, "decay_rate": 0.5}
