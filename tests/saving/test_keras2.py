@@ -162,7 +162,7 @@ def test_every_translated_layer_of_keras1_is_one_of_stock_keras() -> None:
         layer("UpSampling2D", size=[2, 2], dim_ordering="tf"),
         layer("Flatten"),
         layer("GaussianNoise", sigma=0.1),
-        layer("Dense", output_dim=4, input_dim=None, W_regularizer=regularizer, **common),
+        layer("Dense", output_dim=4, input_dim=None, **common | {"W_regularizer": regularizer}),
         layer("PReLU", init="zero"),
         layer("Activation", activation="hard_sigmoid"),
     )  # fmt: skip
