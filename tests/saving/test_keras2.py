@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib.util
 import json
+import random
 import subprocess
 import sys
 import zipfile
@@ -445,3 +447,42 @@ def test_losses_and_metrics() -> None:
         with pytest.raises(ValueError, match=words):
             translate_training(wrong, "2.3.1")
     assert translate_training({"loss": "mine", "metrics": ["mine"]}, "2.3.1", {"mine"})["loss"] == "mine"
+
+
+def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [above, *(place for key, item in items for place in places(item, (*above, key)))]
+
+
+def test_any_change_of_a_configuration_is_an_error_or_another_model(folder: Path) -> None:
+    rng = random.Random(0)
+    junk = [
+        None,
+        3,
+        -1.5,
+        "x",
+        "",
+        [],
+        {},
+        True,
+        [[]],
+        {"class_name": "x"},
+        {"class_name": 3, "config": []},
+        ["a", 0, 0],
+    ]
+    for name in ("func", "rnn", "ops", "opt_adam"):
+        with zipfile.ZipFile(folder / f"{name}.keras") as archive:
+            config = json.loads(archive.read("config.json"))
+        where = [place for place in places(config) if place]
+        for _ in range(500):
+            changed = copy.deepcopy(config)
+            *above, last = rng.choice(where)
+            holder = changed
+            for key in above:
+                holder = holder[key]
+            if rng.random() < 0.2:
+                del holder[last]
+            else:
+                holder[last] = rng.choice(junk)
+            with contextlib.suppress(ValueError):
+                json.dumps(translate(changed, "2.15.0"))
