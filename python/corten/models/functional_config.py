@@ -47,14 +47,20 @@ def describe(model: Any) -> dict[str, Any]:
             description["config"] = {**serialize_keras_object(description["config"]), "name": name}
             entries[key] = _entry(description, name)
         nodes = entries[key]["inbound_nodes"]
-        index = len(nodes) + _own_nodes(entries[key])
+        index = len(nodes)
         nodes.append(_node(args, kwargs, histories, name))
         for position, symbol in enumerate(flatten(node.outputs)):
             histories[id(symbol)] = [name, index, position]
+    first = {entry["name"]: _own_nodes(entry) for entry in entries.values()}
+
+    def end(symbol: SymbolicTensor) -> list[Any]:
+        name, index, position = histories[id(symbol)]
+        return [name, index + first[name], position]
+
     return {
         "layers": list(entries.values()),
-        "input_layers": map_nested(lambda symbol: histories[id(symbol)], model.input),
-        "output_layers": map_nested(lambda symbol: histories[id(symbol)], model.output),
+        "input_layers": map_nested(end, model.input),
+        "output_layers": map_nested(end, model.output),
     }
 
 
@@ -72,7 +78,7 @@ def _unused(base: str, names: set[str]) -> str:
 
 
 def _own_nodes(entry: dict[str, Any]) -> int:
-    """Keras counts the making of a functional model inside another as its first node."""
+    """Where the model ends, Keras counts the making of a functional model inside it as its first call; else not."""
     return int(entry["class_name"] == "Functional" and entry["module"].startswith("keras.src.models"))
 
 
@@ -171,12 +177,12 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
         calls = outputs.get(reference.name)
         if calls is None:
             raise ValueError(f"a call refers to {reference.name!r}, and there is no such layer")
-        index = reference.call - first[reference.name]
-        if not 0 <= index < len(calls):
+        if not 0 <= reference.call < len(calls):
             return None
-        if not 0 <= reference.output < len(calls[index]):
-            raise ValueError(f"{reference.name!r} has {len(calls[index])} outputs, not output {reference.output}")
-        return calls[index][reference.output]
+        outputs_of_call = calls[reference.call]
+        if not 0 <= reference.output < len(outputs_of_call):
+            raise ValueError(f"{reference.name!r} has {len(outputs_of_call)} outputs, not output {reference.output}")
+        return outputs_of_call[reference.output]
 
     def value(leaf: Any) -> Any:
         return tensor(leaf) if isinstance(leaf, _Reference) else leaf
@@ -190,7 +196,9 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
         if isinstance(history, dict):
             return {key: end(item) for key, item in history.items()}
         if isinstance(history, (list, tuple)) and history and isinstance(history[0], str):
-            symbol = tensor(_reference(history))
+            reference = _reference(history)
+            call = reference.call - first.get(reference.name, 0)
+            symbol = tensor(_Reference(reference.name, call, reference.output))
             if symbol is None:
                 raise ValueError(f"an end of the model refers to call {history[1]} of {history[0]!r}; there is none")
             return symbol

@@ -8,7 +8,6 @@ from typing import Any
 
 from corten import ops
 from corten.graph import has_symbolic
-from corten.serialization.registry import place_of
 
 __all__ = ["is_operation", "operation", "operation_entry", "positional"]
 
@@ -81,6 +80,8 @@ def _class_name(op: str) -> str:
     return "GetItem" if op == "getitem" else "".join(part.capitalize() for part in op.split("_"))
 
 
+#: The plain name of each op, by its id.
+_NAMES = {id(getattr(ops, name)): name for name in reversed(ops.__all__)}
 _BY_CLASS = {_class_name(name): name for name in _OPERATIONS}
 
 
@@ -92,13 +93,12 @@ def operation_entry(
     Raises:
         ValueError: the function is none of ``corten.ops``.
     """
-    place = place_of(function)
-    if place is None or place[0] != "keras.ops":
+    name = _NAMES.get(id(function))
+    if name is None:
         raise ValueError(
             f"{getattr(function, '__name__', function)!r} is applied in the model and is neither a layer nor one of "
             "corten.ops, so the model cannot be described; make it a Layer, which is registered"
         )
-    name = place[1]
     module, own = _OPERATIONS.get(name, ("", ()))
     bound = inspect.signature(function).bind(*args, **kwargs)
     config = {key: bound.arguments[key] for key in own if key in bound.arguments}

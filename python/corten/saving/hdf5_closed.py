@@ -4,8 +4,8 @@ HDF5 can name other files (external links, external storage, virtual datasets), 
 plugins decode them. A file is walked once when it is opened, and refused for any of these, wherever it is in the file;
 what is read afterwards is measured before memory is taken for it.
 
-libhdf5 itself is C: a file made to exploit a defect in it is not held up here. Of files with one bit changed, a few in
-ten thousand make it crash or go round for ever; who reads files of strangers does so in a process of its own.
+libhdf5 itself is C: a file made to exploit a defect in it is not held up here. A few files with
+one bit changed made it crash or loop in tests; who reads files of strangers does so in a process of its own.
 """
 
 from __future__ import annotations

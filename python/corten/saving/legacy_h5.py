@@ -13,7 +13,7 @@ from corten.graph import Array, Variable, assign, values
 from corten.saving.atomic import atomic_write
 from corten.saving.closed_json import read_json, write_json
 from corten.saving.hdf5_closed import Group, open_hdf5, read_text_attribute
-from corten.saving.hdf5_legacy import read_archive, read_weights
+from corten.saving.hdf5_legacy import layer_paths, read_archive, read_weights
 from corten.saving.hdf5_optimizer import order_optimizer, read_optimizer
 from corten.saving.keras2 import translate
 from corten.saving.keras2_training import translate_training
@@ -65,14 +65,20 @@ def load_tf_keras(
     archive: KerasArchive, config: Any, version: str, custom_objects: Mapping[str, Any] | None, compile: bool
 ) -> Any:
     """The model of a ``.keras`` archive that tf-keras wrote."""
-    model = made(translate(config, version, _custom(custom_objects)), custom_objects, compile, archive.name)
+    translated = translate(config, version, _custom(custom_objects))
+    model = made(translated, custom_objects, compile, archive.name)
+    # Keras counts the layers of a class in the order of the configuration, which need not be the model's.
+    folders = layer_paths(translated)
     with archive.stream(WEIGHTS) as stream, open_hdf5(stream, archive.name) as root:
         arrays = read_archive(root)
         variables = {
-            f"{place}/vars/{index}": variable
-            for place, part in variables_by_path(model).items()
+            "/".join(filter(None, (folders[path], place, "vars", str(index)))): variable
+            for path, layer in _leaves(model)
+            if path in folders
+            for place, part in variables_by_path(layer).items()
             for index, variable in enumerate(part)
         }
+        variables |= {f"vars/{index}": variable for index, variable in enumerate(model._saved_variables())}
         state = [arrays[name] for i in range(len(arrays)) if (name := f"optimizer/vars/{i}") in arrays]
         unknown = [name for name in arrays if name not in variables and not name.startswith(("optimizer/", "metrics/"))]
         missing = [name for name in variables if name not in arrays]
@@ -83,7 +89,7 @@ def load_tf_keras(
         if compile and model.compiled and model.optimizer is not None and state:
             layers = _trained(model)
             optimizer = serialize_keras_object(model.optimizer)
-            ordered, reason = order_optimizer(state, optimizer, layers, [name for name, _ in layers])
+            ordered, reason = order_optimizer(state, optimizer, layers, list(folders))
             _restore(model, ordered, reason, archive.name)
     return model
 
@@ -185,7 +191,8 @@ def _leaves(model: Any, nested: bool = True, prefix: str = "") -> Iterator[tuple
 
 def _trained(model: Any) -> list[tuple[str, list[tuple[int, ...]]]]:
     """The layers with what is trained in them, as shapes."""
-    return [(path, [v.shape for v in layer.trainable_variables]) for path, layer in _leaves(model)]
+    trained = [(path, [v.shape for v in layer.trainable_variables]) for path, layer in _leaves(model)]
+    return [(path, shapes) for path, shapes in trained if shapes]
 
 
 def _assign_by_name(model: Any, stored: Sequence[tuple[str, Sequence[Array]]], where: str) -> None:

@@ -181,7 +181,7 @@ class CustomObjectScope:
     """
 
     def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
-        self.custom_objects = custom_objects or {}
+        self.custom_objects = {} if custom_objects is None else custom_objects
 
     def __enter__(self) -> CustomObjectScope:
         _scopes.custom.append(self.custom_objects)
