@@ -75,6 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_keras
+@pytest.mark.thorough  # test_keras2_models.py loads the same files
 def test_every_model_of_tf_keras_gives_its_outputs_in_stock_keras(folder: Path) -> None:
     names = sorted(path.stem for path in DATA.glob("*.zip") if path.stem != "optimizers")
     assert len(names) > 10
@@ -85,6 +86,7 @@ def test_every_model_of_tf_keras_gives_its_outputs_in_stock_keras(folder: Path) 
 
 
 @needs_keras
+@pytest.mark.thorough  # test_keras2_models.py loads the same files
 def test_training_goes_on_in_stock_keras_as_in_tf_keras(folder: Path) -> None:
     names = [f"opt_{name}.{ending}" for name in OPTIMIZERS for ending in ("h5", "keras")]
     # In an archive tf-keras keeps no state of its older optimizers.
@@ -98,6 +100,7 @@ def test_training_goes_on_in_stock_keras_as_in_tf_keras(folder: Path) -> None:
 
 
 @needs_keras
+@pytest.mark.thorough  # test_keras2_models.py loads the same files
 def test_real_files_give_their_outputs_in_stock_keras(shared_data: Path, tmp_path: Path) -> None:
     models = shared_data / "models"
     if not (models / "keras2").is_dir():
