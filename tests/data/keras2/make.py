@@ -14,10 +14,15 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-import tf_keras as keras
 
-L = keras.layers
+try:
+    import tensorflow as tf
+    import tf_keras as keras
+except ImportError:  # read by who looks for examples in docstrings, not run
+    tf = keras = None
+else:
+    L = keras.layers
+
 HERE = Path(__file__).parent
 
 

@@ -59,7 +59,11 @@ impl Window {
                 return Err(bad("the kernel is empty or larger than the padded input".into()));
             }
         }
-        let (strides, dilation, groups) = (self.strides, self.dilation, self.groups);
+        let (dilation, groups) = (self.dilation, self.groups);
+        let strides = [
+            super::window_stride(self.strides[0], height, padding[0]),
+            super::window_stride(self.strides[1], width, padding[1]),
+        ];
         let kernel = [kh, kw];
         Ok(kernel::Conv2d { batch, height, width, channels, filters, kernel, strides, dilation, groups, padding })
     }

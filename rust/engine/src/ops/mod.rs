@@ -67,6 +67,11 @@ pub(crate) fn is_same(attributes: &Attributes) -> Result<bool> {
     }
 }
 
+/// The stride along one axis: beyond the padded input, where any gives one output, no larger than that.
+pub(crate) fn window_stride(stride: usize, size: usize, padding: [usize; 2]) -> usize {
+    stride.min((size + padding[0] + padding[1]).max(1))
+}
+
 /// Zeros before and after one axis. "same" gives ceil(size / stride) outputs; the odd cell goes after (TensorFlow's rule).
 pub(crate) fn window_padding(
     size: usize,

@@ -34,7 +34,11 @@ impl Window {
         {
             return Err(bad("the window is larger than the padded input"));
         }
-        let (pool, strides) = (self.pool, self.strides);
+        let pool = self.pool;
+        let strides = [
+            super::window_stride(self.strides[0], height, padding[0]),
+            super::window_stride(self.strides[1], width, padding[1]),
+        ];
         Ok(kernel::Pool2d { batch, height, width, channels, pool, strides, padding })
     }
     fn out(&self, x: &Spec) -> Result<Vec<usize>> {
