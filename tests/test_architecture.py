@@ -37,6 +37,8 @@ LEVELS = [
     {"explain", "onnx"},
     {"typing", "utils"},
     {"backend"},
+    {"cli"},
+    {"__main__"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 

@@ -39,6 +39,7 @@ __all__ = [
     "read_header",
     "save_file",
     "save_variables",
+    "stored_types",
 ]
 
 _DTYPES = {
@@ -236,6 +237,16 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, tuple[tuple[int, ...]
     path = Path(path)
     with open_regular(path) as file:
         return {tensor.name: (tensor.shape, tensor.dtype) for tensor in _read_header(file, path)[0]}
+
+
+def stored_types(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The type of each array by the format's own name, such as "F32" or "BF16"; no data is read.
+
+    Raises as ``load_file`` does.
+    """
+    path = Path(path)
+    with open_regular(path) as file:
+        return {tensor.name: tensor.code for tensor in _read_header(file, path)[0]}
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
