@@ -15,7 +15,7 @@ _EXAMPLES = (
     "corten check model.keras",
     "corten check model.keras model.onnx --runtime onnxruntime",
     "corten check old.h5 new.keras --batch 8 --tolerance 1e-6",
-    "corten check network.onnx --runtime onnxruntime --size 96 --set rate=16000",
+    "corten check speech.onnx --runtime onnxruntime --size 512 --set sr=16000",
 )
 
 
@@ -33,6 +33,13 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--batch", type=positive_int, default=1, metavar="N", help="the number of samples (default: 1)")
     parser.add_argument("--size", type=positive_int, default=1, metavar="N", help="other open sizes (default: 1)")
+    parser.add_argument(
+        "--integers",
+        type=positive_int,
+        default=2,
+        metavar="N",
+        help="draw integers from 0 to N - 1, as the size of a vocabulary (default: 2)",
+    )
     parser.add_argument(
         "--set",
         action="append",

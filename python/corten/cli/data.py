@@ -11,7 +11,7 @@ import numpy as np
 
 from corten.cli.failure import FileError, UsageError, blaming
 from corten.cli.images import SUFFIXES, read_images
-from corten.cli.signature import Input, arranged, inputs_of
+from corten.cli.signature import Declared, arranged, inputs_of
 from corten.cli.tables import read_csv
 from corten.graph import Array
 
@@ -57,7 +57,7 @@ def read_inputs(arguments: argparse.Namespace, model: Any) -> Any:
         return arranged(model, arrays)
 
 
-def _only(inputs: list[Input], path: Path, kind: str) -> Input | None:
+def _only(inputs: list[Declared], path: Path, kind: str) -> Declared | None:
     """The one input; None where the model does not say what it takes."""
     if len(inputs) > 1:
         raise FileError(
@@ -67,13 +67,13 @@ def _only(inputs: list[Input], path: Path, kind: str) -> Input | None:
     return inputs[0] if inputs else None
 
 
-def _scaled(array: Array, scale: float, declared: Input | None) -> Array:
+def _scaled(array: Array, scale: float, declared: Declared | None) -> Array:
     if declared is not None and declared.dtype != "float32":
         return array
     return array.astype(np.float32) / np.float32(scale)
 
 
-def _in_shape(table: Array, declared: Input | None) -> Array:
+def _in_shape(table: Array, declared: Declared | None) -> Array:
     """The rows of a table in the shape that the input has, where they are so many numbers."""
     if declared is None or len(declared.shape) == 2:
         return table
@@ -92,7 +92,7 @@ def _read_npy(path: Path) -> Array:
         return _numbers(np.lib.format.read_array(file, allow_pickle=False), "the array")
 
 
-def _read_npz(path: Path, inputs: list[Input], chosen: str | None) -> list[Array]:
+def _read_npz(path: Path, inputs: list[Declared], chosen: str | None) -> list[Array]:
     """An array for each input: those chosen, by the names of the inputs, or in order where they are as many."""
     import zipfile
 
@@ -111,7 +111,7 @@ def _read_npz(path: Path, inputs: list[Input], chosen: str | None) -> list[Array
                 raise ValueError(f"damaged ({error})") from error
 
 
-def _names(stored: list[str], inputs: list[Input], chosen: str | None) -> list[str]:
+def _names(stored: list[str], inputs: list[Declared], chosen: str | None) -> list[str]:
     if chosen is not None:
         names = [name.strip() for name in chosen.split(",")]
         if missing := [name for name in names if name not in stored]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,11 @@ def load(path: Path) -> Any:
         FileError: it holds none, or one that cannot be loaded.
     """
     with blaming(path):
-        return onnx_part("").load(path) if format_of(path) == "onnx" else load_model(path)
+        if format_of(path) == "onnx":
+            return onnx_part("").load(path)
+        with suppress(ModuleNotFoundError):
+            onnx_part("")  # so that the classes of models from ONNX files, saved again, are known
+        return load_model(path)
 
 
 def onnx_part(name: str) -> Any:

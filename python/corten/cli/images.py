@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from corten.cli.failure import FileError, blaming
-from corten.cli.signature import Input
+from corten.cli.signature import Declared
 from corten.graph import Array
 
 __all__ = ["SUFFIXES", "read_images"]
@@ -22,7 +22,7 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _PLAIN = frozenset({"1", "CMYK", "L", "LA", "P", "PA", "RGB", "RGBA", "YCbCr"})
 
 
-def read_images(paths: Sequence[Path], declared: Input | None, resize: bool) -> Array:
+def read_images(paths: Sequence[Path], declared: Declared | None, resize: bool) -> Array:
     """The images as one array of uint8, turned as their cameras say: (n, height, width, channels), or as declared.
 
     An input of one channel gets the brightness of coloured images.
@@ -66,9 +66,10 @@ class _Layout:
         self.height, self.width = plane
 
     @classmethod
-    def of(cls, declared: Input | None, path: Path) -> _Layout:
+    def of(cls, declared: Declared | None, path: Path) -> _Layout:
         """The layout of an input; channels last, and everything open, where there is none."""
-        sizes = (None, None, None) if declared is None else declared.shape[1:]
+        shape = (None, None, None) if declared is None else declared.shape[1:]
+        sizes = tuple(size if isinstance(size, int) else None for size in shape)
         if len(sizes) == 2:
             return cls(sizes, None)
         if len(sizes) == 3:

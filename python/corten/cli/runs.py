@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from corten.cli.failure import FileError, UsageError, blaming, show
-from corten.cli.formats import load
-from corten.cli.signature import Input, arranged, inputs_of, named_outputs
+from corten.cli.formats import format_of, load
+from corten.cli.onnx_contents import read_onnx
+from corten.cli.signature import Declared, arranged, inputs_of, named_outputs
 from corten.graph import Array
 
 __all__ = ["Run", "filled_inputs", "run_model", "run_onnxruntime"]
@@ -45,7 +46,7 @@ class Run:
         for name, array in self.outputs.items():
             show(f"  output {name}: {array.shape} {array.dtype}{_range(array)}")
 
-    def inputs_for(self, path: Path, inputs: list[Input]) -> list[Array]:
+    def inputs_for(self, path: Path, inputs: list[Declared]) -> list[Array]:
         """The arrays that went in, for another file's inputs: by name where the names are the same, else in order."""
         return _matched(self.inputs, [item.name for item in inputs], path)
 
@@ -64,7 +65,7 @@ def _matched(arrays: Mapping[str, Array], names: list[str], path: Path) -> list[
     return [arrays[name] for name in names] if set(names) == set(arrays) else list(arrays.values())
 
 
-def filled_inputs(inputs: list[Input], arguments: argparse.Namespace) -> list[Array]:
+def filled_inputs(inputs: list[Declared], arguments: argparse.Namespace) -> list[Array]:
     """Normally distributed numbers, and 0 and 1 for integers, always the same; open sizes as the command line says.
 
     Raises:
@@ -72,23 +73,27 @@ def filled_inputs(inputs: list[Input], arguments: argparse.Namespace) -> list[Ar
     """
     values = dict(_setting(text, inputs) for text in arguments.set)
     generator = np.random.default_rng(0)
+    batch = {item.shape[0] for item in inputs if item.shape} - {None}
+
+    def chosen(size: int | str | None, axis: int) -> int:
+        if isinstance(size, int):
+            return size
+        return int(arguments.batch if not axis or size in batch else arguments.size)
+
     arrays = []
     for item in inputs:
-        shape = tuple(
-            size if size is not None else arguments.size if axis else arguments.batch
-            for axis, size in enumerate(item.shape)
-        )
+        shape = tuple(chosen(size, axis) for axis, size in enumerate(item.shape))
         dtype = np.dtype(item.dtype)
         if item.name in values:
             arrays.append(np.full(shape, values[item.name], dtype))
         elif dtype.kind == "f":
             arrays.append(generator.standard_normal(shape, np.float32))
         else:
-            arrays.append(generator.integers(0, 2, shape, np.int32).astype(dtype))
+            arrays.append(generator.integers(0, arguments.integers, shape, np.int32).astype(dtype))
     return arrays
 
 
-def _setting(text: str, inputs: list[Input]) -> tuple[str, float]:
+def _setting(text: str, inputs: list[Declared]) -> tuple[str, float]:
     name, _, number = text.rpartition("=")
     if name not in [item.name for item in inputs]:
         raise UsageError(f"--set {text}: expected one of the inputs {', '.join(item.name for item in inputs)}")
@@ -98,7 +103,7 @@ def _setting(text: str, inputs: list[Input]) -> tuple[str, float]:
         raise UsageError(f"--set {text}: expected a number, got {number!r}") from None
 
 
-def run_model(path: Path, give: Callable[[list[Input]], list[Array]]) -> Run:
+def run_model(path: Path, give: Callable[[list[Declared]], list[Array]]) -> Run:
     """Loads a model and runs it twice: the first time it is compiled for the shapes.
 
     Args:
@@ -111,7 +116,7 @@ def run_model(path: Path, give: Callable[[list[Input]], list[Array]]) -> Run:
     started = time.perf_counter()
     model = load(path)
     seconds = {"loaded in": time.perf_counter() - started}
-    inputs = inputs_of(model)
+    inputs = _with_names(path, inputs_of(model))
     if not inputs:
         raise FileError(f"{path}: {model.name!r} does not say what inputs it takes")
     arrays = give(inputs)
@@ -124,12 +129,21 @@ def run_model(path: Path, give: Callable[[list[Input]], list[Array]]) -> Run:
     return Run(path, "corten", named, outputs, seconds, sum(weight.size for weight in model.weights))
 
 
-def _predicted(path: Path, model: Any, inputs: list[Input], arrays: list[Array]) -> dict[str, Array]:
+def _with_names(path: Path, inputs: list[Declared]) -> list[Declared]:
+    """The inputs with the names of open sizes, which ONNX files have: sizes of one name are equal."""
+    with blaming(path):
+        if format_of(path) != "onnx":
+            return inputs
+    shapes = {item["name"]: item["shape"] for item in read_onnx(path)["inputs"]}
+    return [replace(item, shape=tuple(shapes.get(item.name) or item.shape)) for item in inputs]
+
+
+def _predicted(path: Path, model: Any, inputs: list[Declared], arrays: list[Array]) -> dict[str, Array]:
     try:
         with blaming(path):
             return named_outputs(model, model.predict(arranged(model, arrays), verbose=0))
     except FileError as error:
-        if any(size is None for item in inputs for size in item.shape[1:]):
+        if any(not isinstance(size, int) for item in inputs for size in item.shape[1:]):
             raise FileError(f"{error} (open sizes were filled in; --size chooses others)") from error
         raise
 

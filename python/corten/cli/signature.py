@@ -8,15 +8,15 @@ from typing import Any
 
 from corten.graph import Array, SymbolicTensor, flatten, map_nested
 
-__all__ = ["Input", "arranged", "inputs_of", "named_outputs", "outputs_of"]
+__all__ = ["Declared", "arranged", "inputs_of", "named_outputs", "outputs_of"]
 
 
 @dataclass(frozen=True)
-class Input:
-    """An input: None stands for a size that is open; the first one is the batch."""
+class Declared:
+    """An input or output: None, or a name, stands for a size that is open; the first one is the batch."""
 
     name: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int | str | None, ...]
     dtype: str
 
     def __str__(self) -> str:
@@ -35,16 +35,16 @@ def _structure(model: Any) -> Any:
     return structure if same else symbols[0] if len(symbols) == 1 else symbols
 
 
-def inputs_of(model: Any) -> list[Input]:
+def inputs_of(model: Any) -> list[Declared]:
     """The inputs in their order; none where nobody knows them, as of a subclass that is called on several."""
     if model.inputs:
         structure = _structure(model)
         keys = {id(leaf): str(key) for key, leaf in structure.items()} if isinstance(structure, Mapping) else {}
-        return [Input(keys.get(id(s), s.name), tuple(s.shape), s.dtype) for s in flatten(structure)]
+        return [Declared(keys.get(id(s), s.name), tuple(s.shape), s.dtype) for s in flatten(structure)]
     built = model.get_build_config() or {}
     shape, dtype = built.get("input_shape"), built.get("input_dtype", model.input_dtype)
     if isinstance(shape, list | tuple) and all(size is None or isinstance(size, int) for size in shape):
-        return [Input("input", tuple(shape), str(dtype))]
+        return [Declared("input", tuple(shape), str(dtype))]
     return []
 
 
@@ -60,14 +60,14 @@ def arranged(model: Any, arrays: list[Array]) -> Any:
     return map_nested(following, _structure(model))
 
 
-def outputs_of(model: Any) -> list[Input]:
+def outputs_of(model: Any) -> list[Declared]:
     """The outputs in their order, as far as they are known."""
     try:
         symbols = [leaf for leaf in flatten(model.output) if isinstance(leaf, SymbolicTensor)]
     except (AttributeError, ValueError):
         return []
     names = _names(model, len(symbols))
-    return [Input(name, tuple(s.shape), s.dtype) for name, s in zip(names, symbols, strict=True)]
+    return [Declared(name, tuple(s.shape), s.dtype) for name, s in zip(names, symbols, strict=True)]
 
 
 def named_outputs(model: Any, result: Any) -> dict[str, Array]:
