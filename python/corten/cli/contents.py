@@ -43,7 +43,8 @@ class Contents:
     """What a file holds."""
 
     format: str
-    versions: dict[str, str] = field(default_factory=dict)
+    #: What it says of itself: versions, dates.
+    metadata: dict[str, str] = field(default_factory=dict)
     #: The configuration of a model, None where there is none.
     config: Any = None
     #: Of the Keras that wrote a configuration that is not Keras 3's.
@@ -100,8 +101,8 @@ def _of_archive(path: Path) -> Contents:
             contents.config = archive.json(CONFIG)
             metadata = archive.json(METADATA) if METADATA in archive else None
             if isinstance(metadata, dict):
-                contents.versions = {key: str(value) for key, value in metadata.items()}
-        version = contents.versions.get("keras_version", "")
+                contents.metadata = {key: str(value) for key, value in metadata.items()}
+        version = contents.metadata.get("keras_version", "")
         contents.old = version if version.startswith("2.") else None
         with contents.reading(path), archive.stream(WEIGHTS) as stream, open_hdf5(stream, str(path)) as root:
             contents.tensors = list(_tensors(root))
@@ -117,10 +118,10 @@ def _of_hdf5(path: Path) -> Contents:
             for group in (root, root.groups.get("model_weights")):
                 for key in ("keras_version", "backend") if group is not None else ():
                     if (value := read_text_attribute(group, key)) is not None:  # type: ignore[arg-type]
-                        contents.versions.setdefault(key, value)
+                        contents.metadata.setdefault(key, value)
             if text is not None:
                 contents.format = "HDF5, a whole model"
-                contents.old = contents.versions.get("keras_version", "1")
+                contents.old = contents.metadata.get("keras_version", "1")
                 contents.config = read_json(text, f"{path}: model_config")
             else:
                 contents.format = "HDF5, weights by the names of layers" if is_legacy(root) else "HDF5, weights"
@@ -149,7 +150,7 @@ def _of_safetensors(path: Path) -> Contents:
     with contents.reading(path):
         if "corten.config" in metadata:
             contents.config = read_json(metadata.pop("corten.config"), f"{path}: corten.config")
-        contents.versions = metadata
+        contents.metadata = metadata
     return contents
 
 

@@ -27,6 +27,11 @@ def add(commands: Any) -> None:
     parser.add_argument("source", type=Path, metavar="FROM", help="a model: .keras, .h5, .safetensors or .onnx")
     parser.add_argument("target", type=Path, metavar="TO", help=f"its end says the format: {', '.join(_ENDS)}")
     parser.add_argument("--overwrite", action="store_true", help="replace the file TO if it is there")
+    parser.add_argument(
+        "--no-compile",
+        action="store_true",
+        help="leave out what compile() was called with, and the state of the optimizer",
+    )
     parser.add_argument("--opset", type=int, metavar="N", help="of ONNX: the version of the operators")
 
 
@@ -42,11 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise FileError(f"{target}: exists; --overwrite replaces it")
     from corten.cli.formats import load
     from corten.cli.losses import losses
+    from corten.cli.signature import symbols_of
 
-    model = load(source)
+    model = load(source, compile=not arguments.no_compile)
     with blaming(target):
         if end == ".onnx":
-            model.export(target, format="onnx", opset_version=arguments.opset)
+            signature = symbols_of(model)
+            model.export(target, format="onnx", input_signature=signature, opset_version=arguments.opset)
         elif end == ".weights.h5":
             model.save_weights(target)
         else:

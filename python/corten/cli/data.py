@@ -122,7 +122,7 @@ def _names(stored: list[str], inputs: list[Declared], chosen: str | None) -> lis
         names = list(stored)
     if inputs and len(names) != len(inputs):
         raise ValueError(
-            f"expected {len(inputs)} arrays, for {', '.join(map(str, inputs))}, got {len(names)}: {', '.join(names)}; "
+            f"expected arrays for {', '.join(map(str, inputs))}, got {len(names)}: {', '.join(names)}; "
             "--arrays says which"
         )
     return names

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     except OSError as error:
         _forget_output()
-        return _fail(f"standard output: {one_line(error)}")
+        return _fail(one_line(error) if error.filename is not None else f"standard output: {one_line(error)}")
     return code
 
 
@@ -71,7 +71,7 @@ def _called(arguments: argparse.Namespace) -> int:
         import_modules(arguments.imports)
         code: int = arguments.run(arguments)
         return code
-    except BrokenPipeError:
+    except OSError:  # of the output: what is wrong with a file is a FileError
         raise
     except (FileError, UsageError) as error:
         _trace(arguments)

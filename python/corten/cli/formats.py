@@ -38,8 +38,12 @@ def _is_onnx(path: Path) -> bool:
     return path.suffix.lower() == ".onnx" or (begin[:1] == b"\x08" and 0 < begin[-1] < 128)
 
 
-def load(path: Path) -> Any:
+def load(path: Path, compile: bool = True) -> Any:
     """The model in a file of any format.
+
+    Args:
+        path: of the file.
+        compile: whether compile settings and the optimizer's state are taken over.
 
     Raises:
         FileError: it holds none, or one that cannot be loaded.
@@ -49,7 +53,7 @@ def load(path: Path) -> Any:
             return onnx_part("").load(path)
         with suppress(ModuleNotFoundError):
             onnx_part("")  # so that the classes of models from ONNX files, saved again, are known
-        return load_model(path)
+        return load_model(path, compile=compile)
 
 
 def onnx_part(name: str) -> Any:

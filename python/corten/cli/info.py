@@ -52,7 +52,7 @@ def _fill(report: dict[str, Any], path: Path, kind: str) -> str:
     from corten.cli.contents import read_contents
 
     contents = read_contents(path, kind)
-    report |= {"format": contents.format, "versions": contents.versions, "problems": contents.problems}
+    report |= {"format": contents.format, "metadata": contents.metadata, "problems": contents.problems}
     if contents.config is None:
         report["tensors"] = [vars(tensor) for tensor in contents.tensors]
         return ""
@@ -84,9 +84,15 @@ def _load(report: dict[str, Any], path: Path) -> Any:
     try:
         return load(path)
     except FileError as error:
-        if str(error) not in report["problems"]:
-            report["problems"].append(str(error))
-        return None
+        problem = str(error)
+    try:
+        model = load(path, compile=False)
+        problem = f"what compile() was called with: {problem}"
+    except FileError:
+        model = None
+    if problem not in report["problems"]:
+        report["problems"].append(problem)
+    return model
 
 
 def _fill_model(report: dict[str, Any], model: Any) -> str:
@@ -103,7 +109,7 @@ def _fill_model(report: dict[str, Any], model: Any) -> str:
 
 def _show(report: dict[str, Any], summary: str) -> None:
     show(f"{report['file']}: {'ONNX' if report['format'] == 'onnx' else report['format']}")
-    for name, value in report["versions"].items():
+    for name, value in report["metadata"].items():
         text = ", ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else str(value)
         if text:
             show(f"  {name}: {text if len(text) <= 100 else text[:99] + '…'}")
@@ -127,6 +133,8 @@ def _show(report: dict[str, Any], summary: str) -> None:
         show("Cannot be loaded:")
         for problem in report["problems"]:
             show(f"  {problem}")
+        if any(layer["problem"] for layer in report.get("described", ())):
+            show("Classes of your own are known where a module registers them: --import MODULE")
 
 
 def _show_compiled(report: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ def read_onnx(path: Path) -> dict[str, Any]:
         weights = {tensor.name for tensor in model.graph.initializer}
         operators = Counter(_operators(model.graph, 0))
         return {
-            "versions": {
+            "metadata": {
                 "ir_version": int(model.ir_version),
                 "opset": {entry.domain or "ai.onnx": int(entry.version) for entry in model.opset_import},
                 "producer": " ".join(filter(None, (model.producer_name, model.producer_version))),

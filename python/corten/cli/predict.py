@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from corten.cli.results import print_csv, write_results
     from corten.cli.signature import named_outputs
 
-    model = load(arguments.model)
+    model = load(arguments.model, compile=False)
     x = read_inputs(arguments, model)
     with blaming(", ".join(map(str, arguments.data[:3])) + (", ..." if len(arguments.data) > 3 else "")):
         results = named_outputs(model, model.predict(x, arguments.batch_size, verbose=0))

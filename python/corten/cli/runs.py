@@ -114,7 +114,7 @@ def run_model(path: Path, give: Callable[[list[Declared]], list[Array]]) -> Run:
         FileError: it cannot be loaded, does not say what it takes, or cannot be run.
     """
     started = time.perf_counter()
-    model = load(path)
+    model = load(path, compile=False)
     seconds = {"loaded in": time.perf_counter() - started}
     inputs = _with_names(path, inputs_of(model))
     if not inputs:

@@ -8,7 +8,7 @@ from typing import Any
 
 from corten.graph import Array, SymbolicTensor, flatten, map_nested
 
-__all__ = ["Declared", "arranged", "inputs_of", "named_outputs", "outputs_of"]
+__all__ = ["Declared", "arranged", "inputs_of", "named_outputs", "outputs_of", "symbols_of"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,17 @@ def inputs_of(model: Any) -> list[Declared]:
     if isinstance(shape, list | tuple) and all(size is None or isinstance(size, int) for size in shape):
         return [Declared("input", tuple(shape), str(dtype))]
     return []
+
+
+def symbols_of(model: Any) -> Any:
+    """The inputs as symbolic tensors, nested as the model takes them; None where nobody knows them."""
+    if model.inputs:
+        return _structure(model)
+    return [SymbolicTensor(_sizes(item), item.dtype) for item in inputs_of(model)] or None
+
+
+def _sizes(item: Declared) -> list[int | None]:
+    return [size if isinstance(size, int) else None for size in item.shape]
 
 
 def arranged(model: Any, arrays: list[Array]) -> Any:
