@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import corten
+from cli.running import Ended, Run
 from corten.cli import main
 from corten.layers import Concatenate, Dense, Dropout, Flatten
-
-
-@dataclass
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -85,20 +69,6 @@ def of_images(folder: Path) -> Path:
     model.set_weights([kernel])
     model.save(folder / "images.safetensors")
     return folder / "images.safetensors"
-
-
-def edited(archive: Path, name: str, change: Callable[[Any], None]) -> Path:
-    """A copy of a .keras file with another configuration."""
-    target = archive.with_name(name)
-    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(target, "w") as copy:
-        for member in source.namelist():
-            data = source.read(member)
-            if member == "config.json":
-                config = json.loads(data)
-                change(config)
-                data = json.dumps(config).encode()
-            copy.writestr(member, data)
-    return target
 
 
 @pytest.fixture(scope="session")

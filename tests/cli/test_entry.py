@@ -6,22 +6,27 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import corten
+from cli.running import Run
 from corten.cli import info
 from corten.cli.failure import printable
 
-from .conftest import Run
-
 COMMANDS = ["info", "convert", "predict", "check"]
-CORTEN = [sys.executable, "-m", "corten"]
+
+
+def started(*words: object, stdout: Any) -> subprocess.CompletedProcess[bytes]:
+    """``python -m corten`` in a process of its own, until it ends."""
+    command = [sys.executable, "-m", "corten", *map(str, words)]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=60)
 
 
 def test_the_module_runs_as_a_command(trained: Path) -> None:
-    done = subprocess.run([*CORTEN, "info", str(trained)], capture_output=True, text=True, timeout=60, encoding="utf-8")
-    assert done.returncode == 0 and "a (Dense)" in done.stdout and done.stderr == ""
+    done = started("info", trained, stdout=subprocess.PIPE)
+    assert done.returncode == 0 and b"a (Dense)" in done.stdout and done.stderr == b""
 
 
 def test_help_imports_no_reader_of_files() -> None:
@@ -39,7 +44,7 @@ def test_a_closed_pipe_is_quiet(trained: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = subprocess.run([*CORTEN, "info", str(trained)], stdout=writing, stderr=subprocess.PIPE, timeout=60)
+        done = started("info", trained, stdout=writing)
     finally:
         os.close(writing)
     assert done.returncode == 141 and done.stderr == b""
@@ -48,7 +53,7 @@ def test_a_closed_pipe_is_quiet(trained: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_cannot_be_written_is_an_error(trained: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run([*CORTEN, "info", str(trained)], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        done = started("info", trained, stdout=full)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == ["corten: error: standard output: No space left on device"]
 
@@ -127,7 +132,9 @@ def test_modules_are_imported_from_the_working_directory(
     twice = registered.pop("cli_test>Twice")
     try:
         ended = run("info", folder / "custom.safetensors")
-        assert ended.code == 1 and "twice (Twice): unknown class 'Twice'" in ended.out and "--import MODULE" in ended.out
+        assert (
+            ended.code == 1 and "twice (Twice): unknown class 'Twice'" in ended.out and "--import MODULE" in ended.out
+        )
     finally:
         registered["cli_test>Twice"] = twice
     ended = run("convert", folder / "custom.safetensors", tmp_path / "again.safetensors")

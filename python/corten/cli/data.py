@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,7 @@ def _in_shape(table: Array, declared: Declared | None) -> Array:
 
 
 def _read_npy(path: Path) -> Array:
-    with blaming(path), path.open("rb") as file:
+    with _reading(path), path.open("rb") as file:
         if file.read(6) != b"\x93NUMPY":
             raise ValueError("not a file of NumPy's format .npy")
         file.seek(0)
@@ -94,21 +96,27 @@ def _read_npy(path: Path) -> Array:
 
 def _read_npz(path: Path, inputs: list[Declared], chosen: str | None) -> list[Array]:
     """An array for each input: those chosen, by the names of the inputs, or in order where they are as many."""
-    import zipfile
-
-    with blaming(path):
-        try:
-            archive = np.load(path, allow_pickle=False)
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"not a zip file, or damaged ({error})") from error
+    with _reading(path):
+        archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("not a file of NumPy's format .npz")
         with archive:
             names = _names(archive.files, inputs, chosen)
-            try:
-                return [_numbers(archive[name], f"array {name!r}") for name in names]
-            except (zipfile.BadZipFile, EOFError) as error:
-                raise ValueError(f"damaged ({error})") from error
+            return [_numbers(archive[name], f"array {name!r}") for name in names]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What NumPy raises on a damaged file becomes an error that names the file."""
+    import tokenize
+    import zipfile
+    import zlib
+
+    with blaming(path):
+        try:
+            yield
+        except (EOFError, KeyError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"damaged, or of another format ({error})") from error
 
 
 def _names(stored: list[str], inputs: list[Declared], chosen: str | None) -> list[str]:
