@@ -9,6 +9,7 @@ import pytest
 
 import corten
 from cli.running import Run
+from corten.cli import formats
 from corten.layers import Layer
 from corten.saving import register_keras_serializable
 
@@ -125,3 +126,52 @@ def test_from_onnx_and_back(run: Run, trained: Path, tmp_path: Path) -> None:
         assert ended.code == 0, ended.err
     for path in paths:
         assert run("check", trained, path, "--batch", 3).code == 0
+
+
+def test_what_would_not_be_loaded_again_is_not_written(
+    run: Run, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "m.safetensors"
+    target.write_text("precious")
+    read = formats.load_model
+
+    def refusing(path: Path, **options: object) -> object:
+        if path != trained:
+            raise ValueError("no such class")
+        return read(path, **options)
+
+    monkeypatch.setattr(formats, "load_model", refusing)
+    ended = run("convert", trained, target, "--overwrite")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == f"corten: error: {target}: would not be loaded again: no such class\n"
+    monkeypatch.setattr(formats, "load_model", lambda path, **_: zeroed(read(path), path != trained))
+    ended = run("convert", trained, target, "--overwrite")
+    assert ended.code == 1 and "would have other weights" in ended.err
+    assert target.read_text() == "precious" and list(tmp_path.iterdir()) == [target]
+
+
+def zeroed(model: corten.Model, wanted: bool) -> corten.Model:
+    if wanted:
+        model.set_weights([np.zeros_like(array) for array in model.get_weights()])
+    return model
+
+
+def test_states_that_wait_for_a_step_are_said_to_be_lost(run: Run, tmp_path: Path) -> None:
+    maker = corten.Sequential([corten.Input((3,)), corten.layers.Dense(2)])
+    judge = corten.Sequential([corten.Input((2,)), corten.layers.Dense(1)])
+    gan = corten.models.GAN(maker, judge, latent_size=3)
+    gan.compile("adam", "adam")
+    gan.fit(np.ones((8, 2)), epochs=1, verbose=0)
+    gan.save(tmp_path / "gan.safetensors")
+    assert "Optimizer d_optimizer: Adam" in run("info", tmp_path / "gan.safetensors").out
+    ended = run("convert", tmp_path / "gan.safetensors", tmp_path / "other.safetensors")
+    assert ended.code == 0 and "not kept: the state of the optimizer 'd_optimizer'" in ended.out
+
+
+def test_what_keras_cannot_load(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    parts = [corten.Sequential([corten.Input((n,)), corten.layers.Dense(m)]) for n, m in ((4, 2), (2, 4))]
+    corten.models.Autoencoder(*parts).save(tmp_path / "m.safetensors")
+    assert "Keras" not in run("convert", tmp_path / "m.safetensors", tmp_path / "n.safetensors").out
+    ended = run("convert", tmp_path / "m.safetensors", tmp_path / "n.keras")
+    assert ended.code == 0 and "Keras cannot load the file: it has no Autoencoder" in ended.out

@@ -29,8 +29,7 @@ def test_commands_print_what_is_shown(run: Run, tmp_path: Path, monkeypatch: pyt
             for command, shown in re.findall(r"^\$ corten ([^\n]*)\n((?:(?!\$ ).*\n)*)", block.code, re.MULTILINE):
                 ended = run(*shlex.split(command))
                 assert (ended.code, ended.err) == (0, ""), command
-                assert doctest.OutputChecker().check_output(shown, ended.out, LIKE_DOCTESTS), (
-                    f"corten {command} printed\n{ended.out}"
-                )
+                same = doctest.OutputChecker().check_output(shown, ended.out, LIKE_DOCTESTS)
+                assert same, f"corten {command} printed\n{ended.out}"
                 commands += 1
     assert commands == 5

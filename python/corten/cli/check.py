@@ -36,9 +36,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--integers",
         type=positive_int,
-        default=2,
         metavar="N",
-        help="draw integers from 0 to N - 1, as the size of a vocabulary (default: 2)",
+        help="draw whole numbers from 0 to N - 1, such as words of a vocabulary, for every input (default: 0 and 1 "
+        "for integer inputs, a normal distribution for others)",
     )
     parser.add_argument(
         "--set",

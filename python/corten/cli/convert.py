@@ -46,30 +46,63 @@ def run(arguments: argparse.Namespace) -> int:
     if target.exists() and not arguments.overwrite:
         raise FileError(f"{target}: exists; --overwrite replaces it")
     from corten.cli.formats import load
-    from corten.cli.losses import losses
-    from corten.cli.signature import symbols_of
 
     model = load(source, compile=not arguments.no_compile)
+    if end not in (".onnx", ".weights.h5"):
+        _expect_readable(model, target)
     with blaming(target):
-        if end == ".onnx":
-            signature = symbols_of(model)
-            model.export(target, format="onnx", input_signature=signature, opset_version=arguments.opset)
-        elif end == ".weights.h5":
-            model.save_weights(target)
-        else:
-            model.save(target)
+        _write(model, target, end, arguments.opset)
     show(f"{source} -> {target}: {model.name!r}, {sum(weight.size for weight in model.weights):,} parameters")
-    for loss in losses(model, end):
-        show(f"  not kept: {loss}")
     for note in _notes(model, end):
         show(f"  {note}")
     return 0
 
 
-def _notes(model: Any, end: str) -> list[str]:
-    from corten.cli.losses import custom_names
+def _write(model: Any, target: Path, end: str, opset: int | None) -> None:
+    from corten.cli.signature import symbols_of
 
-    names = custom_names(model)
-    if not names or end in (".onnx", ".weights.h5"):
-        return []
-    return [f"the file names {', '.join(names)}, which is not in it: who loads it registers that first (--import)"]
+    if end == ".onnx":
+        model.export(target, format="onnx", input_signature=symbols_of(model), opset_version=opset)
+    elif end == ".weights.h5":
+        model.save_weights(target)
+    else:
+        model.save(target)
+
+
+def _expect_readable(model: Any, target: Path) -> None:
+    """Writes the model aside and reads it again, so that no file takes the place of another that is worth more."""
+    import tempfile
+
+    from corten.cli.formats import load
+
+    with blaming(target), tempfile.TemporaryDirectory(prefix=".corten-", dir=target.parent) as folder:
+        trial = Path(folder) / target.name
+        try:
+            model.save(trial)
+            again = load(trial, compile=model.compiled).get_weights()
+        except FileError as error:
+            raise FileError(f"{target}: would not be loaded again: {str(error).replace(f'{trial}: ', '')}") from error
+        before = model.get_weights()
+        if len(before) != len(again) or not all(map(_same, before, again)):
+            raise FileError(f"{target}: would have other weights: the format does not keep the model")
+
+
+def _same(first: Any, second: Any) -> bool:
+    import numpy as np
+
+    return bool(np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
+
+
+def _notes(model: Any, end: str) -> list[str]:
+    """What is lost, and who can read the file."""
+    from corten.cli.losses import foreign_names, losses
+
+    notes = [f"not kept: {loss}" for loss in losses(model, end)]
+    registered, own = foreign_names(model) if end not in (".onnx", ".weights.h5") else ([], [])
+    if registered:
+        notes.append(
+            f"the file names {', '.join(registered)}, which is not in it: who loads it registers that first (--import)"
+        )
+    if own and end != ".safetensors":
+        notes.append(f"Keras cannot load the file: it has no {', '.join(own)}")
+    return notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,11 @@ def _load(report: dict[str, Any], path: Path) -> Any:
         return load(path)
     except FileError as error:
         problem = str(error)
-    try:
-        model = load(path, compile=False)
-        problem = f"what compile() was called with: {problem}"
-    except FileError:
-        model = None
+    model = None
+    with suppress(FileError):
+        if report["format"] != "onnx":
+            model = load(path, compile=False)
+            problem = f"what compile() was called with: {problem}"
     if problem not in report["problems"]:
         report["problems"].append(problem)
     return model
@@ -148,10 +149,10 @@ def _show_compiled(report: dict[str, Any]) -> None:
         settings = {key: value for key, value in model["compile"].items() if key in _SHOWN and value is not None}
         show("Compiled: " + ("; ".join(f"{key} {brief(value)}" for key, value in settings.items()) or "without a loss"))
     for place, optimizer in model["optimizers"].items():
-        show(
-            f"{place.capitalize()}: {optimizer['class']}, learning rate {optimizer['learning_rate']:.6g}, "
-            f"{optimizer['iterations']:,} steps taken"
-        )
+        taken = optimizer["iterations"]
+        steps = "a state that waits for the first step" if taken is None else f"{taken:,} steps taken"
+        name = "Optimizer" if place == "optimizer" else f"Optimizer {place}"
+        show(f"{name}: {optimizer['class']}, learning rate {optimizer['learning_rate']:.6g}, {steps}")
 
 
 #: Of what was passed to ``compile``; the optimizer has a line of its own.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from corten.cli.losses import waiting_state
 from corten.cli.signature import inputs_of, outputs_of
 from corten.graph import flatten
 from corten.layers.layer import Layer
@@ -61,7 +62,8 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
     return {
         "class": type(optimizer).__name__,
         "learning_rate": float(np.asarray(optimizer.learning_rate)),
-        "iterations": int(optimizer.iterations),
+        # Of a state that waits for the first step only that is known.
+        "iterations": None if waiting_state(optimizer) else int(optimizer.iterations),
     }
 
 

@@ -66,7 +66,7 @@ def _matched(arrays: Mapping[str, Array], names: list[str], path: Path) -> list[
 
 
 def filled_inputs(inputs: list[Declared], arguments: argparse.Namespace) -> list[Array]:
-    """Normally distributed numbers, and 0 and 1 for integers, always the same; open sizes as the command line says.
+    """Numbers that are the same each time, and open sizes, as the command line says.
 
     Raises:
         UsageError: ``--set`` names no input, or no number.
@@ -86,10 +86,10 @@ def filled_inputs(inputs: list[Declared], arguments: argparse.Namespace) -> list
         dtype = np.dtype(item.dtype)
         if item.name in values:
             arrays.append(np.full(shape, values[item.name], dtype))
-        elif dtype.kind == "f":
+        elif dtype.kind == "f" and arguments.integers is None:
             arrays.append(generator.standard_normal(shape, np.float32))
         else:
-            arrays.append(generator.integers(0, arguments.integers, shape, np.int32).astype(dtype))
+            arrays.append(generator.integers(0, arguments.integers or 2, shape).astype(dtype))
     return arrays
 
 
