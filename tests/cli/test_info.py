@@ -240,3 +240,18 @@ def test_operators_that_cannot_be_loaded(run: Run, tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"\x08nothing of the kind")
     ended = run("info", tmp_path / "m.onnx")
     assert ended.code == 1 and ended.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("onnx_reader")
+def test_texts_of_onnx_that_are_no_utf_8(run: Run, tmp_path: Path) -> None:
+    from onnx import helper
+
+    value = helper.make_tensor_value_info("x", 1, [1])
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])], "g", [value], [helper.make_tensor_value_info("y", 1, [1])]
+    )
+    data = helper.make_model(graph, producer_name="producer").SerializeToString()
+    (tmp_path / "m.onnx").write_bytes(data.replace(b"producer", b"prod\xff\xfeer"))
+    ended = run("info", tmp_path / "m.onnx")
+    assert "producer: prod\\xff\\xfeer" in ended.out
+    assert json.loads(run("info", tmp_path / "m.onnx", "--json").out)["metadata"]["producer"] == "prod\\xff\\xfeer"

@@ -28,25 +28,31 @@ def read_onnx(path: Path) -> dict[str, Any]:
         return {
             "metadata": {
                 "ir_version": int(model.ir_version),
-                "opset": {entry.domain or "ai.onnx": int(entry.version) for entry in model.opset_import},
-                "producer": " ".join(filter(None, (model.producer_name, model.producer_version))),
+                "opset": {_text(entry.domain) or "ai.onnx": int(entry.version) for entry in model.opset_import},
+                "producer": " ".join(filter(None, map(_text, (model.producer_name, model.producer_version)))),
             },
             "inputs": [_declared(value) for value in model.graph.input if value.name not in weights],
             "outputs": [_declared(value) for value in model.graph.output],
             "operators": dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
-            "functions": sorted({f"{function.domain}.{function.name}" for function in model.functions}),
+            "functions": sorted({f"{_text(f.domain)}.{_text(f.name)}" for f in model.functions}),
         }
 
 
 def _operators(graph: Any, depth: int) -> Iterator[str]:
     """The operator of every node, also of graphs within it."""
     for node in graph.node:
-        yield node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+        domain, operator = _text(node.domain), _text(node.op_type)
+        yield operator if domain in ("", "ai.onnx") else f"{domain}.{operator}"
         for attribute in node.attribute if depth < _DEEPEST else ():
             if attribute.HasField("g"):
                 yield from _operators(attribute.g, depth + 1)
             for inner in attribute.graphs:
                 yield from _operators(inner, depth + 1)
+
+
+def _text(value: str | bytes) -> str:
+    """A text of a message; bytes where it is not in UTF-8."""
+    return value if isinstance(value, str) else value.decode(errors="backslashreplace")
 
 
 def _declared(value: Any) -> dict[str, Any]:
@@ -61,6 +67,11 @@ def _declared(value: Any) -> dict[str, Any]:
     shape = None
     if tensor.HasField("shape"):
         shape = [
-            int(size.dim_value) if size.HasField("dim_value") else size.dim_param or None for size in tensor.shape.dim
+            int(size.dim_value) if size.HasField("dim_value") else _text(size.dim_param) or None
+            for size in tensor.shape.dim
         ]
-    return {"name": value.name, "shape": shape, "dtype": {"float": "float32", "double": "float64"}.get(dtype, dtype)}
+    return {
+        "name": _text(value.name),
+        "shape": shape,
+        "dtype": {"float": "float32", "double": "float64"}.get(dtype, dtype),
+    }
