@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from corten.errors import ShapeError
 from corten.graph import Array, SymbolicTensor, Tensor, has_symbolic, map_nested, values
@@ -17,6 +17,9 @@ from corten.models.trainer import Trainer
 from corten.saving.state import optimizers_by_path, restore
 from corten.saving.stored import InMemory
 from corten.serialization import serialize_keras_object
+
+if TYPE_CHECKING:
+    from corten.saving.foreign import Names
 
 __all__ = ["Model"]
 
@@ -163,15 +166,50 @@ class Model(Trainer, Layer):
 
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        names: Names | None = None,
+        layout: Literal["pytorch", "keras"] = "pytorch",
+    ) -> None:
         """Reads weights into the model: of :meth:`save_weights`, of whole-model files, and of Keras's ``.weights.h5``.
 
         The layers must be the same in the same order. Nothing is changed unless everything is there and fits
         (``CorruptFileError``); with ``skip_mismatch`` what does not fit is left as it is.
+
+        With ``names`` the file is a safetensors file of another program, and they say which of its tensors belongs
+        where. A dict's keys are places in the model: of variables (``"dense/kernel"``,
+        ``"bidirectional/lstm/lstm_cell/bias"``) or of layers (``"dense"``); a layer's own name is a place too. The
+        values are the names of tensors, tuples of them where several make one variable, or of PyTorch's modules where
+        the key is a layer; ``None`` leaves it as it is. A function gets the place of each variable and returns such a
+        value. Tensors of the file that nothing asks for are warned of.
+
+        Args:
+            filepath: the file.
+            skip_mismatch: whether what is missing or does not fit is left as it is.
+            names: the tensors of the model's variables.
+            layout: of the tensors, where there are ``names``: ``"pytorch"``: turned by the kind of layer;
+                ``"keras"``: as Corten has them.
+
+        Raises:
+            ValueError: a key of ``names`` that is no place, or a variable that nothing is said of.
+            CorruptFileError: a tensor is not in the file, or has another shape.
+
+        >>> import numpy, pathlib, tempfile, corten
+        >>> from corten.saving.safetensors import save_file
+        >>> model = corten.Sequential([corten.layers.Dense(2, input_shape=(3,))])
+        >>> theirs = {"fc.weight": numpy.float32([[1, 2, 3], [4, 5, 6]]), "fc.bias": numpy.zeros(2, "float32")}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "pytorch.safetensors"
+        ...     save_file(theirs, path)
+        ...     model.load_weights(path, names={"dense": "fc"})
+        >>> model.get_weights()[0].tolist()
+        [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]
         """
         from corten.saving.model_files import load_weights
 
-        load_weights(self, filepath, skip_mismatch)
+        load_weights(self, filepath, skip_mismatch, names, layout)
 
     def __reduce__(self) -> Any:
         """For copies and pickles: the configuration, what the variables hold, and the optimizers' states."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from corten.saving.weights_h5 import (
     write_variables,
 )
 from corten.serialization import serialize_keras_object
+
+if TYPE_CHECKING:
+    from corten.saving.foreign import Names
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
@@ -151,16 +154,32 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
     save_variables(_floats(model), path)
 
 
-def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    skip_mismatch: bool = False,
+    names: Names | None = None,
+    layout: Literal["pytorch", "keras"] = "pytorch",
+) -> None:
     """Reads weights into a model of the same layers in the same order; nothing is changed unless all are there and fit.
 
-    With ``skip_mismatch`` what does not fit is left as it is.
+    With ``skip_mismatch`` what does not fit is left as it is. ``names`` and ``layout``: see
+    :meth:`corten.Model.load_weights`.
     """
     path = Path(filepath)
     if not model.built:
         raise ValueError(f"load_weights: {model.name!r} is not built yet; call it on data first")
     kind = kind_of(path)
-    if kind == "safetensors":
+    if names is not None:
+        from corten.saving.foreign import load_foreign
+
+        if kind != "safetensors":
+            raise CorruptFileError(
+                f"{path}: names: expected a safetensors file; what torch.save writes can hold code and is not read: "
+                "write safetensors.torch.save_file(model.state_dict(), path)"
+            )
+        load_foreign(model, path, names, layout, skip_mismatch)
+    elif kind == "safetensors":
         _load_safetensors_weights(model, path, skip_mismatch)
     elif kind == "keras":
         with open_archive(path) as archive, archive.stream(WEIGHTS) as stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from corten.errors import warn
@@ -12,7 +13,7 @@ from corten.layers.naming import snake_case
 from corten.optimizers import Optimizer
 from corten.saving.stored import Stored
 
-__all__ = ["named_variables", "optimizers_by_path", "restore", "variables_by_path"]
+__all__ = ["Place", "named_variables", "optimizers_by_path", "places_of", "restore", "variables_by_path"]
 
 
 def variables_by_path(layer: Layer) -> dict[str, list[Variable]]:
@@ -50,6 +51,41 @@ def optimizers_by_path(model: Any) -> dict[str, Optimizer]:
     return optimizers if model.optimizer is None else {"optimizer": model.optimizer, **optimizers}
 
 
+@dataclass(frozen=True)
+class Place:
+    """A layer, where it stands in a model, and the same by the names of layers."""
+
+    layer: Layer
+    place: str
+    path: str
+
+    def of(self, variable: Variable) -> str:
+        """The place of a variable of the layer's own."""
+        return f"{self.place}/{variable.name}" if self.place else variable.name
+
+
+def places_of(layer: Layer) -> Iterator[Place]:
+    """The layer and all inside it: ``dense``, ``dense_1``, ... numbered by class within what holds them."""
+    waiting = [Place(layer, "", "")]
+    while waiting:
+        here = waiting.pop()
+        yield here
+        inner: list[Place] = []
+        counts: dict[str, int] = {}
+        for child in here.layer._children():
+            base = snake_case(type(child).__name__)
+            count = counts[base] = counts.get(base, -1) + 1
+            name = f"{base}_{count}" if count else base
+            inner.append(
+                Place(
+                    child,
+                    f"{here.place}/{name}" if here.place else name,
+                    f"{here.path}/{child.name}" if here.path else child.name,
+                )
+            )
+        waiting.extend(reversed(inner))
+
+
 def named_variables(layer: Layer) -> dict[str, Variable]:
     """All variables by place: ``dense/kernel``, ``dense_1/kernel``, ... numbered by class in the order of the layers.
 
@@ -57,13 +93,15 @@ def named_variables(layer: Layer) -> dict[str, Variable]:
     """
     named: dict[str, Variable] = {}
     listed: set[int] = set()
-    for name, variable in _named(layer, ""):
-        if id(variable) not in listed:
-            listed.add(id(variable))
-            count, key = 1, name
-            while key in named:
-                key, count = f"{name}_{count}", count + 1
-            named[key] = variable
+    for place in places_of(layer):
+        for variable in place.layer._own():
+            if id(variable) not in listed:
+                listed.add(id(variable))
+                name = place.of(variable)
+                count, key = 1, name
+                while key in named:
+                    key, count = f"{name}_{count}", count + 1
+                named[key] = variable
     return named
 
 
@@ -79,13 +117,3 @@ def restore(model: Any, optimizer: Any, state: Stored, where: str) -> None:
             f"load_model: {where}: the state of the optimizer {optimizer.name!r} does not fit the trainable weights "
             "and is left out; training begins with a new state"
         )
-
-
-def _named(layer: Layer, prefix: str) -> Iterator[tuple[str, Variable]]:
-    for variable in layer._own():
-        yield prefix + variable.name, variable
-    counts: dict[str, int] = {}
-    for child in layer._children():
-        base = snake_case(type(child).__name__)
-        count = counts[base] = counts.get(base, -1) + 1
-        yield from _named(child, f"{prefix}{base}_{count}/" if count else f"{prefix}{base}/")
