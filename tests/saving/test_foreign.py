@@ -1,7 +1,7 @@
 """Weights of PyTorch, by names: what a model then computes is what PyTorch's modules compute.
 
-The oracle is PyTorch's documented formulas in NumPy (``torch_formulas.py``); where ``TORCH_PYTHON`` names an interpreter
-that has PyTorch, its modules are asked too.
+The oracle is PyTorch's documented formulas in NumPy (``torch_formulas.py``); where ``TORCH_PYTHON`` names an
+interpreter that has PyTorch, its modules are asked too.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import corten
-from corten import Input, Model, Sequential
+from corten import Input, Model, Sequential, ops
 from corten import layers as L
 from corten.errors import CorruptFileError
 from corten.saving.safetensors import load_file, save_file
@@ -102,7 +101,11 @@ CASES = {
         "y = m['classifier'](m['features.4'](m['features.3'](y)).flatten(1))",
     ),
     "each channel": Case(
-        {"a": "nn.Conv2d(4, 8, 3, groups=4)", "b": "nn.Conv2d(8, 8, 3, groups=8, bias=False)", "c": "nn.Conv2d(8, 8, 1)"},
+        {
+            "a": "nn.Conv2d(4, 8, 3, groups=4)",
+            "b": "nn.Conv2d(8, 8, 3, groups=8, bias=False)",
+            "c": "nn.Conv2d(8, 8, 1)",
+        },
         lambda: Sequential([Input((7, 6, 4)), L.DepthwiseConv2D(3, depth_multiplier=2), L.SeparableConv2D(8, 3)]),
         {"depthwise_conv2d": "a", "separable_conv2d": ("b", "c")},
         (7, 6, 4),
@@ -249,7 +252,12 @@ SHAPES: dict[str, Callable[..., dict[str, tuple[int, ...]]]] = {
 
 
 def cell_shapes(gates: int, i: int, h: int, end: str) -> dict[str, tuple[int, ...]]:
-    shapes = {"weight_ih": (gates * h, i), "weight_hh": (gates * h, h), "bias_ih": (gates * h,), "bias_hh": (gates * h,)}
+    shapes = {
+        "weight_ih": (gates * h, i),
+        "weight_hh": (gates * h, h),
+        "bias_ih": (gates * h,),
+        "bias_hh": (gates * h,),
+    }
     return {name + end: shape for name, shape in shapes.items()}
 
 
@@ -301,11 +309,6 @@ def batch_of(case: Case) -> Any:
     if case.integers:
         return generator.integers(0, 9, (3, *case.shape)).astype("i4")
     return generator.normal(size=(3, *case.shape)).astype("f4")
-
-
-def fresh(case: Case) -> Any:
-    corten.utils.clear_session() if hasattr(corten.utils, "clear_session") else None
-    return case.model()
 
 
 def quietly(action: Callable[[], Any]) -> Any:
@@ -362,3 +365,256 @@ def test_computes_what_torch_itself_computes(tmp_path: Path, name: str) -> None:
     # And the formulas are PyTorch's.
     t = {key: array.astype("f8") for key, array in load_file(path).items()}
     np.testing.assert_allclose(case.formula(t, x), y, rtol=1e-4, atol=1e-5)
+
+
+def speech_detector() -> Any:
+    """Silero VAD for 16 kHz: the samples before and of a window, (576,), and the LSTM's states."""
+    samples, h, c = Input((576,)), Input((128,)), Input((128,))
+    mirrored = ops.flip(samples[:, 511:575], axis=1)
+    x = ops.expand_dims(ops.concatenate([samples, mirrored], axis=1), -1)
+    x = L.Conv1D(258, 256, strides=128, use_bias=False, name="stft")(x)
+    x = ops.sqrt(ops.square(x[:, :, :129]) + ops.square(x[:, :, 129:]))
+    for number, (filters, stride) in enumerate(((128, 1), (64, 2), (64, 2), (128, 1)), 1):
+        padded = L.ZeroPadding1D(1)(x)
+        x = L.Conv1D(filters, 3, strides=stride, activation="relu", name=f"encoder{number}")(padded)
+    y, h_after, c_after = L.LSTM(128, return_sequences=True, return_state=True, name="memory")(x, initial_state=[h, c])
+    y = L.Conv1D(1, 1, activation="sigmoid", name="decoder")(L.ReLU()(y))
+    return Model([samples, h, c], [L.GlobalAveragePooling1D()(y), h_after, c_after])
+
+
+#: PyTorch's modules in the two files, which are two trainings of one network.
+DETECTORS = {
+    "safetensors": {
+        "stft": "stft_conv",
+        **{f"encoder{number}": f"conv{number}" for number in range(1, 5)},
+        "memory": "lstm_cell.*",
+        "decoder": "final_conv",
+    },
+    "onnx": {
+        "stft": "model.stft.forward_basis_buffer",
+        **{f"encoder{number + 1}": f"model.encoder.{number}.reparam_conv" for number in range(4)},
+        "memory": "model.decoder.rnn.*",
+        "decoder": "model.decoder.decoder.2",
+    },
+}
+
+
+@pytest.mark.parametrize("source", DETECTORS)
+def test_a_network_that_others_trained(tmp_path: Path, shared_data: Path, source: str) -> None:
+    """Speech to a detector, window by window: the safetensors file, and the tensors of the ONNX file as PyTorch has
+    them; onnxruntime runs the ONNX file's graph with the same.
+    """
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    weights = shared_data / "models" / "silero_vad_16k.safetensors"
+    digits = shared_data / "speech" / "spoken_digits.npz"
+    if not weights.exists() or not digits.exists():
+        pytest.skip("needs the speech detector's files and spoken digits in CORTEN_DATA")
+    graph = onnx.load(weights.with_name("silero_vad_16k_op15.onnx"))
+    stored = graph.graph.initializer
+    if source == "onnx":
+        weights = tmp_path / "weights.safetensors"
+        save_file({tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in stored}, weights)
+    else:
+        for tensor, array in zip(stored, load_file(weights).values(), strict=True):
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    names: dict[str, Any] = dict(DETECTORS[source])
+    if source == "onnx":
+        names["stft/kernel"] = names.pop("stft")
+    model = speech_detector()
+    quietly(lambda: model.load_weights(weights, names=names))
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    speech = next(a for a in map(np.ravel, np.load(digits).values()) if a.dtype.kind in "fi" and a.size > 20 * 512)
+    speech = speech[: 20 * 512].astype("f4")
+    context, states, after = np.zeros(64, "f4"), [np.zeros((1, 128), "f4")] * 2, np.zeros((2, 1, 128), "f4")
+    heard = []
+    for window in (speech / np.abs(speech).max()).reshape(20, 512):
+        samples = np.concatenate([context, window])[None]
+        context = window[-64:]
+        expected, after = session.run(None, {"input": samples, "state": after, "sr": np.array(16000)})
+        probability, *states = model.predict([samples, *states], verbose=0)
+        np.testing.assert_allclose(probability, expected, atol=1e-5)
+        np.testing.assert_allclose(np.stack(states), after, atol=1e-4)
+        heard.append(float(probability[0, 0]))
+    assert max(heard) > 0.5
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def mlp() -> Any:
+    return Sequential([Input((6,)), L.Dense(6, name="one"), L.Dense(6, name="two")])
+
+
+def theirs(**more: Any) -> Tensors:
+    generator = np.random.default_rng(0)
+    made = {f"fc{i}.{end}": generator.normal(size=shape) for i in (1, 2) for end, shape in LINEAR.items()}
+    return {name: array.astype("f4") for name, array in made.items()} | more
+
+
+LINEAR = {"weight": (6, 6), "bias": (6,)}
+BOTH = {"dense": "fc1", "dense_1": "fc2"}
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "said"),
+    [
+        ({"dense": "fc1"}, ValueError, "nothing is said of 'dense_1/kernel', 'dense_1/bias'"),
+        ({"one": "fc1", "tow": "fc2"}, ValueError, "no layer or variable 'tow'; did you mean 'two'"),
+        ({"dense": "fc1", "dense_1": "fc3"}, CorruptFileError, "no tensor 'fc3.weight' in the file; did you mean"),
+        ({"dense": "fc1", "dense_1/kernel": "fc2.weight"}, ValueError, "nothing is said of 'dense_1/bias'"),
+        ({**BOTH, "dense/kernel": "fc2.bias"}, CorruptFileError, r"'fc2.bias', for 'dense/kernel'.*\(6, 6\).*\(6,\)"),
+        ({**BOTH, "dense/kernel": ("fc2.weight", "fc1.weight")}, CorruptFileError, "made of 1 tensors, got"),
+        ({**BOTH, "dense/kernel": "count"}, CorruptFileError, "expected float16.*got int64"),
+        ({**BOTH, "dense/kernel": "huge"}, CorruptFileError, "'huge': numbers beyond float32"),
+        ({**BOTH, "dense": 3}, TypeError, "'dense'.*got 3"),
+        ({**BOTH, "dense": ()}, TypeError, "a tuple of names"),
+        ([("dense", "fc1")], TypeError, "expected a dict or a function"),
+        (lambda place: 5, TypeError, "'dense/kernel'.*got 5"),
+        ({}, ValueError, "nothing is said of"),
+        ({3: "fc1"}, ValueError, "no layer or variable 3"),
+    ],
+)
+def test_names_that_do_not_fit_change_nothing(tmp_path: Path, names: Any, error: type[Exception], said: str) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_file(theirs(count=np.zeros((6, 6), int), huge=np.full((6, 6), 1e300)), path)
+    model = mlp()
+    before = [array.tobytes() for array in model.get_weights()]
+    with pytest.raises(error, match=said):
+        model.load_weights(path, names=names)
+    assert [array.tobytes() for array in model.get_weights()] == before
+
+
+def test_names_of_layers_of_variables_and_a_function(tmp_path: Path) -> None:
+    path, tensors = tmp_path / "theirs.safetensors", theirs()
+    save_file(tensors, path)
+    expected = [tensors["fc1.weight"].T, tensors["fc1.bias"], tensors["fc2.weight"].T, tensors["fc2.bias"]]
+    table = {"dense/kernel": "fc1.weight", "dense/bias": "fc1.bias"}
+    table |= {"dense_1/kernel": "fc2.weight", "dense_1/bias": "fc2.bias"}
+    for names in (
+        BOTH,
+        {"one": "fc1", "two": "fc2"},
+        {"one/kernel": "fc1.weight", "one": "fc1", "two": "fc2.*"},
+        table,
+        table.get,
+    ):
+        model = mlp()
+        quietly(lambda: model.load_weights(path, names=names))  # noqa: B023
+        for got, wanted in zip(model.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
+def test_none_leaves_a_layer_and_a_variable_as_they_are(tmp_path: Path) -> None:
+    path, tensors = tmp_path / "theirs.safetensors", theirs()
+    save_file(tensors, path)
+    model = mlp()
+    before = model.get_weights()
+    with pytest.warns(RuntimeWarning, match="3 tensors of the file are not used: 'fc1.bias', 'fc2.weight', 'fc2.bias'"):
+        model.load_weights(path, names={"one": "fc1", "two": None, "one/bias": None})
+    after = model.get_weights()
+    np.testing.assert_array_equal(after[0], tensors["fc1.weight"].T)
+    for index in (1, 2, 3):
+        np.testing.assert_array_equal(after[index], before[index])
+
+
+def test_skip_mismatch_takes_what_fits(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_file({"fc1.weight": np.ones((6, 6), "f4"), "fc1.bias": np.ones(7, "f4"), "more": np.zeros(3)}, path)
+    model = mlp()
+    quietly(lambda: model.load_weights(path, skip_mismatch=True, names={"dense": "fc1"}))
+    assert [float(array.max()) for array in model.get_weights()][:2] == [1.0, 0.0]
+
+
+def test_arrays_as_corten_has_them(tmp_path: Path) -> None:
+    path, tensors = tmp_path / "theirs.safetensors", theirs()
+    save_file({name.replace(".weight", "/kernel").replace(".", "/"): array for name, array in tensors.items()}, path)
+    model = mlp()
+    quietly(lambda: model.load_weights(path, names=BOTH, layout="keras"))
+    np.testing.assert_array_equal(model.get_weights()[0], tensors["fc1.weight"])
+    with pytest.raises(ValueError, match="layout: expected 'pytorch' or 'keras', got 'tf'"):
+        model.load_weights(path, names=BOTH, layout="tf")
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f8"])
+def test_other_floats_become_float32(tmp_path: Path, dtype: str) -> None:
+    path, tensors = tmp_path / "theirs.safetensors", {name: a.astype(dtype) for name, a in theirs().items()}
+    save_file(tensors, path)
+    model = mlp()
+    model.load_weights(path, names=BOTH)
+    np.testing.assert_array_equal(model.get_weights()[0], tensors["fc1.weight"].T.astype("f4"))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "names", "tensors", "said"),
+    [
+        (L.Dense(2, use_bias=False), (3,), "m", {"m.weight": (2, 3), "m.bias": (2,)}, "'m.bias'.*no variable"),
+        (L.Dense(2), (3,), "m", {"m.weight": (3, 2), "m.bias": (2,)}, "layout='keras'"),
+        (L.GRU(2, reset_after=False), (4, 3), "m", {}, "reset_after=True"),
+        (
+            L.LSTM(2),
+            (4, 3),
+            "m",
+            {
+                "m.weight_ih_l0": (8, 3),
+                "m.weight_hh_l0": (8, 2),
+                "m.bias_ih_l0": (8,),
+                "m.bias_hh_l0": (8,),
+                "m.weight_hr_l0": (1, 2),
+            },
+            "'m.weight_hr_l0'.*no variable",
+        ),
+        (L.BatchNormalization(scale=False), (3,), "m", {f"m.{k}": (3,) for k in ("weight", "bias")}, "no variable"),
+        (L.LayerNormalization(axis=[1, 2]), (4, 3), "m", {"m.weight": (4, 3), "m.bias": (4, 3)}, "normalises 2 axes"),
+        (L.SeparableConv2D(4, 3), (8, 8, 2), "m", {"m.weight": (2, 1, 3, 3), "m.bias": (2,)}, "names of 2 modules"),
+        (L.TransformerBlock(2, 4), (5, 8), "m", {}, "made of several layers"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, L.Layer) else "",
+)
+def test_modules_that_are_not_the_same(
+    tmp_path: Path, layer: Any, shape: Any, names: Any, tensors: Any, said: str
+) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_file({name: np.ones(sizes, "f4") for name, sizes in tensors.items()}, path)
+    with pytest.raises(ValueError, match=said):
+        Sequential([Input(shape), layer]).load_weights(path, names={layer.name: names})
+
+
+def test_flattened_images_that_were_joined_are_refused(tmp_path: Path) -> None:
+    images, more = Input((4, 4, 2)), Input((3,))
+    model = Model([images, more], L.Dense(2)(L.Concatenate()([L.Flatten()(images), more])))
+    save_file({"m.weight": np.ones((2, 35), "f4"), "m.bias": np.ones(2, "f4")}, tmp_path / "f.safetensors")
+    with pytest.raises(ValueError, match="flattened images that were joined"):
+        model.load_weights(tmp_path / "f.safetensors", names={"dense": "m"})
+
+
+def test_channels_that_the_model_puts_first_stay_there(tmp_path: Path) -> None:
+    model = Sequential([Input((4, 3, 2)), L.Permute((3, 1, 2)), L.Flatten(), L.Dense(5)])
+    weight = np.random.default_rng(0).normal(size=(5, 24)).astype("f4")
+    save_file({"m.weight": weight, "m.bias": np.zeros(5, "f4")}, tmp_path / "f.safetensors")
+    model.load_weights(tmp_path / "f.safetensors", names={"dense": "m"})
+    np.testing.assert_array_equal(model.get_weights()[0], weight.T)
+
+
+def test_flatten_inside_code_is_warned_of(tmp_path: Path) -> None:
+    class Own(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flat, self.head = L.Flatten(), L.Dense(2)
+
+        def call(self, x: Any) -> Any:
+            return self.head(self.flat(x))
+
+    model = Own()
+    model(np.ones((1, 2, 2, 3), "f4"))
+    save_file({"m.weight": np.ones((2, 12), "f4"), "m.bias": np.zeros(2, "f4")}, tmp_path / "f.safetensors")
+    with pytest.warns(RuntimeWarning, match="order of features"):
+        model.load_weights(tmp_path / "f.safetensors", names={"dense": "m"})
+
+
+def test_only_safetensors_have_names(tmp_path: Path) -> None:
+    import zipfile
+
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02.")
+    with pytest.raises(CorruptFileError, match="torch.save writes can hold code"):
+        mlp().load_weights(path, names=BOTH)

@@ -33,7 +33,9 @@ def conv(t: Tensors, name: str, x: np.ndarray, groups: int = 1) -> np.ndarray:
         images = x[:, out // outs * ins : (out // outs + 1) * ins]
         for at in itertools.product(*map(range, window)):
             part = tuple(slice(i, i + size) for i, size in zip(at, sizes, strict=True))
-            y[:, out] += np.einsum("bc...,c->b...", images[(slice(None), slice(None), *part)], weight[(out, slice(None), *at)])
+            y[:, out] += np.einsum(
+                "bc...,c->b...", images[(slice(None), slice(None), *part)], weight[(out, slice(None), *at)]
+            )
     bias = t.get(f"{name}.bias", np.zeros(len(weight)))
     return y + bias.reshape(-1, *[1] * len(window))
 

@@ -87,12 +87,12 @@ def load_foreign(model: Any, path: Path, names: Names, layout: str, skip_mismatc
             elif not skip_mismatch:
                 raise CorruptFileError(f"{path}: {problem}")
     used = {name for source in sources for name in source.names}
-    unused = [name for name in stored if name not in used and not name.endswith("num_batches_tracked")]
-    if unused and not skip_mismatch:
-        warn(f"load_weights: {path}: {len(unused)} tensors of the file are not used: {_listed(unused)}")
     arrays = load_some(path, used)
     values = [_value(source, arrays, path) for source in sources]
     assign([source.slot.variable for source in sources], values)
+    unused = [name for name in stored if name not in used and not name.endswith("num_batches_tracked")]
+    if unused and not skip_mismatch:
+        warn(f"load_weights: {path}: {len(unused)} tensors of the file are not used: {_listed(unused)}")
 
 
 def _slots(model: Layer, layout: str) -> list[_Slot]:
