@@ -389,6 +389,8 @@ class Layer(Configured):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds the layer from what :meth:`get_build_config` gave."""
+        if not isinstance(config, dict):
+            raise TypeError(f"{self.name!r}: build_config: expected a dict, got {config!r}")
         if config.get("shapes_dict"):
             self.build(**{name: shapes_from(shape) for name, shape in config["shapes_dict"].items()})
         elif config.get("input_shape") is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -49,19 +50,16 @@ class Functional(Model):
         #: Inputs and calls, those farthest from the outputs first.
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "_calls", [node for node in nodes if isinstance(node, Call)])
-        layers: list[Layer] = []
+        layers: dict[int, Layer] = {}
         for node in nodes:
             if isinstance(node, SymbolicTensor):
-                layers.append(_input_layer(node))
-            elif isinstance(node.function, Layer) and node.function not in layers:
-                layers.append(node.function)
-        self._layers = layers
-        names = [layer.name for layer in layers]
-        for layer in layers:
-            if names.count(layer.name) > 1:
-                raise ValueError(
-                    f"Model: layer names must be unique, {layer.name!r} is used {names.count(layer.name)} times"
-                )
+                layers[id(node)] = _input_layer(node)
+            elif isinstance(node.function, Layer):
+                layers[id(node.function)] = node.function
+        self._layers = list(layers.values())
+        for name, count in Counter(layer.name for layer in self._layers).items():
+            if count > 1:
+                raise ValueError(f"Model: layer names must be unique, {name!r} is used {count} times")
         self.built = True
 
     nodes: list[Call | SymbolicTensor]

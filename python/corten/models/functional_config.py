@@ -13,7 +13,11 @@ from corten.layers.layer import Layer
 from corten.models.operations import is_operation, operation, operation_entry, positional
 from corten.serialization import deserialize_keras_object, serialize_keras_object
 
-__all__ = ["describe", "restore"]
+__all__ = ["MOST_LAYERS", "describe", "restore"]
+
+#: Of a description that is read: more of them no network has, and each costs memory and time.
+MOST_LAYERS = 10_000
+_MOST_CALLS = 100_000
 
 _TENSOR = "__keras_tensor__"
 
@@ -135,7 +139,8 @@ class _Node:
         if not isinstance(value, dict):
             return value
         if value.get("class_name") == _TENSOR:
-            reference = _reference(value["config"]["keras_history"])
+            config = value.get("config")
+            reference = _reference(config.get("keras_history") if isinstance(config, dict) else config)
             self.needs.append(reference)
             return reference
         if "class_name" in value and "config" in value:
@@ -144,10 +149,10 @@ class _Node:
 
 
 def _reference(history: Any) -> _Reference:
-    if not (isinstance(history, (list, tuple)) and len(history) >= 3 and isinstance(history[0], str)):
+    name, call, output = history[:3] if isinstance(history, (list, tuple)) and len(history) >= 3 else (None,) * 3
+    if not (isinstance(name, str) and (call is None or type(call) is int) and type(output) is int):
         raise ValueError(f"expected [layer, call, output], got {str(history)[:80]}")
-    name, call, output = history[:3]
-    return _Reference(name, int(call or 0), int(output))
+    return _Reference(name, call or 0, output)
 
 
 def restore(config: dict[str, Any]) -> tuple[Any, Any]:
@@ -161,8 +166,8 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
     outputs: dict[str, list[list[Any]]] = {}
     first: dict[str, int] = {}
     waiting: deque[_Node] = deque()
-    for entry in config["layers"]:
-        name = entry.get("name") or entry["config"]["name"]
+    for entry in _entries(config):
+        name = entry["name"]
         if name in functions:
             raise ValueError(f"two layers are named {name!r}")
         functions[name], options[name] = _function(entry)
@@ -171,7 +176,9 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
         if isinstance(functions[name], InputLayer):
             outputs[name].append([functions[name].output])  # type: ignore[attr-defined]
             continue
-        waiting.extend(_Node(name, index, data) for index, data in enumerate(entry.get("inbound_nodes") or ()))
+        if len(waiting) + len(entry["inbound_nodes"]) > _MOST_CALLS:
+            raise ValueError(f"expected at most {_MOST_CALLS} calls of layers")
+        waiting.extend(_Node(name, index, data) for index, data in enumerate(entry["inbound_nodes"]))
 
     def tensor(reference: _Reference) -> Any:
         calls = outputs.get(reference.name)
@@ -187,7 +194,7 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
     def value(leaf: Any) -> Any:
         return tensor(leaf) if isinstance(leaf, _Reference) else leaf
 
-    for node in _in_order(waiting, tensor, outputs):
+    for node in _in_order(waiting, tensor, outputs, first):
         args, kwargs = map_nested(value, node.args), {**options[node.name], **map_nested(value, node.kwargs)}
         result = functions[node.name](*positional(functions[node.name], args, kwargs), **kwargs)
         outputs[node.name].append(flatten(result))
@@ -195,7 +202,9 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
     def end(history: Any) -> Any:
         if isinstance(history, dict):
             return {key: end(item) for key, item in history.items()}
-        if isinstance(history, (list, tuple)) and history and isinstance(history[0], str):
+        if not isinstance(history, (list, tuple)):
+            raise ValueError(f"expected the ends of the model as [layer, call, output], got {str(history)[:80]}")
+        if history and isinstance(history[0], str):
             reference = _reference(history)
             call = reference.call - first.get(reference.name, 0)
             symbol = tensor(_Reference(reference.name, call, reference.output))
@@ -204,7 +213,26 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
             return symbol
         return [end(item) for item in history]
 
-    return end(config["input_layers"]), end(config["output_layers"])
+    return end(config.get("input_layers")), end(config.get("output_layers"))
+
+
+def _entries(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The descriptions of the layers, each with its name."""
+    layers = config.get("layers")
+    if not isinstance(layers, list):
+        raise ValueError(f"layers: expected a list, got {str(layers)[:80]}")
+    if len(layers) > MOST_LAYERS:
+        raise ValueError(f"layers: expected at most {MOST_LAYERS}, got {len(layers)}")
+    for entry in layers:
+        if not isinstance(entry, dict) or "class_name" not in entry or not isinstance(entry.get("config"), dict):
+            raise ValueError(f"layers: expected the description of a layer, got {str(entry)[:80]}")
+        name = entry.get("name") or entry["config"].get("name")
+        if not isinstance(name, str):
+            raise ValueError(f"layers: expected the name of a layer, got {str(name)[:80]}")
+        nodes = entry.get("inbound_nodes") or []
+        if not isinstance(nodes, list):
+            raise ValueError(f"{name!r}: inbound_nodes: expected a list, got {str(nodes)[:80]}")
+        yield {**entry, "name": name, "inbound_nodes": nodes}
 
 
 def _function(entry: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
@@ -219,17 +247,22 @@ def _function(entry: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]
 
 
 def _in_order(
-    waiting: deque[_Node], tensor: Callable[[_Reference], Any], outputs: dict[str, list[list[Any]]]
+    waiting: deque[_Node], tensor: Callable[[_Reference], Any], made: dict[str, list[list[Any]]], first: dict[str, int]
 ) -> Iterator[_Node]:
     """The nodes, each when what it needs is there; those of one layer in their order."""
+    # By the call (of which layer, which of its calls) that a node waits for.
+    blocked: dict[tuple[str, int], list[_Node]] = {}
     while waiting:
-        blocked: deque[_Node] = deque()
-        for node in waiting:
-            if len(outputs[node.name]) == node.index and all(tensor(need) is not None for need in node.needs):
-                yield node
-            else:
-                blocked.append(node)
-        if len(blocked) == len(waiting):
-            names = ", ".join(repr(node.name) for node in list(blocked)[:5])
-            raise ValueError(f"the calls of {names} wait for one another, or for calls that are not there")
-        waiting = blocked
+        node = waiting.popleft()
+        call = first[node.name] + node.index
+        lacking = next(((need.name, need.call) for need in node.needs if tensor(need) is None), None)
+        if lacking is None and len(made[node.name]) != node.index:
+            lacking = node.name, call - 1
+        if lacking is not None:
+            blocked.setdefault(lacking, []).append(node)
+            continue
+        yield node
+        waiting.extend(blocked.pop((node.name, call), ()))
+    if blocked:
+        names = ", ".join(repr(nodes[0].name) for nodes in list(blocked.values())[:5])
+        raise ValueError(f"the calls of {names} wait for one another, or for calls that are not there")

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from corten.arguments import shown
 from corten.graph import SymbolicTensor, Tensor, flatten, tracing
 from corten.layers.input_layer import Input, InputLayer
 from corten.layers.layer import Layer
 from corten.models.functional import Functional
+from corten.models.functional_config import MOST_LAYERS
 from corten.models.model import Model, fits
 from corten.serialization import deserialize_keras_object, serialize_keras_object
 
@@ -170,6 +172,10 @@ class Sequential(Model):
     def from_config(cls, config: dict[str, Any]) -> Any:
         if "layers" not in config or cls.__init__ is not Sequential.__init__:
             return super().from_config(config)
+        if not isinstance(config["layers"], list) or len(config["layers"]) > MOST_LAYERS:
+            raise ValueError(
+                f"Sequential: layers: expected a list of at most {MOST_LAYERS}, got {shown(config['layers'])}"
+            )
         model = cls(
             [deserialize_keras_object(layer) for layer in config["layers"]],
             **{name: config[name] for name in ("name", "trainable") if config.get(name) is not None},

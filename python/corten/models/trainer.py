@@ -154,6 +154,8 @@ class Trainer:
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model as :meth:`get_compile_config` says."""
         settings = deserialize_keras_object(config)
+        if not isinstance(settings, dict):
+            raise TypeError(f"{self.name!r}: compile_config: expected a dict of arguments, got {settings!r}")
         self.compile(*settings.pop("args", ()), **settings)
 
     @property

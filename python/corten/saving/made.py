@@ -8,6 +8,7 @@ from typing import Any
 from corten.errors import CorruptFileError
 from corten.layers.context import without_initial_values
 from corten.serialization import CustomObjectScope, deserialize_keras_object
+from corten.serialization.refusing import refusing
 
 __all__ = ["KERAS_VERSION", "made"]
 
@@ -20,7 +21,7 @@ def made(config: Any, custom_objects: Mapping[str, Any] | None, compile: bool, w
     if not isinstance(config, dict):
         raise CorruptFileError(f"{where}: config: expected the description of a model, got {type(config).__name__}")
     settings = config.get("compile_config")
-    with without_initial_values():
+    with without_initial_values(), refusing(CorruptFileError, f"{where}: config"):
         model = deserialize_keras_object({**config, "compile_config": None}, custom_objects)
     if not hasattr(model, "compile_from_config"):
         raise CorruptFileError(f"{where}: config: expected the description of a model, got that of {model!r}")
@@ -30,6 +31,6 @@ def made(config: Any, custom_objects: Mapping[str, Any] | None, compile: bool, w
             "build_from_config, or must have been called on one input"
         )
     if compile and settings:
-        with CustomObjectScope(custom_objects):
+        with CustomObjectScope(custom_objects), refusing(CorruptFileError, f"{where}: compile_config"):
             model.compile_from_config(settings)
     return model

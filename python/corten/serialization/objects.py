@@ -15,6 +15,7 @@ import numpy as np
 
 from corten.errors import UnsafeFileError
 from corten.serialization import registry
+from corten.serialization.refusing import refusing
 from corten.serialization.registry import CustomObjectScope
 
 __all__ = ["deserialize_keras_object", "is_serialized", "plain", "revived", "serialize_keras_object", "serialized"]
@@ -170,7 +171,7 @@ def deserialize_keras_object(
     """
     if not safe_mode:
         raise ValueError("safe_mode: only True is supported; code in a file is never run; register functions")
-    with CustomObjectScope(custom_objects):
+    with CustomObjectScope(custom_objects), refusing(ValueError, "configuration"):
         return _deserialized(config, module_objects)
 
 
@@ -189,7 +190,7 @@ def _deserialized(config: Any, known: Mapping[str, Any] | None) -> Any:
     if "class_name" not in config or "config" not in config:
         return {key: _deserialized(value, None) for key, value in config.items()}
     if _is_special(config):
-        return _SPECIAL[config["class_name"]](config["config"])
+        return _special(config["class_name"], config["config"])
     return _object_of(config, known)
 
 
@@ -244,6 +245,14 @@ def _is_special(config: dict[str, Any]) -> bool:
     return isinstance(name, str) and name in _SPECIAL and "config" in config
 
 
+def _special(name: str, config: Any) -> Any:
+    """The value of a description that is no object's."""
+    make, members = _SPECIAL[name]
+    if members and not (isinstance(config, dict) and members <= config.keys()):
+        raise ValueError(f"{name}: expected {', '.join(sorted(members))}, got {str(config)[:80]}")
+    return make(config)
+
+
 def _array(config: dict[str, Any]) -> Any:
     dtype = np.dtype(str(config["dtype"]))
     if dtype.kind not in "biuf":
@@ -266,15 +275,16 @@ def _slice(config: dict[str, Any]) -> slice:
     return slice(*(_deserialized(config[part], None) for part in ("start", "stop", "step")))
 
 
-_SPECIAL: dict[str, Callable[[Any], Any]] = {
-    "__numpy__": _array,
-    "__tensor__": _array,
-    "__bytes__": lambda config: str(config["value"]).encode(),
-    "__ellipsis__": lambda _config: Ellipsis,
-    "__slice__": _slice,
-    "__lambda__": _code,
-    "__live__": registry.custom_object,
-    "DTypePolicy": _policy,
-    "FloatDTypePolicy": _policy,
-    "Policy": _policy,
+#: What makes the value of a description, and the members of its config that this needs.
+_SPECIAL: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
+    "__numpy__": (_array, {"dtype", "value"}),
+    "__tensor__": (_array, {"dtype", "value"}),
+    "__bytes__": (lambda config: str(config["value"]).encode(), {"value"}),
+    "__ellipsis__": (lambda _config: Ellipsis, set()),
+    "__slice__": (_slice, {"start", "step", "stop"}),
+    "__lambda__": (_code, set()),
+    "__live__": (registry.custom_object, set()),
+    "DTypePolicy": (_policy, {"name"}),
+    "FloatDTypePolicy": (_policy, {"name"}),
+    "Policy": (_policy, {"name"}),
 }
