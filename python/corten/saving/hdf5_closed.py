@@ -24,9 +24,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import CorruptFileError, UnsafeFileError
+from .hdf5_heaps import check_heaps
 
 __all__ = [
     "Group",
+    "has_attribute",
     "open_hdf5",
     "read_dataset",
     "read_text_attribute",
@@ -108,7 +110,7 @@ def open_hdf5(source: str | os.PathLike[str] | bytes | BinaryIO, name: str | Non
     with _stream_of(source) as stream:
         label = name or (str(Path(source)) if isinstance(source, str | os.PathLike) else "HDF5 file")
         size = stream.seek(0, os.SEEK_END)
-        _check_signature(stream, size, label)
+        check_heaps(stream, _signature(stream, size, label), size, label)
         with _damage_in(label):
             file = h5py.File(stream, "r")
         try:
@@ -150,7 +152,7 @@ def read_dataset(
         stored = dataset.dtype
         target = np.empty(shape, stored if stored.kind == "V" else stored.newbyteorder("="))
         dataset.id.read(h5py.h5s.ALL, h5py.h5s.ALL, target)
-    if _is_bfloat16(dataset):  # the upper half of a float32
+    if _is_bfloat16(dataset, group.file_bytes):  # the upper half of a float32
         return (target.view(np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32)
     return target
 
@@ -166,12 +168,20 @@ def shape_and_dtype(group: Group, name: str) -> tuple[tuple[int, ...], np.dtype[
     with _damage_in(where):
         shape, dtype, layout = dataset.shape, dataset.dtype, dataset.id.get_space().get_simple_extent_type()
         plain = dtype.kind in "fiub" and dtype.itemsize <= 8 and h5py.check_enum_dtype(dtype) is None
-        bfloat16 = _is_bfloat16(dataset)
+        bfloat16 = _is_bfloat16(dataset, group.file_bytes)
     if layout == h5py.h5s.NULL or shape is None or len(shape) > _MOST_DIMENSIONS:
         raise CorruptFileError(f"{where}: expected an array of at most {_MOST_DIMENSIONS} dimensions, got {shape}")
     if not plain and not bfloat16:
         raise CorruptFileError(f"{where}: expected an array of plain numbers, got dtype {dtype}")
     return tuple(shape), np.dtype(np.float32) if bfloat16 else dtype.newbyteorder("=")
+
+
+def has_attribute(group: Group, name: str) -> bool:
+    """Whether the group has an attribute of that name. Raises ``CorruptFileError`` where that cannot be read."""
+    import h5py
+
+    with _damage_in(f"{group.where()}: attribute {name!r}"):
+        return bool(h5py.h5a.exists(group.handle.id, name.encode()))
 
 
 def read_text_attribute(group: Group, name: str) -> str | None:
@@ -227,13 +237,13 @@ def _stream_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[Bi
         yield source
 
 
-def _check_signature(stream: BinaryIO, size: int, label: str) -> None:
-    """The signature is at the beginning, or after a block of the user's own, at 512, 1024, 2048, ..."""
+def _signature(stream: BinaryIO, size: int, label: str) -> int:
+    """Where the signature is: at the beginning, or after a block of the user's own, at 512, 1024, 2048, ..."""
     position = 0
     while position + len(_SIGNATURE) <= size:
         stream.seek(position)
         if stream.read(len(_SIGNATURE)) == _SIGNATURE:
-            return
+            return position
         position = max(512, 2 * position)
     stream.seek(0)
     raise CorruptFileError(f"{label}: expected an HDF5 file, got {size} bytes that begin with {stream.read(8)!r}")
@@ -323,20 +333,20 @@ def _dataset(group: Group, name: str) -> tuple[Any, str]:
     return holder.datasets[last], group.where(name)
 
 
-def _is_bfloat16(dataset: Any) -> bool:
+def _is_bfloat16(dataset: Any, file_bytes: int) -> bool:
     """Two opaque bytes, or uint16, with Keras's mark on them."""
     if dataset.dtype.str not in ("|V2", "<u2", ">u2") or dataset.dtype.names is not None:
         return False
-    mark = _read_attribute(dataset, "dtype")
+    mark = _read_attribute(dataset, "dtype", file_bytes)
     return mark is not None and _texts(mark) == ["bfloat16"]
 
 
 def _attribute(group: Group, name: str) -> Any:
     with _damage_in(f"{group.where()}: attribute {name!r}"):
-        return _read_attribute(group.handle, name)
+        return _read_attribute(group.handle, name, group.file_bytes)
 
 
-def _read_attribute(thing: Any, name: str) -> Any:
+def _read_attribute(thing: Any, name: str, file_bytes: int) -> Any:
     import h5py
 
     encoded = name.encode()
@@ -351,6 +361,8 @@ def _read_attribute(thing: Any, name: str) -> Any:
         return kind
     if (size := count * kind.get_size()) > _LARGEST_ATTRIBUTE:
         raise UnsafeFileError(f"attribute {name!r}: expected at most {_LARGEST_ATTRIBUTE} bytes, got {size}")
+    if size > file_bytes:  # they are not compressed
+        raise CorruptFileError(f"attribute {name!r}: {attribute.shape} is more than the file holds")
     return thing.attrs[name]
 
 

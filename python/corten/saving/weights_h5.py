@@ -9,7 +9,7 @@ import numpy as np
 
 from corten.errors import CorruptFileError
 from corten.graph import Array, Variable, assign
-from corten.saving.hdf5_closed import Group, read_dataset, shape_and_dtype
+from corten.saving.hdf5_closed import Group, has_attribute, read_dataset, shape_and_dtype
 from corten.saving.stored import Stored, Window, read_into, window_of, write_from
 
 __all__ = ["import_h5py", "read_variables", "stored_arrays", "write_variables"]
@@ -71,8 +71,8 @@ def stored_arrays(root: Group, path: str) -> Group | None:
 
 def is_legacy(root: Group) -> bool:
     """Whether the file is laid out as Keras 2 did, by the names of layers."""
-    attributes = root.handle.attrs
-    return "layer_names" in attributes or "layer_names0" in attributes or "model_weights" in root.groups
+    names = has_attribute(root, "layer_names") or has_attribute(root, "layer_names0")
+    return names or "model_weights" in root.groups
 
 
 def read_variables(
