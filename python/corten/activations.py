@@ -42,7 +42,7 @@ from corten.ops import (
     tanh_shrink,
     threshold,
 )
-from corten.serialization import publish, register_keras_serializable
+from corten.serialization import plain, publish, register_keras_serializable
 
 __all__ = [
     "celu",
@@ -175,11 +175,11 @@ def get(identifier: ActivationLike) -> Callable[..., Any]:
     return linear if identifier is None else cast(Callable[..., Any], find(identifier, _KNOWN, "activation"))
 
 
-def serialize(activation: Callable[..., Any]) -> str:
-    """The name of an activation."""
+def serialize(activation: Callable[..., Any]) -> Any:
+    """The name of an activation of Corten's own; of another, its description."""
     if not callable(activation):
         raise TypeError(f"activation: expected a function, got {activation!r}")
-    return str(getattr(activation, "__name__", type(activation).__name__))
+    return plain(activation)
 
 
 def deserialize(config: ActivationLike) -> Callable[..., Any]:

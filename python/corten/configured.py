@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any, TypeVar
 
@@ -96,11 +97,20 @@ class Configured:
         return instance
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this object again, as plain values."""
-        config = {key: plain(value) for key, value in self._config.items()}
+        """The arguments that make this object again, as plain values.
+
+        Where a class of the program's own defines this too, it adds its own arguments, as in Keras: what it gets from
+        ``super().get_config()`` are those of Corten's class.
+        """
+        config = {key: plain(value) for key, value in self._told().items()}
         if "name" in config:
             config["name"] = getattr(self, "name", config["name"])
         return config
+
+    def _told(self) -> dict[str, Any]:
+        """The arguments that :meth:`get_config` of Corten's class tells."""
+        known = _known_below(type(self))
+        return self._config if known is None else {key: self._config[key] for key in self._config if key in known}
 
     def __copy__(self: Self) -> Self:
         kind = type(self)
@@ -143,3 +153,16 @@ def forwarded(scope: dict[str, Any], *own: str) -> dict[str, Any]:
     """
     excluded = {"self", "__class__", "kwargs", *own}
     return {name: value for name, value in {**scope, **scope.get("kwargs", {})}.items() if name not in excluded}
+
+
+@functools.cache
+def _known_below(kind: type) -> frozenset[str] | None:
+    """The parameters of Corten's class below the program's own class that defines ``get_config``; None without one."""
+    own = next(base for base in kind.__mro__ if "get_config" in vars(base))
+    if _is_cortens(own):
+        return None
+    return frozenset(parameters(next(base for base in own.__mro__ if _is_cortens(base))))
+
+
+def _is_cortens(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == "corten"

@@ -73,7 +73,8 @@ def test_layers_and_calls_may_be_chosen() -> None:
         def call(self, inputs: Any) -> Any:
             return inputs
 
-    with pytest.raises(ValueError, match="Sequential or functional model, got Own"):
-        clone_model(Own())
+    with pytest.raises(ValueError, match="for Sequential and functional models, got a Own"):
+        clone_model(Own(), clone_function=wider)
+    assert type(clone_model(Own(name="one"))) is Own
     with pytest.raises(TypeError, match="unexpected keyword argument 'inputs'"):
         clone_model(model, inputs=fresh)

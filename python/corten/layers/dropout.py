@@ -62,6 +62,12 @@ class _SpatialDropout(Dropout):
         expect_axes(self, inputs, self.rank)
         return super().call(inputs, training)
 
+    def get_config(self) -> dict[str, Any]:
+        """Without ``trainable``, which means nothing here: Keras's classes do not take it."""
+        config = super().get_config()
+        del config["trainable"]
+        return config
+
 
 class SpatialDropout1D(_SpatialDropout):
     """In training drops whole channels of sequences, not single elements (Tompson et al. 2014).

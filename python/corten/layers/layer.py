@@ -51,7 +51,7 @@ from corten.layers.signature import (
 from corten.layers.undo import undone, undone_on_error
 from corten.random import SeedGenerator
 from corten.regularizers import RegularizerLike
-from corten.serialization import plain
+from corten.serialization import plain, revived
 
 __all__ = ["Layer"]
 
@@ -74,7 +74,8 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
                 # No call comes between what is set and what sets it back, for at a call Ctrl-C may end the function.
                 context.names, self.__dict__["_being_built"] = (*names, self.name), True
                 build(self, *args, **kwargs)
-                object.__setattr__(self, "_built_for", (kwargs or (args[0] if args else None), None))
+                shapes = kwargs if shapes_asked(build) else next(iter((*args, *kwargs.values())), None)
+                object.__setattr__(self, "_built_for", (shapes, None))
             finally:
                 context.names, self.__dict__["_being_built"] = names, False
             if was_built and len(self._weights) > weights:
@@ -139,6 +140,9 @@ class Layer(Configured):
     #: Whether there is nothing to build: such a layer counts as built from the beginning, as in Keras.
     _stateless = False
 
+    #: What Keras calls the class in the paths of files, where that is not its public name.
+    _name_in_files: str | None = None
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls, *args, **kwargs)
         object.__setattr__(layer, "_attributes", {})
@@ -166,6 +170,7 @@ class Layer(Configured):
             )
         if not isinstance(trainable, (bool, np.bool_)):
             raise ArgumentTypeError(f"{type(self).__name__}: trainable: expected True or False, got {trainable!r}")
+        dtype = revived(dtype)  # files of Keras have a policy
         if dtype not in (None, "float32"):
             raise ValueError(f"{type(self).__name__}: dtype must be 'float32', got {dtype!r}")
         self.name = name or auto_name(snake_case(type(self).__name__))
@@ -226,9 +231,13 @@ class Layer(Configured):
 
     def _saved_parts(self) -> Iterator[tuple[str, Any]]:
         """What a file keeps inside the layer's own place, by attribute: public ones first, as in Keras."""
-        for name in sorted(self._attributes, key=lambda name: (name.startswith("_"), name)):
-            if name not in _INTERNAL:
-                yield name, self._attributes[name]
+        parts = {name: part for name, part in self._attributes.items() if name not in _INTERNAL} | self._listed_parts()
+        for name in sorted(parts, key=lambda name: (name.startswith("_"), name)):
+            yield name, parts[name]
+
+    def _listed_parts(self) -> dict[str, Any]:
+        """Parts that Keras finds under another name than their attribute's."""
+        return {}
 
     def _saved_variables(self) -> list[Variable]:
         """The layer's own variables as files keep them: those that are trained first, without random states."""
@@ -657,8 +666,9 @@ class Layer(Configured):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again: plain values."""
-        changed = {name: getattr(self, name) for name, _, _ in self._changes if name in self._config}
-        arguments = {**self._config, **changed}
+        arguments = self._told()
+        changed = {name: getattr(self, name) for name, _, _ in self._changes if name in arguments}
+        arguments = {**arguments, **changed}
         config = {key: plain(value) for key, value in arguments.items() if value is not None or key not in _IMPLIED}
         return {**config, "name": self.name, "trainable": self._trainable}
 

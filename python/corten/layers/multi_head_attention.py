@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from corten import constraints, initializers, ops, regularizers
@@ -75,16 +75,16 @@ class _Heads(Layer):
         units = self.units or (query_shape[-1],)
         self.query_dense = Projection((self.query_heads, self.query_depth), name="query", **self._projected)
         self.key_dense = Projection((self.key_heads, self.query_depth), name="key", **self._projected)
-        self.gate_dense = None
+        self._gate_dense = None
         if self.use_gate:
             heads = (self.query_heads, self.value_depth)
-            self.gate_dense = Projection(heads, activation="sigmoid", name="gate", **self._projected)
+            self._gate_dense = Projection(heads, activation="sigmoid", name="gate", **self._projected)
         self.value_dense = Projection((self.key_heads, self.value_depth), name="value", **self._projected)
         self.output_dense = Projection(units, joined=2, name="attention_output", **self._projected)
         self.query_dense._build_once(query_shape)
         self.key_dense._build_once(key_shape)
-        if self.gate_dense is not None:
-            self.gate_dense._build_once(query_shape)
+        if self._gate_dense is not None:
+            self._gate_dense._build_once(query_shape)
         self.value_dense._build_once(value_shape)
         self.output_dense._build_once((*query_shape[:-1], self.query_heads, self.value_depth))
 
@@ -105,7 +105,7 @@ class _Heads(Layer):
             raise ValueError(f'{type(self).__name__} "{self.name}": flash_attention returns no attention scores')
         key = value if key is None else key
         mask = self._mask(query, value, query_mask, value_mask, key_mask, attention_mask)
-        gate = None if self.gate_dense is None else self.gate_dense(query)
+        gate = None if self._gate_dense is None else self._gate_dense(query)
         heads = self.query_dense(query), self.key_dense(key), self.value_dense(value)
         outputs, scores = self._attend(heads, mask, training, use_causal_mask)
         outputs = self.output_dense(outputs if gate is None else outputs * gate)
@@ -334,6 +334,8 @@ class GroupQueryAttention(_Heads):
     (1, 5, 8)
     """
 
+    _name_in_files = "GroupedQueryAttention"
+
     def __init__(
         self,
         head_dim: int,
@@ -375,3 +377,8 @@ class GroupQueryAttention(_Heads):
                 f"GroupQueryAttention: num_query_heads: expected a multiple of num_key_value_heads="
                 f"{self.num_key_value_heads}, got {self.num_query_heads}"
             )
+
+    def _saved_parts(self) -> Iterator[tuple[str, Any]]:
+        # Keras's class has no public names for them.
+        for name, part in super()._saved_parts():
+            yield f"_{name.removeprefix('_')}", part

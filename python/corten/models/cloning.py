@@ -10,10 +10,10 @@ from corten.keywords import suggesting
 from corten.layers.copies import again
 from corten.layers.input_layer import Input
 from corten.layers.layer import Layer
-from corten.models.functional import Functional, Symbols
+from corten.models.functional import Functional, Symbols, constructed_by_tensors
 from corten.models.model import Model
 from corten.models.sequential import Sequential
-from corten.serialization import deserialize_keras_object
+from corten.serialization import CustomObjectScope, deserialize_keras_object, live_objects, serialize_keras_object
 
 __all__ = ["clone_model", "model_from_config", "model_from_json"]
 
@@ -56,8 +56,11 @@ def clone_model(
 ) -> Any:
     """A model of new layers, made as those of ``model`` were, and connected as they are; the weights begin anew.
 
+    A clone of a compiled model is compiled alike.
+
     Args:
-        model: a ``Sequential`` or functional model. Models inside it are cloned likewise.
+        model: any model. The other arguments are for ``Sequential`` and functional ones; of a subclass the clone is
+            made by its configuration. Models inside it are cloned likewise.
         input_tensors: symbolic tensors that the clone is built on, in the form of its inputs; new ones by default.
         clone_function: ``layer -> layer``, in place of ``type(layer).from_config(layer.get_config())``; it may return
             the layer itself, which is then shared.
@@ -65,7 +68,7 @@ def clone_model(
         recursive: whether the two functions are used within models inside ``model``.
 
     Raises:
-        ValueError: another kind of model; make it by its class.
+        ValueError: functions or tensors for a subclass, or tensors that are nested otherwise than its inputs.
         TypeError: an unknown argument.
 
     >>> import corten
@@ -74,11 +77,31 @@ def clone_model(
     >>> clone.set_weights(model.get_weights()); clone.output_shape
     (None, 2)
     """
-    if not isinstance(model, (Sequential, Functional)):
+    plain = (input_tensors, clone_function, call_function) == (None, None, None)
+    listed = isinstance(model, (Sequential, Functional))
+    if not listed and not plain:
         raise ValueError(
-            f"clone_model: expected a Sequential or functional model, got {type(model).__name__}; make another by its "
-            "class, and copy the weights by set_weights(get_weights())"
+            "clone_model: input_tensors, clone_function and call_function are for Sequential and functional models, "
+            f"got a {type(model).__name__}"
         )
+    if not listed or (plain and isinstance(model, Functional) and not constructed_by_tensors(type(model))):
+        with live_objects() as objects:
+            description = serialize_keras_object(model)
+        return deserialize_keras_object(description, objects)
+    clone = _connected_anew(model, input_tensors, clone_function, call_function, recursive)
+    if model.compiled:
+        with live_objects() as objects, CustomObjectScope(objects):
+            clone.compile_from_config(model.get_compile_config() or {})
+    return clone
+
+
+def _connected_anew(
+    model: Any,
+    input_tensors: Symbols | None,
+    clone_function: Callable[[Layer], Layer] | None,
+    call_function: Callable[..., Any] | None,
+    recursive: bool,
+) -> Any:
     clones: dict[int, Layer] = {}
 
     def cloned(layer: Layer) -> Layer:
@@ -100,8 +123,8 @@ def clone_model(
     source = model._whole() if isinstance(model, Sequential) else model
     inputs = map_nested(_like, source._inputs) if input_tensors is None else input_tensors
     tensors = flatten(inputs)
-    if len(tensors) != len(source.inputs):
-        raise ValueError(f"clone_model: input_tensors: expected {len(source.inputs)}, got {len(tensors)}")
+    if not _nested_alike(inputs, source._inputs):
+        raise ValueError(f"clone_model: input_tensors: expected them nested as {source._inputs!r}, got {inputs!r}")
     values = {id(old): new for old, new in zip(source.inputs, tensors, strict=True)}
 
     def known(leaf: Any) -> Any:
@@ -119,8 +142,23 @@ def clone_model(
             values[id(old)] = new
             if isinstance(old.mask, SymbolicTensor):
                 values[id(old.mask)] = new.mask
-    kind = Functional if isinstance(model, Sequential) else type(model)
+    kind = type(model) if constructed_by_tensors(type(model)) else Functional
     return kind(inputs, map_nested(known, source._outputs), name=model.name, trainable=model.trainable)
+
+
+def _nested_alike(one: Any, other: Any) -> bool:
+    """Whether both are nested alike; a list counts as a tuple, and the only item as itself."""
+    if isinstance(one, dict) or isinstance(other, dict):
+        return (
+            type(one) is type(other)
+            and one.keys() == other.keys()
+            and all(_nested_alike(one[k], other[k]) for k in one)
+        )
+    ones, others = ([item] if isinstance(item, SymbolicTensor) else list(item) for item in (one, other))
+    return len(ones) == len(others) and all(
+        (isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor)) or _nested_alike(a, b)
+        for a, b in zip(ones, others)
+    )
 
 
 def _like(symbol: SymbolicTensor) -> SymbolicTensor:

@@ -14,7 +14,7 @@ from corten.layers.layer import Layer
 from corten.models import functional_config
 from corten.models.model import Model
 
-__all__ = ["Functional", "Symbols"]
+__all__ = ["Functional", "Symbols", "constructed_by_tensors"]
 
 
 #: Symbolic tensors: one, or several in lists, tuples and dicts.
@@ -98,14 +98,14 @@ class Functional(Model):
 
     def get_config(self) -> dict[str, Any]:
         """The layers and how they are connected; of a subclass with a constructor of its own, its arguments."""
-        if not _constructed_by_tensors(type(self)):
+        if not constructed_by_tensors(type(self)):
             return super().get_config()
         return {"name": self.name, "trainable": self.trainable, **functional_config.describe(self)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        if not _constructed_by_tensors(cls):
-            return super().from_config(config)
+    def _from_config(cls, config: dict[str, Any]) -> Any:
+        if not constructed_by_tensors(cls):
+            return super()._from_config(config)
         options = {name: config[name] for name in ("name", "trainable") if config.get(name) is not None}
         return cls(*functional_config.restore(config), **options)
 
@@ -249,7 +249,7 @@ def _in_keras_order(
     return sorted(nodes, key=lambda node: (-depths[id(node)], met.get(_operation(node), -1)))
 
 
-def _constructed_by_tensors(kind: type) -> bool:
+def constructed_by_tensors(kind: type) -> bool:
     """Whether a class is made from inputs and outputs, as ``Model`` is."""
     return kind.__init__ in (Functional.__init__, Model.__init__)  # type: ignore[misc]
 

@@ -10,6 +10,7 @@ from typing import Any
 from corten.graph import SymbolicTensor, flatten, map_nested
 from corten.layers.input_layer import InputLayer
 from corten.layers.layer import Layer
+from corten.models.model import Model
 from corten.models.operations import is_operation, operation, operation_entry, positional
 from corten.serialization import deserialize_keras_object, serialize_keras_object
 
@@ -51,15 +52,13 @@ def describe(model: Any) -> dict[str, Any]:
             description["config"] = {**serialize_keras_object(description["config"]), "name": name}
             entries[key] = _entry(description, name)
         nodes = entries[key]["inbound_nodes"]
-        index = len(nodes)
         nodes.append(_node(args, kwargs, histories, name))
         for position, symbol in enumerate(flatten(node.outputs)):
-            histories[id(symbol)] = [name, index, position]
-    first = {entry["name"]: _own_nodes(entry) for entry in entries.values()}
+            histories[id(symbol)] = [name, len(nodes) - 1, position]
 
     def end(symbol: SymbolicTensor) -> list[Any]:
         name, index, position = histories[id(symbol)]
-        return [name, index + first[name], position]
+        return [name, index + (0 if symbol.call is None else _own_nodes(symbol.call.function)), position]
 
     return {
         "layers": list(entries.values()),
@@ -81,9 +80,9 @@ def _unused(base: str, names: set[str]) -> str:
     return name
 
 
-def _own_nodes(entry: dict[str, Any]) -> int:
-    """Where the model ends, Keras counts the making of a functional model inside it as its first call; else not."""
-    return int(entry["class_name"] == "Functional" and entry["module"].startswith("keras.src.models"))
+def _own_nodes(function: Any) -> int:
+    """Where ends refer to a functional model inside, Keras counts its making as its first call; calls do not so."""
+    return int(isinstance(function, Model.functional_class))
 
 
 def _node(args: Any, kwargs: dict[str, Any], histories: dict[int, list[Any]], name: str) -> dict[str, Any]:
@@ -164,14 +163,12 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
     functions: dict[str, Callable[..., Any]] = {}
     options: dict[str, dict[str, Any]] = {}
     outputs: dict[str, list[list[Any]]] = {}
-    first: dict[str, int] = {}
     waiting: deque[_Node] = deque()
     for entry in _entries(config):
         name = entry["name"]
         if name in functions:
             raise ValueError(f"two layers are named {name!r}")
         functions[name], options[name] = _function(entry)
-        first[name] = _own_nodes(entry)
         outputs[name] = []
         if isinstance(functions[name], InputLayer):
             outputs[name].append([functions[name].output])  # type: ignore[attr-defined]
@@ -180,21 +177,21 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
             raise ValueError(f"expected at most {_MOST_CALLS} calls of layers")
         waiting.extend(_Node(name, index, data) for index, data in enumerate(entry["inbound_nodes"]))
 
-    def tensor(reference: _Reference) -> Any:
+    def tensor(reference: _Reference, own_nodes: int = 0) -> Any:
         calls = outputs.get(reference.name)
         if calls is None:
             raise ValueError(f"a call refers to {reference.name!r}, and there is no such layer")
-        if not 0 <= reference.call < len(calls):
+        index = reference.call - own_nodes
+        if not 0 <= index < len(calls):
             return None
-        outputs_of_call = calls[reference.call]
-        if not 0 <= reference.output < len(outputs_of_call):
-            raise ValueError(f"{reference.name!r} has {len(outputs_of_call)} outputs, not output {reference.output}")
-        return outputs_of_call[reference.output]
+        if not 0 <= reference.output < len(calls[index]):
+            raise ValueError(f"{reference.name!r} has {len(calls[index])} outputs, not output {reference.output}")
+        return calls[index][reference.output]
 
     def value(leaf: Any) -> Any:
         return tensor(leaf) if isinstance(leaf, _Reference) else leaf
 
-    for node in _in_order(waiting, tensor, outputs, first):
+    for node in _in_order(waiting, tensor, outputs):
         args, kwargs = map_nested(value, node.args), {**options[node.name], **map_nested(value, node.kwargs)}
         result = functions[node.name](*positional(functions[node.name], args, kwargs), **kwargs)
         outputs[node.name].append(flatten(result))
@@ -205,13 +202,12 @@ def restore(config: dict[str, Any]) -> tuple[Any, Any]:
         if not isinstance(history, (list, tuple)):
             raise ValueError(f"expected the ends of the model as [layer, call, output], got {str(history)[:80]}")
         if history and isinstance(history[0], str):
-            reference = _reference(history)
-            call = reference.call - first.get(reference.name, 0)
-            symbol = tensor(_Reference(reference.name, call, reference.output))
+            symbol = tensor(_reference(history), _own_nodes(functions.get(history[0])))
             if symbol is None:
                 raise ValueError(f"an end of the model refers to call {history[1]} of {history[0]!r}; there is none")
             return symbol
-        return [end(item) for item in history]
+        items = [end(item) for item in history]
+        return tuple(items) if isinstance(history, tuple) else items
 
     return end(config.get("input_layers")), end(config.get("output_layers"))
 
@@ -247,22 +243,21 @@ def _function(entry: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]
 
 
 def _in_order(
-    waiting: deque[_Node], tensor: Callable[[_Reference], Any], made: dict[str, list[list[Any]]], first: dict[str, int]
+    waiting: deque[_Node], tensor: Callable[[_Reference], Any], made: dict[str, list[list[Any]]]
 ) -> Iterator[_Node]:
     """The nodes, each when what it needs is there; those of one layer in their order."""
     # By the call (of which layer, which of its calls) that a node waits for.
     blocked: dict[tuple[str, int], list[_Node]] = {}
     while waiting:
         node = waiting.popleft()
-        call = first[node.name] + node.index
         lacking = next(((need.name, need.call) for need in node.needs if tensor(need) is None), None)
         if lacking is None and len(made[node.name]) != node.index:
-            lacking = node.name, call - 1
+            lacking = node.name, node.index - 1
         if lacking is not None:
             blocked.setdefault(lacking, []).append(node)
             continue
         yield node
-        waiting.extend(blocked.pop((node.name, call), ()))
+        waiting.extend(blocked.pop((node.name, node.index), ()))
     if blocked:
         names = ", ".join(repr(nodes[0].name) for nodes in list(blocked.values())[:5])
         raise ValueError(f"the calls of {names} wait for one another, or for calls that are not there")

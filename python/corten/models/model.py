@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from corten.errors import ShapeError
@@ -16,7 +16,8 @@ from corten.models.summary import print_summary
 from corten.models.trainer import Trainer
 from corten.saving.state import optimizers_by_path, restore
 from corten.saving.stored import InMemory
-from corten.serialization import serialize_keras_object
+from corten.serialization import CustomObjectScope, serialize_keras_object
+from corten.serialization.registry import made_of
 
 if TYPE_CHECKING:
     from corten.saving.foreign import Names
@@ -55,7 +56,13 @@ class Model(Trainer, Layer):
         self._start_trainer()
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """A new model from what :meth:`get_config` gave; ``custom_objects`` are names and what they stand for."""
+        with CustomObjectScope(custom_objects):
+            return cls._from_config(config)
+
+    @classmethod
+    def _from_config(cls, config: dict[str, Any]) -> Any:
         if cls is Model or (cls.__init__ is Model.__init__ and "input_layers" in config):
             own: Any = cls
             kind: Any = Model.functional_class if cls is Model else _as_functional(own)
@@ -101,6 +108,10 @@ class Model(Trainer, Layer):
 
     def _children(self) -> list[Layer]:
         return self.layers
+
+    def _listed_parts(self) -> dict[str, Any]:
+        # Where a layer's attribute comes after it in the alphabet, this is where Keras meets it first.
+        return {"layers": self.layers}
 
     @property
     def input_shape(self) -> Any:
@@ -289,4 +300,5 @@ def _as_functional(kind: type[Model]) -> type[Model]:
     functional = Model.functional_class
     if kind is Model:
         return functional
-    return type(kind.__name__, (kind, functional), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    made = type(kind.__name__, (kind, functional), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    return made_of(made, kind)

@@ -169,9 +169,9 @@ class Sequential(Model):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def _from_config(cls, config: dict[str, Any]) -> Any:
         if "layers" not in config or cls.__init__ is not Sequential.__init__:
-            return super().from_config(config)
+            return super()._from_config(config)
         if not isinstance(config["layers"], list) or len(config["layers"]) > MOST_LAYERS:
             raise ValueError(
                 f"Sequential: layers: expected a list of at most {MOST_LAYERS}, got {shown(config['layers'])}"

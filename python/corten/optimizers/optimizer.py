@@ -551,7 +551,7 @@ class Optimizer(Configured):
 
     def _arguments(self) -> dict[str, Any]:
         """The constructor's arguments, as they are now."""
-        arguments = {name: value for name, value in self._config.items() if name != "decay"}
+        arguments = {name: value for name, value in self._told().items() if name != "decay"}
         changed = {name: now for name, now in vars(self).items() if name in arguments and isinstance(now, _PLAIN)}
         rate = self._learning_rate
         return {**arguments, **changed, "learning_rate": float(rate.numpy()) if isinstance(rate, Variable) else rate}

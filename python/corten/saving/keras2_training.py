@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import CorruptFileError
 from .keras2_origin import Origin, plain
 
-__all__ = ["translate_training"]
+__all__ = ["translate_training", "whole_name"]
 
 Config = dict[str, Any]
 
@@ -80,6 +80,15 @@ _DROPPED_OF_OPTIMIZERS: dict[str, tuple[Any, ...]] = {
     "is_legacy_optimizer": (...,),
     "jit_compile": (...,),
 }  # fmt: skip
+
+
+def whole_name(loss: str) -> str:
+    """The name of a loss's function, for any of its names.
+
+    >>> whole_name("mse"), whole_name("my_loss")
+    ('mean_squared_error', 'my_loss')
+    """
+    return _FUNCTIONS.get(loss, ("", ""))[0] or loss
 
 
 def translate_training(config: Config, version: str = "2", custom: Collection[str] = ()) -> Config:

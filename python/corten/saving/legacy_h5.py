@@ -16,13 +16,13 @@ from corten.saving.hdf5_closed import Group, open_hdf5, read_text_attribute
 from corten.saving.hdf5_legacy import layer_paths, read_archive, read_weights
 from corten.saving.hdf5_optimizer import order_optimizer, read_optimizer
 from corten.saving.keras2 import translate
-from corten.saving.keras2_training import translate_training
+from corten.saving.keras2_training import translate_training, whole_name
 from corten.saving.keras_archive import WEIGHTS, KerasArchive
 from corten.saving.made import KERAS_VERSION, made
 from corten.saving.state import restore, variables_by_path
 from corten.saving.stored import InMemory
 from corten.saving.weights_h5 import import_h5py
-from corten.serialization import get_custom_objects, serialize_keras_object
+from corten.serialization import get_custom_objects, is_serialized, serialize_keras_object
 from corten.serialization.registry import custom_objects_in_scope
 
 __all__ = ["load_legacy", "load_legacy_weights", "load_tf_keras", "save_legacy"]
@@ -41,12 +41,15 @@ def load_legacy(path: Path, custom_objects: Mapping[str, Any] | None, compile: b
             )
         version = read_text_attribute(root, "keras_version") or "1"
         custom = _custom(custom_objects)
+        # Of Corten's own files only the layout is Keras 2's.
+        own = read_text_attribute(root, "backend") == "corten"
         config = read_json(text, f"{path}: model_config")
-        description = translate(config, version, custom)
+        description = config if own else translate(config, version, custom)
         training = read_text_attribute(root, "training_config") if compile else None
         if training is not None:
             settings = read_json(training, f"{path}: training_config")
-            description["compile_config"] = translate_training(settings, version, custom)
+            settings = _out_of_keras_2_form(settings) if own else translate_training(settings, version, custom)
+            description = {**description, "compile_config": settings}
         model = made(description, custom_objects, compile, str(path))
         weights = root.groups.get("model_weights")
         if weights is None:
@@ -122,6 +125,8 @@ def save_legacy(model: Any, path: Path) -> None:
     h5py = import_h5py("an HDF5 file")
     description = serialize_keras_object(model)
     settings = description.pop("compile_config", None)
+    if description["registered_name"] not in (None, description["class_name"]):
+        description["class_name"] = description["registered_name"]  # where Keras 2 had it
     with atomic_write(path) as file, h5py.File(file, "w") as root:
         root.attrs["keras_version"], root.attrs["backend"] = KERAS_VERSION, "corten"
         root.attrs["model_config"] = write_json(description, model.name)
@@ -135,9 +140,36 @@ def save_legacy(model: Any, path: Path) -> None:
         own = [weight for weight in _in_order(model) if id(weight) not in inside]
         _put_weights(group.create_group("top_level_model_weights"), own)
         if settings is not None:
-            root.attrs["training_config"] = write_json(settings, model.name)
+            root.attrs["training_config"] = write_json(_in_keras_2_form(settings), model.name)
         if model.optimizer is not None:
             _put_weights(root.create_group("optimizer_weights"), model.optimizer.variables)
+
+
+def _in_keras_2_form(settings: dict[str, Any]) -> dict[str, Any]:
+    """Compile settings as Keras reads them in HDF5: the optimizer apart, losses by their whole names."""
+    if "optimizer" not in settings:
+        return settings
+    optimizer = settings["optimizer"]
+    if isinstance(optimizer, str):
+        optimizer = {"class_name": optimizer, "config": {}}
+    defaults = dict.fromkeys(("loss", "metrics", "weighted_metrics", "loss_weights"))
+    written = {**defaults, **settings, "loss": _whole_names(settings.get("loss")), "optimizer_config": optimizer}
+    del written["optimizer"]
+    return written
+
+
+def _out_of_keras_2_form(settings: Any) -> dict[str, Any]:
+    others = {name: value for name, value in settings.items() if name != "optimizer_config"}
+    return {**others, "optimizer": settings["optimizer_config"]} if "optimizer_config" in settings else others
+
+
+def _whole_names(loss: Any) -> Any:
+    """``"mean_squared_error"`` for ``"mse"``, in lists and dicts too."""
+    if isinstance(loss, dict):
+        return loss if is_serialized(loss) else {key: _whole_names(item) for key, item in loss.items()}
+    if isinstance(loss, list):
+        return [_whole_names(item) for item in loss]
+    return whole_name(loss) if isinstance(loss, str) else loss
 
 
 def _put_weights(group: Any, variables: Sequence[Variable]) -> None:
@@ -175,8 +207,8 @@ def _custom(custom_objects: Mapping[str, Any] | None) -> set[str]:
 
 
 def _in_order(layer: Any) -> list[Variable]:
-    """The weights, those that are trained first."""
-    return [v for v in layer.weights if v.trainable] + [v for v in layer.weights if not v.trainable]
+    """The weights, those that are trained first; in a frozen layer none is."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
 def _leaves(model: Any, nested: bool = True, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -198,6 +230,9 @@ def _trained(model: Any) -> list[tuple[str, list[tuple[int, ...]]]]:
 def _assign_by_name(model: Any, stored: Sequence[tuple[str, Sequence[Array]]], where: str) -> None:
     layers = {path: _in_order(layer) for path, layer in _leaves(model) if layer.weights}
     arrays = {name: weights for name, weights in stored if weights}
+    if arrays.keys() != layers.keys() and len(arrays) == len(layers):
+        # Layers without names of their own are numbered by the program: as Keras, by their order.
+        arrays = dict(zip(layers, arrays.values(), strict=True))
     for name in (*arrays, *layers):
         wanted, got = len(layers.get(name, ())), len(arrays.get(name, ()))
         if wanted != got:

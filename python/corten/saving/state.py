@@ -37,7 +37,7 @@ def variables_by_path(layer: Layer) -> dict[str, list[Variable]]:
             counts: dict[str, int] = {}
             for item in part.values() if isinstance(part, dict) else part:
                 if isinstance(item, Layer):
-                    base = snake_case(type(item).__name__)
+                    base = snake_case(item._name_in_files or type(item).__name__)
                     count = counts[base] = counts.get(base, -1) + 1
                     visit(item, f"{path}/{base}_{count}" if count else f"{path}/{base}")
 

@@ -79,6 +79,7 @@ def _of_object(obj: Any) -> dict[str, Any]:
 
 
 def _class(kind: type) -> dict[str, Any]:
+    kind = registry.written(kind)
     place = registry.place_of(kind)
     if place is not None:
         return {"module": place[0], "class_name": place[1], "registered_name": _registered_name(*place)}
@@ -186,6 +187,8 @@ def _deserialized(config: Any, known: Mapping[str, Any] | None) -> Any:
     if isinstance(config, (list, tuple)):
         return [_deserialized(item, None) for item in config]
     if not isinstance(config, dict):
+        if callable(config) or hasattr(config, "get_config"):
+            return config  # made already
         raise TypeError(f"expected a configuration of plain values, got {config!r}")
     if "class_name" not in config or "config" not in config:
         return {key: _deserialized(value, None) for key, value in config.items()}
@@ -222,14 +225,21 @@ def _object_of(config: dict[str, Any], known: Mapping[str, Any] | None) -> Any:
 def _named(name: str, config: dict[str, Any], known: Mapping[str, Any] | None, what: str) -> Any:
     """The class or function that a description names."""
     module, registered = config.get("module"), config.get("registered_name")
-    builtin = isinstance(module, str) and (found := registry.published(module, name)) is not None
-    if builtin and registered in (None, name) and registry.custom_object(registered) is None:
-        return found
-    thing = registry.custom_object(registered, name)
-    if thing is None and builtin:
+    found = registry.published(module, name) if isinstance(module, str) else None
+    plain = registered in (None, name, what)
+    thing = registry.custom_object(registered, *(() if found is not None and plain else (name,)))
+    if thing is None and found is not None:
+        if not plain:
+            raise ValueError(
+                f"{what} {name!r} of {module}: it is Corten's own, and registered_name asks for {registered!r}, which "
+                "is neither registered nor passed as custom_objects"
+            )
         thing = found
     if thing is None and known is not None and not isinstance(module, str):
         thing = known.get(name)
+    if thing is None and what == "function" and module == "builtins":
+        # So Keras wrote functions until 3.6, its own too.
+        thing = registry.function(name)
     if thing is None:
         place = f" of {module}" if isinstance(module, str) else ""
         wanted = registered if isinstance(registered, str) else name

@@ -19,15 +19,18 @@ __all__ = [
     "custom_object",
     "custom_object_scope",
     "custom_objects_in_scope",
+    "function",
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
     "live_objects",
+    "made_of",
     "place_of",
     "publish",
     "publish_later",
     "published",
     "register_keras_serializable",
+    "written",
 ]
 
 Named = TypeVar("Named", bound=Callable[..., Any])
@@ -39,6 +42,8 @@ _places: dict[Any, tuple[str, str]] = {}
 
 #: The module of Corten that publishes a class which is seldom needed, by section and name.
 _later: dict[tuple[str, str], str] = {}
+#: The classes that others were made of, by these.
+_originals: dict[type, type] = {}
 
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
@@ -92,6 +97,24 @@ def published(module: str, name: str) -> Any:
     if (section, name) in _later:
         import_module(_later.pop((section, name)))
     return _sections.get(section, {}).get(name)
+
+
+def written(kind: type) -> type:
+    """The class as the program has it, for one that was made of it: see :func:`made_of`."""
+    return _originals.get(kind, kind)
+
+
+def made_of(kind: type, original: type) -> type:
+    """Lets ``kind`` be described as the class that it was made of."""
+    _originals[kind] = original
+    return kind
+
+
+def function(name: str) -> Any:
+    """The function of that name that the program registered, in whichever package, or that Corten publishes."""
+    registered = [thing for key, thing in _registered.items() if key.rpartition(">")[2] == name]
+    published = [known[name] for known in _sections.values() if name in known]
+    return next((thing for thing in (*registered, *published) if inspect.isfunction(thing)), None)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Named], Named]:
