@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,6 @@ import corten
 from saving import object_cases
 from saving.object_cases import OBJECTS, OPTIMIZERS, described, deserialized, place, steps, trained
 
-#: What Keras leaves out of a description, and so loses. A file of ours has it.
-LOST = {"CosineSimilarity": {"axis"}, "SparseCategoricalCrossentropy": {"axis"}, "Huber": {"delta"}}
-
 each_object = pytest.mark.parametrize(
     "index", range(len(OBJECTS)), ids=[f"{name}({','.join(arguments)})" for _, name, arguments in OBJECTS]
 )
@@ -27,12 +24,19 @@ each_optimizer = pytest.mark.parametrize(
 Ask = Callable[..., Any]
 
 
-def agree(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Asserts the same class at the same place, and equal arguments where both name them."""
+def agree(one: dict[str, Any], other: dict[str, Any], named: Collection[str]) -> None:
+    """Asserts the same class at the same place, and equal arguments of these names."""
     for key in ("module", "class_name", "registered_name"):
         assert one[key] == other[key]
-    common = one["config"].keys() & other["config"].keys()
-    assert {key: one["config"][key] for key in common} == {key: other["config"][key] for key in common}
+    one, other = one["config"], other["config"]
+    # A float32 by name or by default; thresholds that are given are counted otherwise in Keras.
+    common = set(named) - {"dtype", "num_thresholds" if one.get("thresholds") else "dtype"}
+    assert {key: listed(one[key]) for key in common} == {key: listed(other[key]) for key in common}
+
+
+def listed(value: Any) -> Any:
+    """An array as a list."""
+    return value["config"]["value"] if isinstance(value, dict) and value["class_name"] == "__numpy__" else value
 
 
 @each_object
@@ -41,8 +45,9 @@ def test_is_described_in_both_ways(index: int, keras: Ask) -> None:
     ours = described(corten, getattr(place(corten, where), name)(**arguments))
     assert described(corten, deserialized(corten, ours)) == ours
     theirs, through_keras = keras(object_cases.keras_describes, index, ours)
-    agree(through_keras, theirs)
-    agree(described(corten, deserialized(corten, theirs)), ours)
+    # Some arguments Keras leaves out of its descriptions, and so loses.
+    agree(through_keras, theirs, theirs["config"])
+    agree(described(corten, deserialized(corten, theirs)), ours, theirs["config"])
     assert set(theirs["config"]) - set(ours["config"]) <= {"dtype"}
     assert set(arguments) <= set(ours["config"])
 
@@ -64,6 +69,8 @@ def test_every_class_has_a_line() -> None:
 @each_optimizer
 @pytest.mark.parametrize("scheduled", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_an_optimizer_goes_to_keras_and_back(index: int, scheduled: bool, tmp_path: Path, keras: Ask) -> None:
+    if scheduled and "gradient_accumulation_steps" in OPTIMIZERS[index][1]:
+        pytest.skip("Keras's schedules count every batch, ours every update")
     model = trained(corten, index, scheduled)
     model.save(tmp_path / "ours.keras")
     wanted = steps(model, 2, 3)
