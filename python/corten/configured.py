@@ -109,7 +109,8 @@ class Configured:
 
     def _told(self) -> dict[str, Any]:
         """The arguments that :meth:`get_config` of Corten's class tells."""
-        known = _known_below(type(self))
+        kind: Any = type(self)
+        known = _known_below(kind)
         return self._config if known is None else {key: self._config[key] for key in self._config if key in known}
 
     def __copy__(self: Self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_another_model(run: Run, branched: Path, trained: Path, tmp_path: Path) 
 def test_other_shapes(run: Run, trained: Path, tmp_path: Path) -> None:
     corten.Sequential([corten.Input((4,)), Dense(3)]).save(tmp_path / "wide.safetensors")
     ended = run("check", trained, tmp_path / "wide.safetensors")
-    assert ended.code == 1 and "b, dense: expected shape (1, 2), got (1, 3)" in ended.out.replace("dense_1", "dense")
+    assert ended.code == 1 and re.search(r"b, dense\w*: expected shape \(1, 2\), got \(1, 3\)", ended.out)
     corten.Sequential([corten.Input((5,)), Dense(2)]).save(tmp_path / "five.safetensors")
     ended = run("check", trained, tmp_path / "five.safetensors")
     assert ended.code == 1 and "expects shape (None, 5), got (1, 4)" in ended.err

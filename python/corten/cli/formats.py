@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,8 +50,6 @@ def load(path: Path, compile: bool = True) -> Any:
     with blaming(path):
         if format_of(path) == "onnx":
             return onnx_part("").load(path)
-        with suppress(ModuleNotFoundError):
-            onnx_part("")  # so that the classes of models from ONNX files, saved again, are known
         return load_model(path, compile=compile)
 
 

@@ -224,7 +224,7 @@ class Model(Trainer, Layer):
 
     def __reduce__(self) -> Any:
         """For copies and pickles: the configuration, what the variables hold, and the optimizers' states."""
-        states = {place: values(optimizer.variables) for place, optimizer in optimizers_by_path(self).items()}
+        states = {place: values(optimizer.saved_variables) for place, optimizer in optimizers_by_path(self).items()}
         return _remade, (*described(self), states)
 
     def export(

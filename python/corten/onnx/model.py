@@ -228,7 +228,7 @@ class OnnxModel(Model):
         return {"name": self.name, "trainable": self.trainable, **self._config, "untrainable": untrainable}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> OnnxModel:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> OnnxModel:
         """A model of the graph that :meth:`get_config` gave, whose weights are zeros."""
         config = dict(config)
         trainable, untrainable = config.pop("trainable", True), config.pop("untrainable", [])

@@ -245,6 +245,17 @@ class Optimizer(Configured):
                 variables += [slots[name] for name in group if name in slots]
         return [*variables, *self._extra]
 
+    @property
+    def saved_variables(self) -> list[Variable]:
+        """What a file keeps: :attr:`variables`, or the state that waits for them since :meth:`restore`."""
+        if self._pending is None:
+            return self.variables
+        kinds = ["int32" if array.dtype.kind in "iu" else "float32" for array in map(np.asarray, self._pending)]
+        return [
+            Variable(array, dtype=kind, trainable=False, name=f"{self.name}_{index}")
+            for index, (array, kind) in enumerate(zip(self._pending, kinds, strict=True))
+        ]
+
     def groups(self) -> Sequence[tuple[str, ...]]:
         """The slots' names in the order in which they are stored: those of a group variable by variable."""
         names = {name: None for slots in self._slots.values() for name in slots}

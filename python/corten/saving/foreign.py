@@ -21,7 +21,7 @@ from corten.layers.recurrent_layer import RecurrentLayer
 from corten.layers.rnn import RNN
 from corten.layers.time_distributed import TimeDistributed
 from corten.saving.flattening import orders_of
-from corten.saving.safetensors import load_some, read_header
+from corten.saving.safetensors import StoredTensors, read_header
 from corten.saving.state import Place, named_variables, places_of
 from corten.saving.torch_layouts import ENDS, Layout, as_stored, chosen, layouts_of
 
@@ -87,7 +87,7 @@ def load_foreign(model: Any, path: Path, names: Names, layout: str, skip_mismatc
             elif not skip_mismatch:
                 raise CorruptFileError(f"{path}: {problem}")
     used = {name for source in sources for name in source.names}
-    arrays = load_some(path, used)
+    arrays = dict(zip(used, StoredTensors(path, used).arrays(), strict=True))
     values = [_value(source, arrays, path) for source in sources]
     assign([source.slot.variable for source in sources], values)
     unused = [name for name in stored if name not in used and not name.endswith("num_batches_tracked")]

@@ -36,7 +36,9 @@ def check_heaps(stream: BinaryIO, start: int, size: int, label: str) -> None:
     superblock = stream.read(16)
     widths = superblock[13:15] if superblock[8:9] in (b"\x00", b"\x01") else superblock[9:11]
     if widths != b"\x08\x08":
-        raise CorruptFileError(f"{label}: expected addresses and sizes of 8 bytes, got {list(widths)}")
+        raise CorruptFileError(
+            f"{label}: damaged or truncated: expected addresses and sizes of 8 bytes, got {list(widths)}"
+        )
     # Heaps do not overlap: more objects than fit into the file are in none.
     left = size // _HEADER
     for place in _places(stream, size):

@@ -12,14 +12,14 @@ from corten.errors import CorruptFileError, warn
 from corten.graph import Array, Variable, assign, values
 from corten.saving.atomic import atomic_write
 from corten.saving.closed_json import read_json, write_json
-from corten.saving.hdf5_closed import Group, open_hdf5, read_text_attribute
+from corten.saving.hdf5_closed import Group, open_hdf5, read_dataset, read_text_attribute, read_text_list
 from corten.saving.hdf5_legacy import layer_paths, read_archive, read_weights
 from corten.saving.hdf5_optimizer import order_optimizer, read_optimizer
 from corten.saving.keras2 import translate
 from corten.saving.keras2_training import translate_training, whole_name
 from corten.saving.keras_archive import WEIGHTS, KerasArchive
 from corten.saving.made import KERAS_VERSION, made
-from corten.saving.state import restore, variables_by_path
+from corten.saving.state import optimizers_by_path, restore, variables_by_path
 from corten.saving.stored import InMemory
 from corten.saving.weights_h5 import import_h5py
 from corten.serialization import get_custom_objects, is_serialized, serialize_keras_object
@@ -54,8 +54,11 @@ def load_legacy(path: Path, custom_objects: Mapping[str, Any] | None, compile: b
         weights = root.groups.get("model_weights")
         if weights is None:
             raise CorruptFileError(f"{path}: expected a group model_weights, got none")
-        stored = read_weights(weights, config)
-        _assign_by_name(model, stored, str(path))
+        # Corten's have the weights of a model inside at its own name.
+        stored = read_weights(weights, None if own else config)
+        _assign_by_name(model, stored, str(path), nested=not own)
+        if own:
+            _assign_own(model, weights)
         if compile and model.compiled and model.optimizer is not None and "optimizer_weights" in root.groups:
             layers = _trained(model)
             optimizer = serialize_keras_object(model.optimizer)
@@ -136,13 +139,14 @@ def save_legacy(model: Any, path: Path) -> None:
         _put_texts(group, "layer_names", [layer.name for layer in layers])
         for layer in layers:
             _put_weights(group.create_group(layer.name), _in_order(layer))
-        inside = {id(weight) for layer in layers for weight in layer.weights}
-        own = [weight for weight in _in_order(model) if id(weight) not in inside]
-        _put_weights(group.create_group("top_level_model_weights"), own)
+        _put_weights(group.create_group("top_level_model_weights"), _own_weights(model))
         if settings is not None:
             root.attrs["training_config"] = write_json(_in_keras_2_form(settings), model.name)
         if model.optimizer is not None:
-            _put_weights(root.create_group("optimizer_weights"), model.optimizer.variables)
+            _put_weights(root.create_group("optimizer_weights"), model.optimizer.saved_variables)
+    others = sorted(place for place, optimizer in optimizers_by_path(model).items() if optimizer is not model.optimizer)
+    if others:
+        warn(f"save_model: {path}: HDF5 of Keras 2 keeps no state of {', '.join(others)}; .keras and .safetensors do")
 
 
 def _in_keras_2_form(settings: dict[str, Any]) -> dict[str, Any]:
@@ -227,8 +231,25 @@ def _trained(model: Any) -> list[tuple[str, list[tuple[int, ...]]]]:
     return [(path, shapes) for path, shapes in trained if shapes]
 
 
-def _assign_by_name(model: Any, stored: Sequence[tuple[str, Sequence[Array]]], where: str) -> None:
-    layers = {path: _in_order(layer) for path, layer in _leaves(model) if layer.weights}
+def _assign_own(model: Any, weights: Group) -> None:
+    """Reads the weights that the model has beside its layers."""
+    group = weights.groups.get("top_level_model_weights")
+    names = [] if group is None else read_text_list(group, "weight_names") or []
+    own = _own_weights(model)
+    if len(names) != len(own):
+        raise CorruptFileError(f"{weights.where()}: expected {len(own)} weights of the model itself, got {len(names)}")
+    if group is not None:
+        arrays = [read_dataset(group, name) for name in names]
+        _assign(list(zip(own, arrays, names, strict=True)), weights.where())
+
+
+def _own_weights(model: Any) -> list[Variable]:
+    inside = {id(weight) for layer in model.layers for weight in layer.weights}
+    return [weight for weight in _in_order(model) if id(weight) not in inside]
+
+
+def _assign_by_name(model: Any, stored: Sequence[tuple[str, Sequence[Array]]], where: str, nested: bool) -> None:
+    layers = {path: _in_order(layer) for path, layer in _leaves(model, nested) if layer.weights}
     arrays = {name: weights for name, weights in stored if weights}
     if arrays.keys() != layers.keys() and len(arrays) == len(layers):
         # Layers without names of their own are numbered by the program: as Keras, by their order.

@@ -233,7 +233,7 @@ def _save_keras(model: Any, path: Path) -> None:
         METADATA: write_json(metadata, "metadata"),
         CONFIG: write_json(serialize_keras_object(model), model.name),
     }
-    state = {place: optimizer.variables for place, optimizer in optimizers_by_path(model).items()}
+    state = {place: optimizer.saved_variables for place, optimizer in optimizers_by_path(model).items()}
 
     def write(file: BinaryIO) -> None:
         places = {**variables_by_path(model), **state}
@@ -281,7 +281,7 @@ def contents(model: Any) -> tuple[dict[str, Variable], dict[str, str]]:
     """What a safetensors file keeps of a whole model: variables by name, and texts, the configuration among them."""
     variables: dict[str, Variable] = dict(named_variables(model))
     for place, optimizer in optimizers_by_path(model).items():
-        variables |= {f"{place}{_STATE}{index}": v for index, v in enumerate(optimizer.variables)}
+        variables |= {f"{place}{_STATE}{index}": v for index, v in enumerate(optimizer.saved_variables)}
     return variables, {
         _CONFIG: write_json(serialize_keras_object(model), model.name),
         "corten.version": __version__,
