@@ -164,7 +164,7 @@ def load_weights(
     """Reads weights into a model of the same layers in the same order; nothing is changed unless all are there and fit.
 
     With ``skip_mismatch`` what does not fit is left as it is. ``names`` and ``layout``: see
-    :meth:`corten.Model.load_weights`.
+    :meth:`corten.models.Model.load_weights`.
     """
     path = Path(filepath)
     if not model.built:
