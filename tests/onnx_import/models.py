@@ -343,6 +343,56 @@ def transformer(opset: int) -> Built:
     return b, b.build(b.op("Gemm", pooled, b.weight(2, width), b.weight(2), transB=1), shapes=[["batch", 2]])
 
 
+def text_encoder(opset: int) -> Built:
+    """Positions counted from the tokens that are no padding (RoBERTa), the state at the largest token (CLIP)."""
+    b = Builder(opset)
+    ids = b.input("input_ids", ["batch", "sequence"], tokens(7, 20), 7)
+    none = b.op("Cast", b.op("Equal", ids, b.constant(np.int64(1))), to=9)
+    mask = b.op("Cast", b.op("Not", none), to=6)
+    places = b.op("Mul", b.op("Cast", b.op("CumSum", mask, b.constant(np.int64(1))), to=6), mask)
+    places = b.op("Add", b.op("Cast", places, to=7), b.constant(np.int64(1)))
+    x = b.op("Gather", b.weight(20, 6, scale=1.0), ids)
+    x = b.op("Add", x, b.op("Gather", b.weight(10, 6, scale=1.0), places))
+    x = b.op("Mul", x, b.unsqueeze(b.op("Cast", mask, to=1), [2]))
+    end = b.op("ArgMax", b.op("Cast", ids, to=6), axis=-1, keepdims=0)
+    count = b.op("Gather", b.op("Shape", ids), b.constant(np.int64(0)), axis=0)
+    rows = b.op("Range", b.constant(np.int64(0)), count, b.constant(np.int64(1)))
+    pairs = b.op("Concat", b.unsqueeze(rows, [1]), b.unsqueeze(end, [1]), axis=1)
+    last = b.op("GatherND", x, pairs)
+    masked = b.op("Where", b.unsqueeze(none, [2]), b.constant(np.float32(-np.inf)), x)
+    last = b.op("Add", last, b.reduce("ReduceMax", masked, [1], 0))
+    length = b.op("ReduceL2", last, axes=[1], keepdims=1) if opset < 18 else b.reduce("ReduceL2", last, [1])
+    return b, b.build(b.op("MatMul", b.op("Div", last, length), b.weight(6, 2)), shapes=[["batch", 2]])
+
+
+def relative_attention(opset: int) -> Built:
+    """Biases by distance, put into buckets from Range, Log and Where (T5), and RMS normalisation, unfolded."""
+    b = Builder(opset)
+    x = b.input("x", ["batch", "sequence", 8], images(9, 8))
+    length = b.op("Gather", b.op("Shape", x), b.constant(np.int64(1)), axis=0)
+    places = b.op("Range", b.constant(np.int64(0)), length, b.constant(np.int64(1)))
+    distance = b.op("Sub", b.unsqueeze(places, [0]), b.unsqueeze(places, [1]))
+    size = b.op("Cast", b.op("Abs", distance), to=1)
+    far = b.op("Div", b.op("Log", b.op("Max", size, b.constant(np.float32(1)))), b.constant(np.float32(np.log(4))))
+    far = b.op("Min", b.op("Cast", b.op("Add", far, b.constant(np.float32(2))), to=7), b.constant(np.int64(3)))
+    bucket = b.op("Where", b.op("Less", size, b.constant(np.float32(2))), b.op("Cast", size, to=7), far)
+    before = b.op("Cast", b.op("Less", distance, b.constant(np.int64(0))), to=7)
+    bucket = b.op("Add", bucket, b.op("Mul", before, b.constant(np.int64(4))))
+    bias = b.unsqueeze(b.op("Transpose", b.op("Gather", b.weight(8, 2), bucket), perm=[2, 0, 1]), [0])
+    square = b.reduce("ReduceMean", b.op("Pow", x, b.constant(np.float32(2))), [-1])
+    y = b.op("Mul", x, b.op("Reciprocal", b.op("Sqrt", b.op("Add", square, b.constant(np.float32(1e-6))))))
+    y = b.op("Mul", b.weight(8), y)
+    heads = b.joined(b.size(x, 0), -1, 2, 4)
+    q, k, v = (
+        b.op("Transpose", b.op("Reshape", b.op("MatMul", y, b.weight(8, 8)), heads), perm=[0, 2, 1, 3])
+        for _ in range(3)
+    )
+    scores = b.op("Add", b.op("MatMul", q, b.op("Transpose", k, perm=[0, 1, 3, 2])), bias)
+    mixed = b.op("MatMul", b.op("Softmax", scores, axis=-1), v)
+    mixed = b.op("Reshape", b.op("Transpose", mixed, perm=[0, 2, 1, 3]), b.joined(b.size(x, 0), -1, 8))
+    return b, b.build(b.op("Add", x, b.op("MatMul", mixed, b.weight(8, 8))), shapes=[["batch", "sequence", 8]])
+
+
 def vision_transformer(opset: int) -> Built:
     """Patches by a convolution, a class token that is expanded to the batch and joined, positions that are added."""
     b = Builder(opset)
@@ -385,6 +435,8 @@ MODELS: dict[str, tuple[Callable[[int], Built], tuple[int, ...]]] = {
     "lstm": (lstm, (9, 11, 14, 17)),
     "keras_rnn": (keras_rnn, (9, 13, 17)),
     "transformer": (transformer, (10, 11, 13, 17, 20)),
+    "text_encoder": (text_encoder, (11, 13, 17, 21)),
+    "relative_attention": (relative_attention, (13, 17)),
     "vision_transformer": (vision_transformer, (11, 13, 17)),
     "normalised": (normalised, (9, 11, 13, 21)),
 }

@@ -60,7 +60,7 @@ class Representation:
 
     def _run_once(self, arrays: Mapping[str, Array], known: set[str]) -> tuple[Array, ...]:
         with Graph(eager=True):
-            values = {n: a if n in known else _entered(n, a) for n, a in arrays.items()}
+            values = {n: a if n in known or _beyond(a) else _entered(n, a) for n, a in arrays.items()}
             outputs = run(
                 self.graph,
                 values,
@@ -68,6 +68,11 @@ class Representation:
                 lambda graph, name, value: value,
             )
             return tuple(_left(value) for value in outputs)
+
+
+def _beyond(array: Array) -> bool:
+    """Whether there are integers that the engine does not have; ends of slices are such."""
+    return array.dtype.kind in "iu" and bool(array.size) and (array.max() > 2**31 - 1 or array.min() < -(2**31))
 
 
 def _entered(name: str, array: Array) -> Data:

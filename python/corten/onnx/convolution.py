@@ -137,10 +137,11 @@ def _cut(
         sizes = [end + extra - low - high for end, extra, low, high in zip(full, more, begins, pads[rank:])]
     else:
         sizes = [n * s for n, s in zip(spatial, strides)] if shape is None else shape[-rank:]
-        totals = [end + extra - size for end, extra, size in zip(full, more, sizes)]
-        if any(total < 0 for total in totals):
-            raise call.refuse(f"an output of {sizes}, larger than the {full} that the kernel reaches,")
-        begins = [total // 2 if auto != "SAME_LOWER" else total - total // 2 for total in totals]
+        if shape is None and any(end < size for end, size in zip(full, sizes)):
+            # ONNX and its most used runtime differ in the size of what no input reaches.
+            raise call.refuse(f"auto_pad={auto!r} with a kernel smaller than the stride")
+        totals = [max(0, end + extra - size) for end, extra, size in zip(full, more, sizes)]
+        begins = [total // 2 if auto == "SAME_UPPER" else total - total // 2 for total in totals]
     if any(size < 1 for size in sizes):
         raise ValueError(f"pads {pads} cut away all of the output of {full}")
     return begins, sizes

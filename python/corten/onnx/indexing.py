@@ -286,7 +286,7 @@ def _cumulated(call: Call, x: Value, axis: Value) -> Value:
 def _hardmax(call: Call, x: Value) -> Value:
     rank = len(x.shape)
     if call.version < 13:
-        axis = axis_of(call.integer("axis", 1), rank + 1)
+        axis = axis_of(call.integer("axis", 1), rank)
         shape = [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])]
         return reshaped(_hot(call, reshaped(x, shape), 1), x.shape)
     return _hot(call, x, axis_of(call.integer("axis", -1), rank))

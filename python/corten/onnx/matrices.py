@@ -9,6 +9,7 @@ import numpy as np
 from corten import ops
 from corten.onnx.elementwise import FLOAT
 from corten.onnx.operator import Call, operator
+from corten.onnx.reduction import softmax
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import Data, Value, as_data, combined, reshaped
 
@@ -143,7 +144,7 @@ def _attention(
         scores = combined(lambda s, m: ops.where(m, s, -np.inf), FLOAT, scores, mask)
     # A query that may look at no key gets zeros.
     none = ops.equal(ops.max(scores.plain, -1, keepdims=True), -np.inf)
-    shares = ops.softmax(ops.where(none, 0.0, scores.plain), -1)
+    shares = softmax(ops.where(none, 0.0, scores.plain))
     mixed = ops.matmul(ops.where(none, 0.0, shares), value)
     if joint:
         mixed = ops.transpose(mixed, [0, 2, 1, 3])

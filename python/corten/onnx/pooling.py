@@ -25,7 +25,10 @@ def _pooled(call: Call, x: Value) -> tuple[Data, Windows]:
     if rank < 3:
         raise ValueError(f"expected (batch, channels, ...), got shape {data.shape}")
     ceil = call.flag("ceil_mode")
-    return data, windows(call, list(data.shape[2:]), kernel_shape(call, rank - 2), ceil)
+    window = windows(call, list(data.shape[2:]), kernel_shape(call, rank - 2), ceil)
+    if set(window.dilations) != {1} and call.text("auto_pad", "NOTSET").startswith("SAME"):
+        raise call.refuse("auto_pad with dilations")
+    return data, window
 
 
 def _over(data: Data, window: Windows, function: Callable[..., Any], combine: Any, outside: float) -> Data:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
-from corten.graph import Array
+from corten.graph import Array, push
 from corten.onnx.elementwise import BOOL, FLOAT
 from corten.onnx.operator import Call, operator
 from corten.onnx.shapes import axes_given
@@ -89,8 +89,15 @@ _reduction("ReduceLogSum", _log_sum, lambda x, **over: np.log(np.sum(x, **over))
 _reduction("ReduceLogSumExp", ops.logsumexp, _log_sum_exp, integers=False)
 
 
-def _softmax_like(name: str, function: Callable[..., Any]) -> None:
-    @operator(name)
+def softmax(tensor: Any, axis: int = -1, name: str = "softmax") -> Any:
+    """As ``ops.softmax``, or another op of one axis, without a warning where there is one element to it."""
+    if axis in (-1, len(tensor.shape) - 1):
+        return push(name, [tensor])[0]
+    return ops.swapaxes(push(name, [ops.swapaxes(tensor, axis, -1)])[0], axis, -1)
+
+
+def _softmax_like(operator_name: str, name: str) -> None:
+    @operator(operator_name)
     def apply(call: Call, x: Value) -> Value:
         if x.dtype != FLOAT:
             raise unsupported_type(str(call.node), x.dtype)
@@ -98,14 +105,14 @@ def _softmax_like(name: str, function: Callable[..., Any]) -> None:
         data = as_data(x)
         if call.version >= 13:
             axis = axis_of(call.integer("axis", -1), rank)
-            return data.like(function(data.tensor, data.order.index(axis)))
+            return data.like(softmax(data.tensor, data.order.index(axis), name))
         # All axes from this one on, as one.
-        axis = axis_of(call.integer("axis", 1), max(rank, 2) if rank else 1)
+        axis = axis_of(call.integer("axis", 1), rank)
         if axis == rank - 1:
-            return data.like(function(data.tensor, data.order.index(axis)))
+            return data.like(softmax(data.tensor, data.order.index(axis), name))
         flat = as_data(reshaped(data, [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])]))
-        return reshaped(Data(function(flat.plain, 1), FLOAT), x.shape)
+        return reshaped(Data(softmax(flat.plain, 1, name), FLOAT), x.shape)
 
 
-_softmax_like("Softmax", ops.softmax)
-_softmax_like("LogSoftmax", ops.log_softmax)
+_softmax_like("Softmax", "softmax")
+_softmax_like("LogSoftmax", "log_softmax")

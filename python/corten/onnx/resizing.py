@@ -16,7 +16,7 @@ from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import Value, as_data, axes_of, limited, numbers, whole
 
 #: Where in the input a pixel of the output is, from its place, the scale and both sizes.
-_PLACES: dict[str, Callable[[Array, float, int, int], Array]] = {
+_PLACES: dict[str, Callable[[Array, Any, int, int], Array]] = {
     "half_pixel": lambda i, scale, old, new: (i + 0.5) / scale - 0.5,
     "pytorch_half_pixel": lambda i, scale, old, new: (i + 0.5) / scale - 0.5 if new > 1 else np.zeros_like(i),
     "half_pixel_symmetric": lambda i, scale, old, new: old / 2 * (1 - new / (scale * old)) + (i + 0.5) / scale - 0.5,
@@ -57,8 +57,9 @@ def _resize(
         raise ValueError("expected either scales or sizes")
     if scales is not None:
         factors = [float(value) for value in numbers(scales, f"{call.node}: the scales")]
-        wanted = [math.floor(size * factor) for size, factor in zip(extents, factors)]
-        if place == "align_corners" and any(size * factor % 1 for size, factor in zip(extents, factors)):
+        exact = [float(np.float32(size) * np.float32(factor)) for size, factor in zip(extents, factors)]
+        wanted = [math.floor(size) for size in exact]
+        if place == "align_corners" and any(size % 1 for size in exact):
             # ONNX and its most used runtime differ in where the last corner then is.
             raise call.refuse(f"align_corners with scales {factors}, which make no whole sizes of {extents},")
     else:
@@ -75,7 +76,8 @@ def _resize(
         raise ValueError(f"expected {len(axes)} scales or sizes, got {factors or wanted}")
 
     def weights(old: int, new: int, scale: float) -> Array:
-        at = _PLACES[place](np.arange(new, dtype=np.float64), scale, old, new)
+        # In float32, as other runtimes: where a place lies between two pixels, rounding decides.
+        at = _PLACES[place](np.arange(new, dtype=np.float32), np.float32(scale), old, new)
         if mode == "nearest":
             return np.clip(_NEAREST[nearest](at), 0, old - 1).astype(np.int64)
         return _linear(at, old) if mode == "linear" else _cubic(at, old, cubic, exclude)
@@ -94,10 +96,10 @@ def _upsample(call: Call, x: Value, scales: Value | None = None) -> Value:
         factors = [float(value) for value in numbers(scales, f"{call.node}: the scales")]
     if len(factors) != len(x.shape):
         raise ValueError(f"scales: expected {len(x.shape)} numbers, got {factors}")
-    wanted = [math.floor(size * factor) for size, factor in zip(x.shape, factors)]
+    wanted = [math.floor(np.float32(size) * np.float32(factor)) for size, factor in zip(x.shape, factors)]
 
     def weights(old: int, new: int, scale: float) -> Array:
-        at = np.arange(new) / scale
+        at = np.arange(new, dtype=np.float32) / np.float32(scale)
         return _linear(at, old) if mode == "linear" else np.clip(np.floor(at), 0, old - 1).astype(np.int64)
 
     return _resized(call, x, list(range(len(x.shape))), wanted, factors, weights)

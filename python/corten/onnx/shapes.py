@@ -203,7 +203,8 @@ def _slice(
         raise ValueError(f"starts {begin}, ends {end}, axes {places} and steps {stride} do not fit together")
     keys = [slice(None)] * len(x.shape)
     for axis, first, last, step in zip(places, begin, end, stride):
-        keys[axis] = slice(first, last, step)
+        # Before the first element is at it, whichever way it goes.
+        keys[axis] = slice(max(first, -x.shape[axis]), last, step)
     return indexed(x, keys)
 
 
