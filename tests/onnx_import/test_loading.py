@@ -88,6 +88,33 @@ def test_damaged_files_raise_and_nothing_worse(name: str) -> None:
             corten.onnx.load(data[:end])
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_altered_graphs_raise_and_nothing_worse(name: str) -> None:
+    """Attributes with senseless numbers, operators in the place of others, inputs exchanged or left out."""
+    from corten.onnx.operators import OPERATORS
+
+    builder, data = MODELS[name][0](13)
+    random, feeds, operators = np.random.default_rng(0), builder.arrays(2), list(OPERATORS)
+    numbers = [0, 1, -1, 7, -5, 2**31, -(2**31), 2**63 - 1, -(2**63)]
+    for round in range(60):
+        model = onnx.ModelProto.FromString(data)
+        node = model.graph.node[random.integers(len(model.graph.node))]
+        attributes = [attribute for attribute in node.attribute if attribute.type in (2, 7)]
+        if round % 3 == 0 and attributes:
+            attribute = attributes[random.integers(len(attributes))]
+            attribute.i = numbers[random.integers(len(numbers))]
+            attribute.ints[:1] = [attribute.i] if attribute.type == 7 else []
+        elif round % 3 == 1:
+            node.op_type = operators[random.integers(len(operators))]
+        elif node.input:
+            one, other = random.integers(len(node.input), size=2)
+            node.input[one], node.input[other] = ("", node.input[one]) if one == other else (node.input[other], "")
+        try:
+            load(model).predict(feeds, verbose=0)
+        except (ValueError, IndexError):
+            continue
+
+
 def _changed(change: Any) -> Any:
     model = model_of([DENSE], [tensor(np.ones((4, 4), np.float32))])
     change(model.graph)

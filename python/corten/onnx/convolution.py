@@ -9,7 +9,7 @@ from corten import ops
 from corten.onnx.elementwise import FLOAT
 from corten.onnx.operator import Call, operator
 from corten.onnx.unsupported import unsupported_type
-from corten.onnx.values import Data, Value, as_data
+from corten.onnx.values import Data, Value, as_data, limited
 from corten.onnx.windows import bordered, channels_last, from_image, image, kernel_shape, windows
 
 
@@ -96,8 +96,9 @@ def _conv_transpose(call: Call, x: Value, w: Value, b: Value | None = None) -> V
     strides, dilations = (call.integers(name, [1] * (rank - 2)) for name in ("strides", "dilations"))
     more = call.integers("output_padding", [0] * (rank - 2))
     reach = [(k - 1) * d + 1 for k, d in zip(sizes, dilations)]
-    full = [(n - 1) * s + k for n, s, k in zip(spatial, strides, reach)]
+    full = limited([(n - 1) * s + k for n, s, k in zip(spatial, strides, reach)], str(call.node))
     begins, wanted = _cut(call, full, spatial, strides, more)
+    limited(wanted, str(call.node))
     # Cells that no input reaches, behind all others, before the result is cut from it.
     beyond = [max(0, begin + size - end) for begin, size, end in zip(begins, wanted, full)]
     if rank == 3:

@@ -291,8 +291,8 @@ def joined(values: Sequence[Value], axis: int) -> Value:
 
 def padded(value: Value, widths: Sequence[tuple[int, int]], constant: float = 0.0) -> Value:
     """A value with cells of a constant around it."""
+    limited([size + sum(pair) for size, pair in zip(value.shape, widths)], "Pad")
     if not isinstance(value, Data):
-        limited([size + sum(pair) for size, pair in zip(value.shape, widths)], "Pad")
         return np.pad(value, widths, constant_values=constant)
     if not any(any(pair) for pair in widths):
         return value

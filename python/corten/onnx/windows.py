@@ -7,7 +7,7 @@ from typing import Any
 
 from corten import ops
 from corten.onnx.operator import Call
-from corten.onnx.values import Data, Order, surrounded
+from corten.onnx.values import Data, Order, limited, surrounded
 
 __all__ = ["Windows", "bordered", "channels_last", "from_image", "image", "kernel_shape", "windows"]
 
@@ -82,6 +82,7 @@ def windows(call: Call, extents: list[int], sizes: list[int], ceil: bool = False
         # What no window reaches is cut off where windows are taken; what is missing is added.
         pads.append((low, max(high, (count - 1) * s + k - n - low)))
         counts.append(count)
+    limited([n + low + high for n, (low, high) in zip(extents, pads)], str(call.node))
     return Windows(sizes, strides, dilations, pads, counts)
 
 
