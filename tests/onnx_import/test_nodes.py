@@ -236,6 +236,19 @@ def integers(draw: Draw) -> Case:
     return operator, [draw.places(-50, 50, [3, 4]), draw.one(1, -1) * draw.places(1, 9, [4])], attributes, {}
 
 
+def spectrum(draw: Draw) -> Case:
+    length, size = draw(16, 40), draw(4, 12)
+    if draw(0, 2):
+        attributes = draw.one({"onesided": 1}, {"inverse": 1}, {"axis": 2}, {})
+        parts = draw.one(1, 2) if attributes != {"onesided": 1} else 1
+        shape = [2, size, 6, parts]
+        inputs = [draw.floats(*shape), draw.maybe(np.array(draw(3, 14)))]
+        return "DFT", inputs, attributes, {"opset": 17}
+    window = draw.one(None, np.hanning(size).astype(np.float32))
+    inputs = [draw.floats(2, length, 1), np.array(draw(1, 5)), window, np.array(size)]
+    return "STFT", inputs, {"onesided": draw(0, 2)}, {"opset": 17}
+
+
 def split(draw: Draw) -> Case:
     sizes = draw.many(draw(1, 4), 1, 7)
     axis = draw(-len(sizes), len(sizes))
@@ -245,7 +258,7 @@ def split(draw: Draw) -> Case:
 
 KINDS: list[Callable[[Draw], Case]] = [
     conv, conv_transpose, pooling, resize, pad, slices, recurrent, reduction, softmax, matmul, gather, scatter, top_k,
-    normalisation, of_microsoft, integers, split,
+    normalisation, of_microsoft, integers, spectrum, split,
 ]  # fmt: skip
 
 

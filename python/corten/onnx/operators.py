@@ -13,6 +13,7 @@ from corten.onnx import (  # noqa: F401
     reduction,
     resizing,
     shapes,
+    signal,
 )
 from corten.onnx.operator import OPERATORS
 

@@ -302,13 +302,14 @@ def _depth_to_space(call: Call, x: Value) -> Value:
 
 @operator("SpaceToDepth")
 def _space_to_depth(call: Call, x: Value) -> Value:
-    block = call.integer("blocksize")
+    block, mode = call.integer("blocksize"), call.text("mode", "DCR", ("DCR", "CRD"))
     n, channels, height, width = x.shape
     if block < 1 or height % block or width % block:
         raise ValueError(f"blocksize {block} does not fit an image of {height} x {width}")
     down, across = height // block, width // block
     split = reshaped(x, [n, channels, down, block, across, block])
-    return reshaped(transposed(split, [0, 3, 5, 1, 2, 4]), [n, channels * block * block, down, across])
+    order = [0, 3, 5, 1, 2, 4] if mode == "DCR" else [0, 1, 3, 5, 2, 4]
+    return reshaped(transposed(split, order), [n, channels * block * block, down, across])
 
 
 @operator("Trilu", oldest=14)

@@ -99,8 +99,8 @@ def find_weights(graph: Graph) -> Weights:
     """The weights of a graph.
 
     A constant is one where an operator with weights uses it (the kernel of a convolution), or where several numbers
-    are added to data, multiplied with them or joined to them. Numbers that stand for themselves (of one element,
-    infinite, or large as those of a mask) are none, and neither is what is computed from constants.
+    are added to data, multiplied with them or joined to them. Numbers that stand for themselves (of one element, or
+    a mask) are none, and neither is what is computed from constants.
     """
     search = _Search()
     search.graph(graph, {}, True)
@@ -185,7 +185,12 @@ class _Search:
         arrays = [self.arrays[key] for key in origin.constants]
         if max(array.size for array in arrays) == 1:
             return node.operator == "Add" and arrays[0].ndim > 0 and other is not None and other.operator in _PRODUCTS
-        return all(bool((np.abs(array) < 1e4).all()) for array in arrays)
+        return not any(_is_mask(array) for array in arrays)
+
+
+def _is_mask(array: Array) -> bool:
+    """Whether numbers choose what counts: some of them huge or infinite, or zeros and ones."""
+    return bool((np.abs(array) >= 1e4).any() or (np.isin(array, (0, 1)).all() and array.min() < array.max()))
 
 
 def _order(node: Node, place: int, rank: int) -> Order:
