@@ -6,9 +6,8 @@ from functools import reduce
 from typing import Any
 
 from corten import ops
-from corten.onnx.elementwise import FLOAT
-from corten.onnx.operator import Call, operator
-from corten.onnx.unsupported import unsupported_type
+from corten.onnx.operator import Call, expect_floats, operator
+from corten.onnx.tensors import FLOAT
 from corten.onnx.values import Data, Value, as_data, limited
 from corten.onnx.windows import bordered, channels_last, from_image, image, kernel_shape, windows
 
@@ -21,9 +20,7 @@ def _kernel(w: Data) -> Any:
 
 
 def _operands(call: Call, *values: Value | None) -> list[Data | None]:
-    for value in values:
-        if value is not None and value.dtype != FLOAT:
-            raise unsupported_type(str(call.node), value.dtype)
+    expect_floats(call, *values)
     return [None if value is None else as_data(value) for value in values]
 
 

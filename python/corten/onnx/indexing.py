@@ -10,9 +10,10 @@ import numpy as np
 
 from corten import ops
 from corten.graph import Array
-from corten.onnx.elementwise import FLOAT, INT64, arithmetic
-from corten.onnx.operator import Call, operator
+from corten.onnx.arithmetic import arithmetic
+from corten.onnx.operator import Call, expect_floats, operator
 from corten.onnx.shapes import known
+from corten.onnx.tensors import FLOAT, INT64
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import (
     Data,
@@ -293,8 +294,7 @@ def _hardmax(call: Call, x: Value) -> Value:
 
 
 def _hot(call: Call, x: Value, axis: int) -> Value:
-    if x.dtype != FLOAT:
-        raise unsupported_type(str(call.node), x.dtype)
+    expect_floats(call, x)
     data = as_data(x)
     last = (*(a for a in range(len(x.shape)) if a != axis), axis)
     tensor = data.laid(last)

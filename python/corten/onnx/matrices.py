@@ -7,24 +7,17 @@ from typing import Any
 import numpy as np
 
 from corten import ops
-from corten.onnx.elementwise import FLOAT
-from corten.onnx.operator import Call, operator
+from corten.onnx.operator import Call, expect_floats, operator
 from corten.onnx.reduction import softmax
-from corten.onnx.unsupported import unsupported_type
+from corten.onnx.tensors import FLOAT
 from corten.onnx.values import Data, Value, as_data, combined, reshaped
-
-
-def _expect_floats(call: Call, *values: Value) -> None:
-    for value in values:
-        if value.dtype != FLOAT:
-            raise unsupported_type(str(call.node), value.dtype)
 
 
 @operator("MatMul")
 def _matmul(call: Call, a: Value, b: Value) -> Value:
     if not isinstance(a, Data) and not isinstance(b, Data):
         return np.asarray(np.matmul(a, b))
-    _expect_floats(call, a, b)
+    expect_floats(call, a, b)
     return _product(as_data(a), as_data(b))
 
 
@@ -60,7 +53,7 @@ def _matrices(value: Data) -> tuple[Any, bool]:
 
 @operator("Gemm")
 def _gemm(call: Call, a: Value, b: Value, c: Value | None = None) -> Value:
-    _expect_floats(call, a, b, *([] if c is None else [c]))
+    expect_floats(call, a, b, c)
     alpha, beta = call.real("alpha", 1.0), call.real("beta", 1.0)
     if call.version < 7:
         call.ignore("broadcast")
@@ -83,7 +76,7 @@ def _gemm(call: Call, a: Value, b: Value, c: Value | None = None) -> Value:
 
 @operator("com.microsoft.FusedMatMul", oldest=1)
 def _fused_matmul(call: Call, a: Value, b: Value) -> Value:
-    _expect_floats(call, a, b)
+    expect_floats(call, a, b)
     call.only("transBatchA", 0)
     call.only("transBatchB", 0)
     x, y = as_data(a), as_data(b)
@@ -103,7 +96,7 @@ def _turned(value: Data) -> Data:
 
 @operator("Einsum", oldest=12)
 def _einsum(call: Call, *values: Value) -> Value:
-    _expect_floats(call, *values)
+    expect_floats(call, *values)
     return Data(ops.einsum(call.text("equation"), *(as_data(value).plain for value in values)), FLOAT)
 
 
@@ -117,7 +110,7 @@ def _attention(
     past_k: Value | None = None,
     past_v: Value | None = None,
 ) -> Any:
-    _expect_floats(call, q, k, v)
+    expect_floats(call, q, k, v)
     for name in ("softcap", "qk_matmul_output_mode", "softmax_precision"):
         if call.has(name):
             raise call.refuse(f"the attribute {name!r}")

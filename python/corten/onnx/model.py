@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,28 +11,26 @@ from numpy.typing import ArrayLike
 
 from corten import ops
 from corten.errors import ShapeError
-from corten.graph import Array, Graph, SymbolicTensor, flatten
+from corten.graph import Array, SymbolicTensor
 from corten.models.function import Function
 from corten.models.model import Model, fits
-from corten.onnx.elementwise import cast
 from corten.onnx.file import external_data, read
 from corten.onnx.graph import Declared, Node, parse, steering
 from corten.onnx.graph import Graph as OnnxGraph
+from corten.onnx.inputs import Numbers, constant_of, first_size, sizes_of, symbol_of
 from corten.onnx.interpreter import apply, expect_supported, run
+from corten.onnx.layer_names import LayerNames
 from corten.onnx.node_layer import NodeLayer
 from corten.onnx.operator import Call
 from corten.onnx.skeleton import bones, flesh_out, strip
-from corten.onnx.unsupported import UnknownValueError, UnsupportedOperatorError, unsupported_type
+from corten.onnx.trial import TRIALS, Sizes, Trial, trial
+from corten.onnx.unsupported import UnknownValueError, UnsupportedOperatorError
 from corten.onnx.values import Data, Value, as_data, transposed
 from corten.onnx.weights import Weights, find_weights
 from corten.serialization import publish
 from corten.training.feed import Data as Columns
 
 __all__ = ["OnnxModel", "load"]
-
-#: Sizes that stand for open ones when a model is traced to see the shapes in it: for the batch, and for others. Where
-#: the second will not do with the first, only the batch differs.
-_TRIALS = (((2, 96), (3, 128)), ((2, 576), (3, 704)), ((2, 16), (3, 24)))
 
 
 def load(
@@ -128,12 +124,12 @@ class OnnxModel(Model):
         expect_supported(graph)
         for declared in graph.inputs:
             if declared.name in arrays:
-                graph.constants[declared.name] = _constant(arrays[declared.name], declared)
+                graph.constants[declared.name] = constant_of(arrays[declared.name], declared)
         graph.inputs = [declared for declared in graph.inputs if declared.name not in arrays]
         if not graph.inputs:
             raise ValueError("an ONNX model without inputs has nothing to predict from")
         weights = find_weights(graph)
-        named = _Names(list(weights.nodes))
+        named = LayerNames(list(weights.nodes))
         layers = {node: NodeLayer(node, own, named(node, own[0].name)) for node, own in weights.nodes.items()}
         for (owner, constant), weight in weights.constants.items():
             if constant in owner.constants:
@@ -148,7 +144,7 @@ class OnnxModel(Model):
         object.__setattr__(self, "_layer_of", layers)
         object.__setattr__(self, "_places", ordered)
         object.__setattr__(self, "_batch_axis", batch_axis)
-        object.__setattr__(self, "_inputs_", [_symbol(declared, batch_axis) for declared in graph.inputs])
+        object.__setattr__(self, "_inputs_", [symbol_of(declared, batch_axis) for declared in graph.inputs])
         object.__setattr__(self, "_whole", Function(self._predicted))
         object.__setattr__(self, "_numbers", steering(graph))
         self.built = True
@@ -195,16 +191,18 @@ class OnnxModel(Model):
         """
         if self._numbers or not self._outputs_by_rows:
             return False
-        firsts = {_first(declared, self._batch_axis) for declared in self._graph.inputs} - {None}
+        firsts = {first_size(declared, self._batch_axis) for declared in self._graph.inputs} - {None}
         if len(firsts) > 1 or "" in firsts:
             return False
         first = next(iter(firsts), None)
         for declared in self._graph.outputs:
-            size = _first(declared, self._batch_axis)
+            size = first_size(declared, self._batch_axis)
             if size == "" or (isinstance(size, int) and size != first):
                 return False
         # Where a later axis is called the batch, the first one is not.
-        later = [size for d in self._graph.inputs for size in _moved(d, self._batch_axis)[1:] if isinstance(size, str)]
+        later = [
+            size for d in self._graph.inputs for size in sizes_of(d, self._batch_axis)[1:] if isinstance(size, str)
+        ]
         return not any("batch" in size.lower() or size == first for size in later)
 
     def freeze_before(self, name: str) -> None:
@@ -263,8 +261,8 @@ class OnnxModel(Model):
 
     def _entered(self, declared: Declared, symbol: SymbolicTensor, tensor: Any) -> Value:
         """An input as the graph takes it."""
-        if isinstance(tensor, _Numbers):
-            return _constant(tensor.array, declared)
+        if isinstance(tensor, Numbers):
+            return constant_of(tensor.array, declared)
         sizes = tuple(tensor.shape)
         if declared.shape is not None and not fits(sizes, symbol.shape):
             raise ShapeError(f"{self.name!r}: input {declared.name!r} expects shape {symbol.shape}, got {sizes}")
@@ -346,7 +344,7 @@ class OnnxModel(Model):
     def _at_once(self, arrays: list[Array]) -> Any:
         """The outputs for inputs as a whole; those whose numbers are asked for are known to the trace."""
         names = self.input_names
-        inputs = [_Numbers(a) if name in self._numbers else a for name, a in zip(names, arrays)]
+        inputs = [Numbers(a) if name in self._numbers else a for name, a in zip(names, arrays)]
         try:
             return self._whole(inputs)
         except UnknownValueError as error:
@@ -363,93 +361,59 @@ class OnnxModel(Model):
         object.__setattr__(self, "_numbers", self._numbers | more)
         return True
 
-    # --- shapes --------------------------------------------------------------------------------------------------
-
     def _look_at_shapes(self) -> None:
         """Traces the model on inputs of sizes that may be, to learn the shapes in it and what it does not support."""
-        for pair in _TRIALS:
+        if any(declared.shape is None for declared in self._graph.inputs):
+            return
+        refused: list[UnsupportedOperatorError] = []
+        for pair in TRIALS:
             if self._numbers:
                 return  # There are none yet.
-            (batch, size), (other, another) = pair
-            first = self._trial(batch, size)
-            second = None if first is None else self._trial(other, another) or self._trial(other, size)
-            if first is None or second is None:
-                continue  # Not every size will do; data will show.
-            object.__setattr__(self, "_outputs_by_rows", first.by_rows and second.by_rows)
-            for layer, shape in first.shapes.items():
-                twin = second.shapes.get(layer)
-                if twin is not None and len(twin) == len(shape):
-                    layer.output_shape = tuple(a if a == b else None for a, b in zip(shape, twin))
-            # A branch that is not taken may use the weights of one that is.
-            reached = {id(weight) for layer in first.shapes for weight in layer.variables}
-            self.nodes = [
-                layer
-                for layer in self.nodes
-                if layer in first.shapes or any(id(weight) not in reached for weight in layer.variables)
-            ]
-            return
+            try:
+                trials = self._tried(pair)
+            except UnsupportedOperatorError as error:
+                refused.append(error)
+                continue
+            if trials is not None:
+                self._learn(*trials)
+                return
+        if len(refused) == len(TRIALS):
+            raise refused[0]
 
-    def _trial(self, batch: int, other: int) -> _Trial | None:
-        """The shapes of what the layers give for inputs of some sizes; None where these will not do."""
+    def _tried(self, pair: tuple[Sizes, Sizes]) -> tuple[Trial, Trial] | None:
+        """What two traces on different sizes show; None where these will not do: data will show what does."""
+        (batch, size), (other, another) = pair
+        first = self._trial(batch, size)
+        second = None if first is None else self._trial(other, another) or self._trial(other, size)
+        return None if first is None or second is None else (first, second)
+
+    def _trial(self, batch: int, other: int) -> Trial | None:
+        shapes = [sizes_of(declared, self._batch_axis) for declared in self._graph.inputs]
         try:
-            return self._traced(batch, other)
+            return trial(self, shapes, [symbol.dtype for symbol in self._inputs_], batch, other)
         except UnknownValueError as error:
             if not self._asked(error):
                 raise
-            return None
         except UnsupportedOperatorError:
             raise
         except (ValueError, IndexError):
-            return None
+            pass
+        return None
 
-    def _traced(self, batch: int, other: int) -> _Trial:
-        seen: dict[NodeLayer, tuple[int, ...]] = {}
-        names: dict[str, int] = {}
-        with Graph() as graph:
-            tensors = []
-            for declared, symbol in zip(self._graph.inputs, self._inputs_):
-                sizes = [
-                    size
-                    if isinstance(size, int)
-                    else names.setdefault(size or f"{declared.name} {axis}", other if axis else batch)
-                    for axis, size in enumerate(_moved(declared, self._batch_axis))
-                ]
-                tensors.append(graph.input(sizes, symbol.dtype))
-
-            def hook(layer: Any, *args: Any, **kwargs: Any) -> Any:
-                outputs = layer.call(*args, **kwargs)
-                if isinstance(layer, NodeLayer):
-                    seen[layer] = args[1][0].shape
-                return outputs
-
-            graph.call_hook = hook
-            outputs = self(tensors, training=False)
-        firsts = {tensor.shape[:1] for tensor in (*tensors, *flatten(outputs))}
-        return _Trial(seen, len(firsts) == 1 and () not in firsts)
-
-
-@dataclass
-class _Trial:
-    """What a trace on made-up sizes shows."""
-
-    #: Of what each layer gives, in ONNX's order.
-    shapes: dict[NodeLayer, tuple[int, ...]]
-    #: Whether all inputs and outputs have as many rows.
-    by_rows: bool
-
-
-class _Numbers:
-    """An array by its value: a step is traced for each."""
-
-    def __init__(self, array: Array) -> None:
-        self.array = array
-        self._key = array.dtype.str, array.shape, array.tobytes()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Numbers) and other._key == self._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
+    def _learn(self, first: Trial, second: Trial) -> None:
+        """Takes over the shapes that two traces agree upon."""
+        object.__setattr__(self, "_outputs_by_rows", first.by_rows and second.by_rows)
+        for layer, shape in first.shapes.items():
+            twin = second.shapes.get(layer)
+            if twin is not None and len(twin) == len(shape):
+                layer.output_shape = tuple(a if a == b else None for a, b in zip(shape, twin))
+        # A branch that is not taken may use the weights of one that is.
+        reached = {id(weight) for layer in first.shapes for weight in layer.variables}
+        self.nodes = [
+            layer
+            for layer in self.nodes
+            if layer in first.shapes or any(id(weight) not in reached for weight in layer.variables)
+        ]
 
 
 def _forget_messages(graph: OnnxGraph) -> None:
@@ -463,74 +427,6 @@ def _expect_names(what: str, given: Iterable[str], expected: list[str]) -> None:
     for name in given:
         if name not in expected:
             raise ValueError(f"{what}: no {name!r}; expected names among {expected}")
-
-
-def _constant(value: ArrayLike, declared: Declared) -> Array:
-    """The value of an input that is always the same, in the type that the file has for it."""
-    what = f"known: {declared.name!r}"
-    array = np.asarray(value)
-    if declared.dtype is not None and array.dtype != declared.dtype:
-        converted = cast(array, declared.dtype, what)
-        assert not isinstance(converted, Data)
-        if not np.array_equal(converted, array):
-            raise ValueError(f"{what}: expected numbers of {declared.dtype}, got {array.dtype}")
-        array = converted
-    shape = None if declared.shape is None else [size if isinstance(size, int) else None for size in declared.shape]
-    if shape is not None and not fits(array.shape, shape):
-        raise ShapeError(f"{what}: expected shape {tuple(shape)}, got {array.shape}")
-    return array
-
-
-def _moved(declared: Declared, batch_axis: Mapping[str, int]) -> list[int | str | None]:
-    """What the file says of the sizes, the batch first; nothing of a value of which it says nothing."""
-    sizes = list(declared.shape or ())
-    axis = batch_axis.get(declared.name, 0)
-    if axis and not 0 < axis < len(sizes):
-        raise ValueError(f"batch_axis: {declared.name!r} has {len(sizes)} axes, got {axis}")
-    return [sizes[axis], *sizes[:axis], *sizes[axis + 1 :]] if sizes else sizes
-
-
-def _first(declared: Declared, batch_axis: Mapping[str, int]) -> int | str | None:
-    """The size of the first axis, or its name; an empty name where there is no axis."""
-    if declared.shape is None:
-        return None
-    sizes = _moved(declared, batch_axis)
-    return sizes[0] if sizes else ""
-
-
-def _symbol(declared: Declared, batch_axis: Mapping[str, int]) -> SymbolicTensor:
-    """An input as other models have them."""
-    dtype = declared.dtype
-    if dtype is None or (dtype != np.float32 and dtype.kind not in "iub"):
-        raise unsupported_type(f"input {declared.name!r}", dtype or "unknown")
-    shape = [size if isinstance(size, int) else None for size in _moved(declared, batch_axis)]
-    return SymbolicTensor(shape, "float32" if dtype.kind in "fb" else "int32", name=declared.name)
-
-
-class _Names:
-    """Gives layers names, each once, made of what the file calls the node or its first weight.
-
-    Args:
-        nodes: those that there are; what the paths of all begin with is left out.
-    """
-
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        self._taken: set[str] = set()
-        paths = [node.name.strip("/").split("/")[:-1] for node in nodes]
-        same = [len(set(parts)) == 1 for parts in zip(*paths)]
-        self._common = ([*same, False]).index(False) if len(paths) > 1 else 0
-
-    def __call__(self, node: Node, weight: str) -> str:
-        module, dot, last = weight.rpartition(".")
-        # What PyTorch calls a weight begins with the module that has it.
-        is_module = dot and re.fullmatch(r"\w*(weight|bias|gamma|beta)\w*", last)
-        text = module if is_module else "/".join(node.name.strip("/").split("/")[self._common :])
-        base = re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_")[-100:] or node.operator
-        name, count = base, 1
-        while name in self._taken:
-            name, count = f"{base}_{count}", count + 1
-        self._taken.add(name)
-        return name
 
 
 publish("models", {"OnnxModel": OnnxModel}, own=("OnnxModel",))

@@ -7,17 +7,14 @@ from functools import reduce
 from typing import Any
 
 from corten import ops
-from corten.onnx.elementwise import FLOAT
-from corten.onnx.operator import Call, operator
-from corten.onnx.unsupported import unsupported_type
+from corten.onnx.operator import Call, expect_floats, operator
+from corten.onnx.tensors import FLOAT
 from corten.onnx.values import Data, Value, arranged, as_data, axes_of, axis_of, combined, reshaped
 from corten.onnx.windows import channels_last
 
 
 def _data(call: Call, *values: Value) -> list[Data]:
-    for value in values:
-        if value.dtype != FLOAT:
-            raise unsupported_type(str(call.node), value.dtype)
+    expect_floats(call, *values)
     return [as_data(value) for value in values]
 
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from corten.graph import Array, Variable
 from corten.onnx.graph import Graph, Node
-from corten.onnx.unsupported import UnsupportedOperatorError
+from corten.onnx.tensors import FLOAT
+from corten.onnx.unsupported import UnsupportedOperatorError, unsupported_type
 from corten.onnx.values import Value
 
-__all__ = ["OPERATORS", "Call", "Operator", "operator"]
+__all__ = ["OPERATORS", "Call", "Operator", "expect_floats", "operator"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -152,3 +153,10 @@ class Call:
         """Refuses attributes that the operator's function did not look at."""
         if self._unread:
             raise self.refuse(f"the attribute {sorted(self._unread)[0]!r}")
+
+
+def expect_floats(call: Call, *values: Value | None) -> None:
+    """Refuses data that are no float32."""
+    for value in values:
+        if value is not None and value.dtype != FLOAT:
+            raise unsupported_type(str(call.node), value.dtype)

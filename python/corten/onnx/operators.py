@@ -1,9 +1,11 @@
 """The table of operators, which the files that have them fill."""
 
 from corten.onnx import (  # noqa: F401
+    arithmetic,
     control,
+    conversions,
     convolution,
-    elementwise,
+    functions,
     indexing,
     matrices,
     normalization,

@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 
 from corten import ops
-from corten.onnx.elementwise import FLOAT
-from corten.onnx.operator import Call, operator
-from corten.onnx.unsupported import unsupported_type
+from corten.onnx.operator import Call, expect_floats, operator
+from corten.onnx.tensors import FLOAT
 from corten.onnx.values import Data, Value, as_data
 from corten.onnx.windows import Windows, bordered, channels_last, from_image, image, kernel_shape, windows
 
 
 def _pooled(call: Call, x: Value) -> tuple[Data, Windows]:
-    if x.dtype != FLOAT:
-        raise unsupported_type(str(call.node), x.dtype)
+    expect_floats(call, x)
     data = as_data(x)
     rank = len(data.shape)
     if rank < 3:
@@ -99,8 +97,7 @@ def _lp_pool(call: Call, x: Value) -> Value:
 def _global(name: str, function: Callable[..., Any]) -> None:
     @operator(name)
     def pool(call: Call, x: Value) -> Value:
-        if x.dtype != FLOAT:
-            raise unsupported_type(str(call.node), x.dtype)
+        expect_floats(call, x)
         data = as_data(x)
         places = [data.order.index(axis) for axis in range(2, len(data.shape))]
         return data.like(function(data.tensor, axis=places, keepdims=True))
@@ -113,6 +110,7 @@ _global("GlobalMaxPool", ops.max)
 @operator("GlobalLpPool")
 def _global_lp_pool(call: Call, x: Value) -> Value:
     power = call.integer("p", 2)
+    expect_floats(call, x)
     data = as_data(x)
     places = [data.order.index(axis) for axis in range(2, len(data.shape))]
     total = ops.sum(ops.power(ops.abs(data.tensor), float(power)), axis=places, keepdims=True)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from corten import ops
-from corten.onnx.elementwise import FLOAT
 from corten.onnx.operator import Call, operator
+from corten.onnx.tensors import FLOAT
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import Data, Value, axis_of, combined, numbers
 

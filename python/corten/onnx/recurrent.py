@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from corten import ops
-from corten.onnx.elementwise import FLOAT
-from corten.onnx.operator import Call, operator
-from corten.onnx.unsupported import unsupported_type
+from corten.onnx.operator import Call, expect_floats, operator
+from corten.onnx.tensors import FLOAT
 from corten.onnx.values import Data, Value, as_data, joined
 
 #: Of the gates as ONNX has them (i o f c of an LSTM) the order in which the engine has them.
@@ -23,9 +22,7 @@ class _Sequences:
     def __init__(
         self, call: Call, x: Value, w: Value, r: Value, b: Value | None, lengths: Value | None, gates: tuple[int, ...]
     ) -> None:
-        for value in (x, w, r, *([] if b is None else [b])):
-            if value.dtype != FLOAT:
-                raise unsupported_type(str(call.node), value.dtype)
+        expect_floats(call, x, w, r, b)
         self.call, self.gates = call, gates
         self.batch_first = call.flag("layout")
         data = as_data(x)

@@ -10,9 +10,9 @@ import numpy as np
 
 from corten import ops
 from corten.graph import Array, push
-from corten.onnx.elementwise import BOOL, FLOAT
-from corten.onnx.operator import Call, operator
+from corten.onnx.operator import Call, expect_floats, operator
 from corten.onnx.shapes import axes_given
+from corten.onnx.tensors import BOOL, FLOAT
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import Data, Value, as_data, axes_of, axis_of, checked, exact, reshaped, squeezed
 
@@ -99,8 +99,7 @@ def softmax(tensor: Any, axis: int = -1, name: str = "softmax") -> Any:
 def _softmax_like(operator_name: str, name: str) -> None:
     @operator(operator_name)
     def apply(call: Call, x: Value) -> Value:
-        if x.dtype != FLOAT:
-            raise unsupported_type(str(call.node), x.dtype)
+        expect_floats(call, x)
         rank = len(x.shape)
         data = as_data(x)
         if call.version >= 13:

@@ -10,9 +10,7 @@ import numpy as np
 
 from corten import ops
 from corten.graph import Array
-from corten.onnx.elementwise import FLOAT
-from corten.onnx.operator import Call, operator
-from corten.onnx.unsupported import unsupported_type
+from corten.onnx.operator import Call, expect_floats, operator
 from corten.onnx.values import Value, as_data, axes_of, limited, numbers, whole
 
 #: Where in the input a pixel of the output is, from its place, the scale and both sizes.
@@ -144,8 +142,7 @@ def _resized(
     if any(not 0 < factor < math.inf for factor in factors):
         raise ValueError(f"scales: expected numbers above 0, got {factors}")
     limited([size for axis, size in enumerate(x.shape) if axis not in axes] + wanted, str(call.node))
-    if x.dtype != FLOAT:
-        raise unsupported_type(str(call.node), x.dtype)
+    expect_floats(call, x)
     data = as_data(x)
     for axis, new, factor in zip(axes, wanted, factors):
         old = data.shape[axis]

@@ -9,9 +9,8 @@ import numpy as np
 
 from corten import ops
 from corten.graph import Array
-from corten.onnx.elementwise import BOOL, FLOAT, INT64
 from corten.onnx.operator import Call, operator
-from corten.onnx.tensors import dtype_of
+from corten.onnx.tensors import BOOL, FLOAT, INT64, dtype_of
 from corten.onnx.unsupported import unsupported_type
 from corten.onnx.values import (
     Data,

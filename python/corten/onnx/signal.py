@@ -9,10 +9,8 @@ import numpy as np
 
 from corten import ops
 from corten.graph import Array
-from corten.onnx.elementwise import FLOAT
-from corten.onnx.operator import Call, operator
-from corten.onnx.tensors import dtype_of
-from corten.onnx.unsupported import unsupported_type
+from corten.onnx.operator import Call, expect_floats, operator
+from corten.onnx.tensors import FLOAT, dtype_of
 from corten.onnx.values import Data, Value, arranged, as_data, axis_of, limited, numbers, padded
 
 
@@ -46,8 +44,7 @@ def _dft(call: Call, x: Value, length: Value | None = None, axis: Value | None =
         place = axis_of(call.integer("axis", 1), rank)
     else:
         place = axis_of(-2 if axis is None else int(_scalar(call, axis, "the axis")), rank)
-    if x.dtype != FLOAT:
-        raise unsupported_type(str(call.node), x.dtype)
+    expect_floats(call, x)
     if x.shape[-1] not in (1, 2) or place == rank - 1:
         raise ValueError(f"expected real or complex numbers along the last axis, got shape {x.shape}")
     if inverse and half:
@@ -79,8 +76,7 @@ def _head(signal: Data, axis: int, count: int) -> list[slice]:
 def _stft(call: Call, signal: Value, step: Value, window: Value | None = None, length: Value | None = None) -> Value:
     half = call.flag("onesided", True)
     stride = int(_scalar(call, step, "the step"))
-    if signal.dtype != FLOAT:
-        raise unsupported_type(str(call.node), signal.dtype)
+    expect_floats(call, signal)
     if len(signal.shape) == 2:
         batch, extent = signal.shape
     elif len(signal.shape) == 3 and signal.shape[2] == 1:

@@ -12,7 +12,7 @@ from corten.errors import CorruptFileError
 from corten.graph import Array
 from corten.onnx.unsupported import UnsupportedOperatorError
 
-__all__ = ["DTYPES", "External", "array_of", "dtype_of", "text_of"]
+__all__ = ["BOOL", "DTYPES", "FLOAT", "INT64", "External", "array_of", "dtype_of", "text_of"]
 
 #: Gives the bytes of a tensor that are kept in another file, for its entries and the number of bytes wanted.
 External: TypeAlias = Callable[[str, dict[str, str], int], bytes]
@@ -32,6 +32,7 @@ DTYPES: dict[int, np.dtype[Any]] = {
     12: np.dtype(np.uint32),
     13: np.dtype(np.uint64),
 }
+BOOL, FLOAT, INT64 = DTYPES[9], DTYPES[1], DTYPES[7]
 _NAMES = {0: "undefined", 8: "string", 14: "complex64", 15: "complex128", 16: "bfloat16"}
 
 #: The field that has the elements where there are no raw bytes.
