@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,38 @@ def test_a_configuration_makes_the_model_again(name: str) -> None:
     again.set_weights(model.get_weights())
     assert np.array_equal(again.predict(feeds, verbose=0), model.predict(feeds, verbose=0))
     assert again.get_config() == config
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_trained_model_is_written_as_the_graph_it_was_read_from(name: str, tmp_path: Path) -> None:
+    builder, data = MODELS[name][0](13)
+    model, feeds = corten.onnx.load(data), builder.arrays(4)
+    before = model.predict(feeds, verbose=0)
+    model.compile("sgd", "mse")
+    model.fit(feeds, np.ones(np.shape(before)), verbose=0)
+    path = tmp_path / "model.onnx"
+    model.export(path)
+    after = model.predict(feeds, verbose=0)
+    assert not np.array_equal(before, after)
+    (expected,) = runtime.InferenceSession(path).run(None, feeds)
+    np.testing.assert_allclose(after, expected, rtol=1e-5, atol=1e-5)
+    assert np.array_equal(corten.onnx.load(path).predict(feeds, verbose=0), after)
+
+
+def test_of_a_model_with_other_outputs_only_what_they_need_is_written(tmp_path: Path) -> None:
+    builder, data = MODELS["resnet"][0](13)
+    flat = next(name for name in _node_outputs(data) if name.startswith("flatten"))
+    body = corten.onnx.load(data, outputs=[flat])
+    body.export(tmp_path / "body.onnx")
+    session = runtime.InferenceSession(tmp_path / "body.onnx")
+    assert [output.name for output in session.get_outputs()] == [flat]
+    (expected,) = session.run(None, builder.arrays(2))
+    np.testing.assert_allclose(body.predict(builder.arrays(2), verbose=0), expected, rtol=1e-5, atol=1e-6)
+    assert "fc.weight" not in (tmp_path / "body.onnx").read_bytes().decode("latin-1")
+    # With a signature the computation is traced.
+    body.export(tmp_path / "traced.onnx", input_signature=[corten.Input((3, 17, 15))])
+    (traced,) = runtime.InferenceSession(tmp_path / "traced.onnx").run(None, builder.arrays(2))
+    np.testing.assert_allclose(traced, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_batch_normalisation_follows_the_batches_where_it_is_trained() -> None:

@@ -77,7 +77,7 @@ def test_magika_is_trained_from_a_node_on() -> None:
     _trained(model, x, random.integers(0, 3, 16), "sparse_categorical_crossentropy")
 
 
-def test_a_speech_detector_is_trained_with_its_state_beside_the_sound() -> None:
+def test_a_speech_detector_is_trained_with_its_state_beside_the_sound(tmp_path: Path) -> None:
     model = corten.onnx.load(
         path("silero_vad_16k_op15.onnx"),
         trainable_from="model.decoder.rnn",
@@ -88,6 +88,11 @@ def test_a_speech_detector_is_trained_with_its_state_beside_the_sound() -> None:
     assert model.by_rows
     x = {"input": normal(16, 576) * 0.1, "state": normal(16, 2, 128)}
     _trained(model, x, np.ones((16, 1)), "binary_crossentropy")
+    model.export(tmp_path / "trained.onnx")
+    session = runtime.InferenceSession(tmp_path / "trained.onnx")
+    assert [entry.name for entry in session.get_inputs()] == ["input", "state"]
+    (expected,) = session.run(None, {"input": x["input"], "state": np.moveaxis(x["state"], 1, 0)})
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_speech_detector_is_trained_on_sequences_from_a_known_state() -> None:

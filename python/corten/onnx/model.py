@@ -22,11 +22,12 @@ from corten.onnx.interpreter import apply, expect_supported, run
 from corten.onnx.layer_names import LayerNames
 from corten.onnx.node_layer import NodeLayer
 from corten.onnx.operator import Call
-from corten.onnx.skeleton import bones, flesh_out, strip
+from corten.onnx.skeleton import bones, filled, flesh_out, strip
 from corten.onnx.trial import TRIALS, Sizes, Trial, trial
 from corten.onnx.unsupported import UnknownValueError, UnsupportedOperatorError
 from corten.onnx.values import Data, Value, as_data, transposed
 from corten.onnx.weights import Weights, find_weights
+from corten.saving.atomic import atomic_write
 from corten.serialization import publish
 from corten.training.feed import Data as Columns
 
@@ -235,6 +236,29 @@ class OnnxModel(Model):
         for layer in model.nodes:
             layer.trainable = trainable and layer.name not in untrainable
         return model
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str | None = None,
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes the model as an ONNX file: the graph that it was read from, with the weights that it has now.
+
+        Axes that ``batch_axis`` moves lie where they lay in the file. With a signature, or other options, what the
+        model computes is traced, as of other models.
+        """
+        kind = format or os.fspath(filepath).rpartition(".")[2]
+        if input_signature is not None or kwargs or kind != "onnx":
+            super().export(filepath, format, verbose, input_signature, **kwargs)
+            return
+        data = filled(self._config["model"], self._graph, self._weights_of).SerializeToString()
+        with atomic_write(filepath) as file:
+            file.write(data)
+        if verbose:
+            print(f"Saved the model as ONNX at {os.fspath(filepath)!r}")
 
     # --- running -------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A file without its weights: what a model is made of again, the numbers coming from elsewhere."""
+"""A file without its weights: what a model, or a file with other weights, is made of again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 from corten.errors import CorruptFileError
 from corten.onnx.file import read
-from corten.onnx.graph import Graph
+from corten.onnx.graph import Graph, parse
+from corten.onnx.weights import Weights
 
-__all__ = ["bones", "flesh_out", "strip"]
+__all__ = ["bones", "filled", "flesh_out", "strip"]
 
 _PLACE = "weights of the model"
 #: The most bytes that one weight may have.
@@ -29,6 +30,60 @@ def strip(graph: Graph, weights: set[tuple[Graph, str]]) -> None:
     for node in graph.nodes:
         for inner in node.graphs:
             strip(inner, weights)
+
+
+def filled(text: str, graph: Graph, weights: Weights) -> Any:
+    """The ``ModelProto`` that :func:`bones` gave, with what the weights hold now.
+
+    Args:
+        text: as :func:`bones` gave it.
+        graph: the part of it that is used, with the inputs that are left and the outputs that are wanted.
+        weights: of the graph.
+    """
+    whole, model = parse(*flesh_out(text))
+    proto = whole.proto
+    inputs = {declared.name for declared in graph.inputs}
+    for place in reversed(range(len(proto.input))):
+        if proto.input[place].name not in inputs:
+            del proto.input[place]
+    declared = {value.name: value for value in proto.output}
+    wanted = [declared.get(output.name) or _undeclared(output.name) for output in graph.outputs]
+    outputs = [type(value).FromString(value.SerializeToString()) for value in wanted]
+    del proto.output[:]
+    proto.output.extend(outputs)
+    _fill(proto, graph, weights)
+    # Before version 4 a constant had to be an input too.
+    model.ir_version = max(model.ir_version, 4)
+    return model
+
+
+def _undeclared(name: str) -> Any:
+    from onnx import helper
+
+    return helper.make_empty_tensor_value_info(name)
+
+
+def _fill(proto: Any, graph: Graph, weights: Weights) -> None:
+    """Puts numbers into a message, and takes out of it what the graph does not have."""
+    from onnx import numpy_helper
+
+    del proto.initializer[:]
+    for name, constant in graph.constants.items():
+        weight = weights.constants.get((graph, name))
+        proto.initializer.append(numpy_helper.from_array(constant if weight is None else weight.value(), name))
+    nodes = {tuple(node.outputs): node for node in graph.nodes}
+    for place in reversed(range(len(proto.node))):
+        message = proto.node[place]
+        node = nodes.get(tuple(message.output))
+        if node is None:
+            del proto.node[place]
+            continue
+        weight = weights.constants.get((graph, message.output[0]))
+        for attribute in message.attribute:
+            if attribute.type == 5:
+                _fill(attribute.g, node.attributes[attribute.name], weights)
+            elif attribute.name == "value" and weight is not None:
+                attribute.t.CopyFrom(numpy_helper.from_array(weight.value()))
 
 
 def _empty(tensor: Any) -> None:

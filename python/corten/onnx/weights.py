@@ -27,6 +27,11 @@ class Weight:
     statistic: bool = False
     variable: Variable | None = None
 
+    def value(self) -> Array:
+        """What the variable holds now, with its axes in ONNX's order."""
+        assert self.variable is not None
+        return np.ascontiguousarray(self.variable.numpy().transpose(np.argsort(self.order)))
+
     def forget_array(self) -> None:
         """Keeps of the array its shape only: the numbers are the variable's."""
         self.array = np.broadcast_to(np.float32(0), self.array.shape)
