@@ -120,6 +120,10 @@ class Call:
         """An attribute that is a list of ints."""
         return self._read(name, list, default, "ints")
 
+    def texts(self, name: str, default: Any = ...) -> Any:
+        """An attribute that is a list of texts."""
+        return self._read(name, list, default, "texts")
+
     def reals(self, name: str, default: Any = ...) -> Any:
         """An attribute that is a list of floats."""
         return self._read(name, list, default, "floats")

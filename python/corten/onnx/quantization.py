@@ -23,10 +23,15 @@ def _per_axis(call: Call, value: Value, rank: int, axis: int) -> Any:
     return array.reshape([-1 if a == axis else 1 for a in range(rank)])
 
 
+def _axis(call: Call, rank: int) -> int:
+    axis = call.integer("axis", 1)
+    return axis_of(axis, rank) if rank > 1 else 0
+
+
 @operator("DequantizeLinear", oldest=10)
 def _dequantize(call: Call, x: Value, scale: Value, zero: Value | None = None) -> Value:
     rank = len(x.shape)
-    axis = axis_of(call.integer("axis", 1), rank) if rank > 1 else call.integer("axis", 1) * 0
+    axis = _axis(call, rank)
     call.only("block_size", 0)
     if scale.dtype != FLOAT or call.integer("output_dtype", 1) not in (0, 1):
         raise unsupported_type(str(call.node), scale.dtype)
@@ -41,7 +46,7 @@ def _dequantize(call: Call, x: Value, scale: Value, zero: Value | None = None) -
 @operator("QuantizeLinear", oldest=10)
 def _quantize(call: Call, x: Value, scale: Value, zero: Value | None = None) -> Value:
     rank = len(x.shape)
-    axis = axis_of(call.integer("axis", 1), rank) if rank > 1 else call.integer("axis", 1) * 0
+    axis = _axis(call, rank)
     call.only("block_size", 0)
     call.ignore("saturate")
     if x.dtype != FLOAT or call.integer("output_dtype", 0) not in (0, 2):

@@ -42,7 +42,7 @@ class _Sequences:
         self.mask = None if lengths is None else self._mask(lengths)
         if call.has("clip"):
             raise call.refuse("clip")
-        call.ignore("activation_alpha", "activation_beta") if not call.has("activations") else None
+        call.ignore("activation_alpha", "activation_beta")  # of activations that have no such numbers
 
     def _mask(self, lengths: Value) -> Any:
         """Which steps of each sequence there are (batch, time); None where all."""
@@ -57,7 +57,7 @@ class _Sequences:
 
     def activations(self, *usual: tuple[str, ...]) -> tuple[str, ...]:
         """The activations, which must be one of the usual sets for each direction."""
-        given = [name.lower() for name in self.call.reals("activations", [])]
+        given = [name.lower() for name in self.call.texts("activations", [])]
         sets = [tuple(given[at : at + len(usual[0])]) for at in range(0, len(given), len(usual[0]))]
         if not sets:
             return usual[0]
