@@ -67,17 +67,27 @@ class _Sequences:
 
     def rows(self, tensor: Any, direction: int, part: int = 0) -> Any:
         """The rows of one direction's gates in the engine's order, from the ``part``-th block of all gates on."""
-        first, many = part * len(self.gates), self.units
-        own = ops.getitem(tensor, direction)
-        blocks = [ops.getitem(own, slice((first + g) * many, (first + g + 1) * many)) for g in self.gates]
-        return blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, 0)
+        count, width = len(self.gates), list(tensor.shape[2:])
+        blocks = ops.reshape(tensor, [-1, self.units, *width])
+        first = direction * (tensor.shape[1] // self.units) + part * count
+        if self.gates == tuple(range(count)):
+            own = ops.getitem(blocks, slice(first, first + count))
+        else:
+            own = ops.take(blocks, np.array([first + gate for gate in self.gates], np.int32), 0)
+        return ops.reshape(own, [count * self.units, *width])
 
-    def kernels(self, direction: int) -> tuple[Any, Any, Any, Any]:
-        """One direction's kernel, recurrent kernel, and their biases or None."""
-        w, r, b = self.weights
-        kernel, recurrent = (ops.transpose(self.rows(tensor, direction), [1, 0]) for tensor in (w, r))
-        biases = (None, None) if b is None else (self.rows(b, direction), self.rows(b, direction, 1))
-        return kernel, recurrent, *biases
+    def arranged(self, direction: int) -> tuple[Any, Any, Any]:
+        """One direction's recurrent kernel as the engine has it, and the biases of inputs and states or None."""
+        _, r, b = self.weights
+        recurrent = ops.transpose(self.rows(r, direction), [1, 0])
+        return recurrent, *((None, None) if b is None else (self.rows(b, direction), self.rows(b, direction, 1)))
+
+    def parts(self, direction: int, bias: Any) -> Any:
+        """The inputs' part of one direction's gates: (batch, time, gates)."""
+        flat = ops.reshape(self.x, [self.batch * self.steps, self.x.shape[2]])
+        product = ops.matmul(flat, self.rows(self.weights[0], direction), transpose_b=True)
+        gates = product if bias is None else ops.add(product, bias)
+        return ops.reshape(gates, [self.batch, self.steps, len(self.gates) * self.units])
 
     def state(self, initial: Value | None, direction: int) -> Any:
         """The state of one direction to begin with."""
@@ -138,8 +148,8 @@ def _lstm(
     sequences.activations(("sigmoid", "tanh", "tanh"))
 
     def step(direction: int, backwards: bool) -> tuple[Any, ...]:
-        kernel, recurrent, bias, recurrent_bias = sequences.kernels(direction)
-        gates = ops.dense(sequences.x, kernel, _sum(bias, recurrent_bias))
+        recurrent, bias, recurrent_bias = sequences.arranged(direction)
+        gates = sequences.parts(direction, _sum(bias, recurrent_bias))
         state, memory = sequences.state(h, direction), sequences.state(c, direction)
         outputs: tuple[Any, ...] = ops.lstm(gates, state, memory, recurrent, sequences.mask, go_backwards=backwards)
         return outputs
@@ -162,8 +172,8 @@ def _gru(
     sequences.activations(("sigmoid", "tanh"))
 
     def step(direction: int, backwards: bool) -> tuple[Any, ...]:
-        kernel, recurrent, bias, recurrent_bias = sequences.kernels(direction)
-        gates = ops.dense(sequences.x, kernel, bias if reset_after else _sum(bias, recurrent_bias))
+        recurrent, bias, recurrent_bias = sequences.arranged(direction)
+        gates = sequences.parts(direction, bias if reset_after else _sum(bias, recurrent_bias))
         outputs: tuple[Any, ...] = ops.gru(
             gates,
             sequences.state(h, direction),
@@ -192,8 +202,8 @@ def _rnn(
     (activation,) = sequences.activations(("tanh",), ("relu",))
 
     def step(direction: int, backwards: bool) -> tuple[Any, ...]:
-        kernel, recurrent, bias, recurrent_bias = sequences.kernels(direction)
-        gates = ops.dense(sequences.x, kernel, _sum(bias, recurrent_bias))
+        recurrent, bias, recurrent_bias = sequences.arranged(direction)
+        gates = sequences.parts(direction, _sum(bias, recurrent_bias))
         state = sequences.state(h, direction)
         outputs: tuple[Any, ...] = ops.simple_rnn(
             gates, state, recurrent, sequences.mask, go_backwards=backwards, activation=activation
