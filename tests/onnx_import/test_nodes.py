@@ -302,3 +302,26 @@ def test_a_node_gives_what_onnxruntime_gives(kind: Callable[[Draw], Case]) -> No
             np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4, err_msg=f"seed {seed}: {model.graph.node[0]}")
         compared += 1
     assert compared >= 40
+
+
+def test_the_remainder_of_large_quotients_is_exact() -> None:
+    draw = Draw(0)
+    a, b = (draw.floats(1000) * np.float32(10) ** draw.places(-3, 6, [1000]) for _ in range(2))
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    (remainder,) = backend.run_node(helper.make_node("Mod", ["a", "b"], ["c"], fmod=1), [a, b])
+    assert np.array_equal(remainder, np.fmod(a, b))
+
+
+@pytest.mark.parametrize("operator", ["ReduceSum", "CumSum", "Add", "Mul"])
+def test_integers_that_floats_might_round_raise(operator: str) -> None:
+    """Also where only a sum of some of the terms is too large."""
+    x = np.array([[2**23, 2**23, 5, -(2**23), -(2**23)]])
+    axis = np.array([1]) if operator == "ReduceSum" else np.array(1) if operator == "CumSum" else x
+    node = helper.make_node(operator, ["x", "axis"], ["y"])
+    with pytest.raises(IndexError):
+        backend.run_node(node, [x, axis])
+    small = x // 2**13
+    (total,) = backend.run_node(node, [small, small if axis is x else axis])
+    known = {"ReduceSum": np.sum, "CumSum": np.cumsum}
+    expected = {"Add": small + small, "Mul": small * small}.get(operator)
+    assert np.array_equal(np.ravel(total), np.ravel(known[operator](small) if expected is None else expected))

@@ -88,11 +88,17 @@ def _divide(call: Call, a: Value, b: Value) -> Value:
     return arithmetic(call, ops.divide if a.dtype == FLOAT else _truncated, _truncated_numpy, a, _stretched(call, a, b))
 
 
+def _remainder(a: Any, b: Any) -> Any:
+    """With the sign of the first operand, and exact, as the engine's is."""
+    size = ops.mod(ops.abs(a), ops.abs(b))
+    return ops.where(ops.less(a, 0.0), ops.negative(size), size)
+
+
 @operator("Mod")
 def _mod(call: Call, a: Value, b: Value) -> Value:
     fmod = call.flag("fmod")
     if fmod:
-        return arithmetic(call, lambda x, y: ops.subtract(x, ops.multiply(y, _truncated(x, y))), np.fmod, a, b)
+        return arithmetic(call, _remainder, np.fmod, a, b)
     return arithmetic(call, ops.mod, np.mod, a, b)
 
 

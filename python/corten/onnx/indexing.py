@@ -26,6 +26,7 @@ from corten.onnx.values import (
     indexed,
     joined,
     reshaped,
+    summed_exactly,
     taken,
     transposed,
     whole,
@@ -268,9 +269,11 @@ def _cumulated(call: Call, x: Value, axis: Value) -> Value:
     if isinstance(value, Data):
         data = exact(value, str(call.node)) if value.dtype.kind in "iu" else value
         assert isinstance(data, Data)
-        total = data.like(ops.cumsum(data.tensor, data.order.index(place)))
+        along = data.order.index(place)
+        total = data.like(ops.cumsum(data.tensor, along))
         if value.dtype.kind in "iu":
-            total = data.like(ops.cast(checked(total.tensor), "int32"), value.dtype)
+            exactly = summed_exactly(total.tensor, data.tensor, [along])
+            total = data.like(ops.cast(exactly, "int32"), value.dtype)
         result: Value = total
     else:
         result = np.cumsum(value, place, dtype=value.dtype)

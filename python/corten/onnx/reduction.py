@@ -14,7 +14,18 @@ from corten.onnx.operator import Call, expect_floats, operator
 from corten.onnx.shapes import axes_given
 from corten.onnx.tensors import BOOL, FLOAT
 from corten.onnx.unsupported import unsupported_type
-from corten.onnx.values import Data, Value, as_data, axes_of, axis_of, checked, exact, reshaped, squeezed
+from corten.onnx.values import (
+    Data,
+    Value,
+    as_data,
+    axes_of,
+    axis_of,
+    checked,
+    exact,
+    reshaped,
+    squeezed,
+    summed_exactly,
+)
 
 Reduce = Callable[..., Any]
 
@@ -54,10 +65,11 @@ def _reduced(
         return _reduced(call, function, numpy, np.zeros(x.shape, x.dtype), axes, keep, integers)
     tensor = data.tensor
     places = [data.order.index(axis) for axis in axes]
-    tensor = function(tensor, axis=places, keepdims=True)
+    reduced = function(tensor, axis=places, keepdims=True)
     if x.dtype.kind in "iu":
-        tensor = ops.cast(checked(tensor), "int32")
-    result = x.like(tensor)
+        exactly = summed_exactly(reduced, tensor, places) if function is ops.sum else checked(reduced)
+        reduced = ops.cast(exactly, "int32")
+    result = x.like(reduced)
     return result if keep else squeezed(result, axes)
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "reshaped",
     "shape_of",
     "squeezed",
+    "summed_exactly",
     "surrounded",
     "taken",
     "transposed",
@@ -193,6 +194,12 @@ def checked(tensor: Any) -> Any:
     """Whole floats as they are; what is not whole, or is 2^24 or beyond, raises ``IndexError`` when it comes."""
     # 2^7 times as much fits into int32 just where the number is below 2^24, and times 2^7 nothing is rounded.
     return ops.multiply(ops.cast(ops.cast(ops.multiply(tensor, 128.0), "int32"), "float32"), 1 / 128)
+
+
+def summed_exactly(total: Any, terms: Any, axes: Sequence[int]) -> Any:
+    """Sums of whole floats, given their terms: ``IndexError`` where a sum of some of the terms might be rounded."""
+    largest = checked(ops.sum(ops.abs(terms), axis=list(axes), keepdims=True))
+    return ops.where(ops.greater_equal(largest, 0.0), total, 0.0)
 
 
 def aligned(values: Sequence[Value]) -> tuple[list[Any], Order]:
