@@ -431,7 +431,7 @@ def loaded_by_keras(path: Any) -> Any:
 
 
 def keras_reads(paths: list[Any], case: Callable[[Any], Any]) -> list[tuple[Any, list[Any]]]:
-    """What the models in several files predict, and their optimizers' states; weights alone go into the case's model."""
+    """What models in several files predict, and their optimizers' states; weights alone go into the case's model."""
     import keras
 
     found = []

@@ -1,4 +1,4 @@
-"""A model of one layer of the table in contracts/test_every_layer.py, in either room; and what Keras does with its files."""
+"""A model of one layer of contracts/test_every_layer.py, in either room; and what Keras does with its files."""
 
 from __future__ import annotations
 

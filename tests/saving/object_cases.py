@@ -1,4 +1,4 @@
-"""Every loss, metric, schedule, initializer, regularizer and constraint, and optimizers after two steps, in either room."""
+"""Every loss, metric, schedule, initializer, regularizer, constraint, and optimizers after steps, in either room."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+SCHEDULES = "optimizers.schedules"
 #: Where the class is, its name, and arguments that are not its defaults.
 OBJECTS: list[tuple[str, str, dict[str, Any]]] = [
     ("losses", "BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1, "axis": 1, "reduction": "sum"}),
@@ -62,12 +63,12 @@ OBJECTS: list[tuple[str, str, dict[str, Any]]] = [
     ("metrics", "TopKCategoricalAccuracy", {"k": 3}),
     ("metrics", "TrueNegatives", {}),
     ("metrics", "TruePositives", {}),
-    ("optimizers.schedules", "CosineDecay", {"initial_learning_rate": 0.0, "decay_steps": 9, "warmup_target": 0.1, "warmup_steps": 2}),
-    ("optimizers.schedules", "CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 3, "t_mul": 1.5, "m_mul": 0.9}),
-    ("optimizers.schedules", "ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 3, "decay_rate": 0.5, "staircase": True}),
-    ("optimizers.schedules", "InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 3, "decay_rate": 0.5}),
-    ("optimizers.schedules", "PiecewiseConstantDecay", {"boundaries": [2, 5], "values": [0.1, 0.2, 0.3]}),
-    ("optimizers.schedules", "PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 3, "power": 2.0, "cycle": True}),
+    (SCHEDULES, "CosineDecay", {"initial_learning_rate": 0, "decay_steps": 9, "warmup_target": 0.1, "warmup_steps": 2}),
+    (SCHEDULES, "CosineDecayRestarts", {"initial_learning_rate": 1, "first_decay_steps": 3, "t_mul": 2, "m_mul": 0.5}),
+    (SCHEDULES, "ExponentialDecay", {"initial_learning_rate": 1, "decay_steps": 3, "decay_rate": 1, "staircase": True}),
+    (SCHEDULES, "InverseTimeDecay", {"initial_learning_rate": 1, "decay_steps": 3, "decay_rate": 0.5}),
+    (SCHEDULES, "PiecewiseConstantDecay", {"boundaries": [2, 5], "values": [0.1, 0.2, 0.3]}),
+    (SCHEDULES, "PolynomialDecay", {"initial_learning_rate": 1, "decay_steps": 3, "power": 2.0, "cycle": True}),
     ("initializers", "Constant", {"value": 2.5}),
     ("initializers", "GlorotNormal", {"seed": 1}),
     ("initializers", "GlorotUniform", {"seed": 1}),

@@ -94,9 +94,9 @@ def save_model(
         variables, texts = contents(model)
         save_variables(variables, path, texts)
     elif end in (".h5", ".hdf5"):
-        from corten.saving.legacy_h5 import save_legacy
+        from corten.saving.own_h5 import save_h5
 
-        save_legacy(model, path)
+        save_h5(model, path)
     else:
         raise ValueError(
             f"save_model: {os.fspath(filepath)!r}: expected a name that ends in .keras, .safetensors, .h5 or .hdf5; "
