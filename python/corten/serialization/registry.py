@@ -204,6 +204,7 @@ class CustomObjectScope:
     """
 
     def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
+        # Not a copy: names may be added within the block.
         self.custom_objects = {} if custom_objects is None else custom_objects
 
     def __enter__(self) -> CustomObjectScope:
