@@ -1,0 +1,29 @@
+"""Ops in functional models go to Keras's files and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import corten
+from saving import operation_cases
+from saving.operation_cases import CASES, X, Y, model_of
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_goes_to_keras_and_back(name: str, tmp_path: Path, keras: Callable[..., Any]) -> None:
+    ours = model_of(corten, name)
+    ours.save(tmp_path / "ours.keras")
+    predicted = ours.predict([X, Y], verbose=0)
+    found = keras(operation_cases.keras_predicts, tmp_path / "ours.keras")
+    np.testing.assert_allclose(found, predicted, rtol=1e-5, atol=1e-5)
+    wanted = keras(operation_cases.keras_writes, name, tmp_path / "theirs.keras")
+    theirs = corten.models.load_model(tmp_path / "theirs.keras")
+    np.testing.assert_allclose(theirs.predict([X, Y], verbose=0), wanted, rtol=1e-5, atol=1e-5)
+    for model in (copy.deepcopy(ours), corten.models.clone_model(ours)):
+        assert model.predict([X, Y], verbose=0).tobytes() == predicted.tobytes()
