@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import pickle
-import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -306,4 +303,6 @@ if __name__ == "__main__":
 
 def test_to_a_process_that_is_spawned(tmp_path: Path) -> None:
     (tmp_path / "spawned.py").write_text(SPAWNED)
-    assert output(f"import runpy; runpy.run_path({str(tmp_path / 'spawned.py')!r}, run_name='__main__')", 60) == "True\n"
+    assert (
+        output(f"import runpy; runpy.run_path({str(tmp_path / 'spawned.py')!r}, run_name='__main__')", 60) == "True\n"
+    )
