@@ -126,6 +126,8 @@ class _Node:
         self.needs: list[_Reference] = []
         self.args = tuple(self._argument(value) for value in data["args"])
         self.kwargs = {key: self._argument(value) for key, value in dict(data.get("kwargs") or {}).items()}
+        if not self.needs:  # an op on numbers alone would run now
+            raise ValueError(f"{name!r}: inbound_nodes: a call of no tensor")
         if self.kwargs.get("training") is None or self.kwargs["training"] is False:
             self.kwargs.pop("training", None)
         if data.get("training") is False:

@@ -15,7 +15,7 @@ locks: Any = None
 with suppress(ImportError):  # there is none on Windows
     import fcntl as locks
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_write", "scratch_beside"]
 
 
 @contextmanager
@@ -55,14 +55,38 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     _sync_folder(target.parent)
 
 
+@contextmanager
+def scratch_beside(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file in the folder of ``path``, to write and read, that is gone after the block.
+
+    A process that is killed leaves nothing, or at worst what the next writing of ``path`` removes.
+    """
+    target = Path(os.path.realpath(path))
+    if locks is None:
+        import tempfile
+
+        with tempfile.TemporaryFile(dir=target.parent) as file:
+            yield file
+        return
+    part = target.with_name(f"{_beginning(target)}{os.urandom(8).hex()}.tmp")
+    try:
+        with os.fdopen(_create(part, os.O_RDWR), "w+b") as file:
+            part.unlink()
+            yield file
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
 def _beginning(target: Path) -> str:
     """What the names of the temporary files of ``target`` begin with."""
     return f".{target.name[:50]}.corten-"
 
 
-def _create(part: Path) -> int:
+def _create(part: Path, access: int = os.O_WRONLY) -> int:
     """A descriptor of the new file ``part``, locked where the system has locks."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    flags = access | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     while True:
         descriptor = os.open(part, flags, 0o666)
         if locks is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from corten.errors import CorruptFileError, UnsafeFileError
-from corten.saving.atomic import atomic_write
+from corten.saving.atomic import atomic_write, scratch_beside
 from corten.saving.closed_json import read_json
 from corten.saving.stored import Window
 
@@ -32,9 +32,7 @@ _CHUNK = 1 << 20
 
 def write_archive(path: str | os.PathLike[str], texts: dict[str, str], weights: Callable[[BinaryIO], None]) -> None:
     """Writes an archive of texts and of what ``weights`` writes to the stream it is given."""
-    import tempfile
-
-    with atomic_write(path) as file, tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent) as stream:
+    with atomic_write(path) as file, scratch_beside(path) as stream:
         weights(stream)
         stream.seek(0)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

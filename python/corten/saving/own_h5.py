@@ -17,7 +17,7 @@ from corten.saving.keras2_training import whole_name
 from corten.saving.made import KERAS_VERSION, made
 from corten.saving.state import optimizers_by_path, restore
 from corten.saving.stored import InMemory
-from corten.saving.weights_h5 import import_h5py
+from corten.saving.weights_h5 import create_hdf5, import_h5py
 from corten.serialization import is_serialized, serialize_keras_object
 
 __all__ = ["assign_arrays", "in_order", "is_own", "load_own", "save_h5"]
@@ -32,12 +32,12 @@ _LARGEST_ATTRIBUTE = 64_000
 
 def save_h5(model: Any, path: Path) -> None:
     """Writes a whole-model HDF5 file that Keras 3 and Corten read."""
-    h5py = import_h5py("an HDF5 file")
+    import_h5py("an HDF5 file")
     description = serialize_keras_object(model)
     settings = description.pop("compile_config", None)
     if description["registered_name"] not in (None, description["class_name"]):
         description["class_name"] = description["registered_name"]  # where Keras 2 had it
-    with atomic_write(path) as file, h5py.File(file, "w") as root:
+    with atomic_write(path) as file, create_hdf5(file) as root:
         root.attrs["keras_version"], root.attrs["backend"] = KERAS_VERSION, _BACKEND
         root.attrs["model_config"] = write_json(description, model.name)
         group = root.create_group(_WEIGHTS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,7 +13,15 @@ from corten.graph import Array, Variable, assign
 from corten.saving.hdf5_closed import Group, has_attribute, read_dataset, shape_and_dtype
 from corten.saving.stored import Stored, Window, read_into, window_of, write_from
 
-__all__ = ["import_h5py", "read_variables", "stored_arrays", "write_variables"]
+__all__ = [
+    "create_hdf5",
+    "import_h5py",
+    "is_legacy",
+    "matching_variables",
+    "read_variables",
+    "stored_arrays",
+    "write_variables",
+]
 
 
 def import_h5py(what: str) -> Any:
@@ -30,15 +39,54 @@ def import_h5py(what: str) -> Any:
     return h5py
 
 
+class _Watched:
+    """A file that remembers why it could not be written: libhdf5 forgets it, or does not say so."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._file, name)
+
+        def watched(*args: Any) -> Any:
+            try:
+                return method(*args)
+            except OSError as error:
+                self.failure = self.failure or error
+                raise
+
+        return watched
+
+
+@contextmanager
+def create_hdf5(file: BinaryIO, what: str = "an HDF5 file") -> Iterator[Any]:
+    """The root of a new HDF5 file.
+
+    Raises:
+        ImportError: h5py is not installed.
+        OSError: the file cannot be written.
+    """
+    h5py, watched = import_h5py(what), _Watched(file)
+    try:
+        with h5py.File(watched, "w") as root:
+            yield root
+    except Exception as error:
+        if watched.failure is not None and watched.failure is not error:
+            raise watched.failure from error
+        raise
+    if watched.failure is not None:
+        raise watched.failure
+
+
 def write_variables(file: BinaryIO, places: Mapping[str, Sequence[Variable]], names: Mapping[str, str]) -> None:
     """Writes an HDF5 file of the variables at each path.
 
     Args:
         names: of the parts, by path; Keras writes them and reads them not.
     """
-    h5py = import_h5py("an HDF5 file")
     written: list[tuple[Variable, int]] = []
-    with h5py.File(file, "w") as root:
+    with create_hdf5(file) as root:
         for path, variables in places.items():
             group = root.create_group(f"{path}/vars" if path else "vars")
             if path in names:
