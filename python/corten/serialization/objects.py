@@ -226,10 +226,10 @@ def _named(name: str, config: dict[str, Any], known: Mapping[str, Any] | None, w
     """The class or function that a description names."""
     module, registered = config.get("module"), config.get("registered_name")
     found = registry.published(module, name) if isinstance(module, str) else None
-    plain = registered in (None, name, what)
-    thing = registry.custom_object(registered, *(() if found is not None and plain else (name,)))
+    usual = not registered or registered in (name, what)
+    thing = registry.custom_object(registered, *(() if found is not None and usual else (name,)))
     if thing is None and found is not None:
-        if not plain:
+        if not usual:
             raise ValueError(
                 f"{what} {name!r} of {module}: it is Corten's own, and registered_name asks for {registered!r}, which "
                 "is neither registered nor passed as custom_objects"
@@ -237,7 +237,7 @@ def _named(name: str, config: dict[str, Any], known: Mapping[str, Any] | None, w
         thing = found
     if thing is None and known is not None and not isinstance(module, str):
         thing = known.get(name)
-    if thing is None and what == "function" and module == "builtins":
+    if thing is None and usual and what == "function" and module == "builtins":
         # So Keras wrote functions until 3.6, its own too.
         thing = registry.function(name)
     if thing is None:
