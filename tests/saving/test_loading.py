@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,19 @@ def test_through_joblib(tmp_path: Path) -> None:
     joblib.dump({"model": model}, tmp_path / "all.joblib")
     other = joblib.load(tmp_path / "all.joblib")["model"]
     assert predictions(other) == predictions(model) and fit(other, 1, 2) == fit(model, 1, 2)
+
+
+def test_a_text_vectorization() -> None:
+    for options in (
+        {},
+        {"standardize": None, "split": "character"},
+        {"standardize": "strip_punctuation", "split": None},
+    ):
+        layer = layers.TextVectorization(output_sequence_length=4, **options)
+        layer.adapt(["some words.", "more words!"])
+        description = corten.saving.serialize_keras_object(layer)
+        for other in (pickle.loads(pickle.dumps(layer)), corten.saving.deserialize_keras_object(description)):
+            np.testing.assert_array_equal(other(["Some more!"]), layer(["Some more!"]))
 
 
 SPAWNED = """

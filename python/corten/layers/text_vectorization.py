@@ -17,14 +17,29 @@ from corten.layers.arguments import count
 __all__ = ["TextVectorization"]
 
 _PUNCTUATION = str.maketrans("", "", r"""!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~""")
+
+
+# Functions of the module, that they can be pickled.
+def _without_punctuation(text: str) -> str:
+    return text.translate(_PUNCTUATION)
+
+
+def _lower_without_punctuation(text: str) -> str:
+    return text.lower().translate(_PUNCTUATION)
+
+
+def _whole(text: str) -> list[str]:
+    return [text]
+
+
 _STANDARDIZE: dict[Any, Callable[[str], str]] = {
     None: str,
     "lower": str.lower,
-    "strip_punctuation": lambda text: text.translate(_PUNCTUATION),
-    "lower_and_strip_punctuation": lambda text: text.lower().translate(_PUNCTUATION),
+    "strip_punctuation": _without_punctuation,
+    "lower_and_strip_punctuation": _lower_without_punctuation,
 }
 _SPLIT: dict[Any, Callable[[str], Iterable[str]]] = {
-    None: lambda text: [text],
+    None: _whole,
     "whitespace": str.split,
     "character": list,
 }
