@@ -82,13 +82,17 @@ def own(room: Any) -> Any:
             self.first = layers.Dense(hidden, activation="relu")
             self.blocks = [layers.Dense(hidden, activation="tanh"), layers.Dense(hidden)]
             self.normalization = layers.LayerNormalization()
-            self.last = layers.Dense(classes, activation="softmax")
+            self._last = layers.Dense(classes, activation="softmax")
+
+        @property
+        def head(self) -> Any:
+            return self._last
 
         def call(self, inputs: Any, training: Any = None) -> Any:
             x = self.first(inputs)
             for block in self.blocks:
                 x = x + block(x)
-            return self.last(self.normalization(x))
+            return self._last(self.normalization(x))
 
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), "hidden": self.hidden, "classes": self.classes}

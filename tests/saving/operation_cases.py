@@ -1,4 +1,4 @@
-"""Ops between symbolic tensors, in either room: each makes tensors of x (batch, 4, 6) and y (batch, 4, 6)."""
+"""Ops between symbolic tensors, in either room: each makes a tensor of x and y, both (batch, 4, 6)."""
 
 from __future__ import annotations
 

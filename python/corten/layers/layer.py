@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -231,7 +232,8 @@ class Layer(Configured):
 
     def _saved_parts(self) -> Iterator[tuple[str, Any]]:
         """What a file keeps inside the layer's own place, by attribute: public ones first, as in Keras."""
-        parts = {name: part for name, part in self._attributes.items() if name not in _INTERNAL} | self._listed_parts()
+        parts = {name: part for name, part in self._attributes.items() if name not in _INTERNAL}
+        parts |= _shown(self) | self._listed_parts()
         for name in sorted(parts, key=lambda name: (name.startswith("_"), name)):
             yield name, parts[name]
 
@@ -695,6 +697,18 @@ class Layer(Configured):
 
 #: Attributes of the base classes: what they hold is reached in another way.
 _INTERNAL = {"_layers", "_weights"}
+
+
+def _shown(layer: Layer) -> dict[str, Any]:
+    """What properties of the program's own classes show: Keras knows a part by the public name before the private."""
+    own = [vars(kind) for kind in type(layer).__mro__ if not kind.__module__.startswith(("corten.", "builtins"))]
+    names = [name for members in own for name, member in members.items() if isinstance(member, property)]
+    shown: dict[str, Any] = {}
+    for name in names:
+        # One that is not ready yet shows nothing.
+        with contextlib.suppress(Exception):
+            shown[name] = getattr(layer, name)
+    return {name: part for name, part in shown.items() if isinstance(part, Layer) or tracked(part)}
 
 
 def _seeds(attributes: dict[str, Any]) -> Iterator[SeedGenerator]:
