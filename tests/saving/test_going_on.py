@@ -159,6 +159,19 @@ def test_out_of_a_file(made: Callable[[], Any], end: str, tmp_path: Path) -> Non
 
 
 @each
+@pytest.mark.parametrize("end", ENDS)
+def test_the_weights_of_a_whole_file(made: Callable[[], Any], end: str, tmp_path: Path) -> None:
+    model, other = made(), made()
+    train(model, made, 0, 1)
+    model.save(tmp_path / f"model.{end}")
+    if not other.built:
+        other.predict(MODELS[made][0], verbose=0)
+    other.load_weights(tmp_path / f"model.{end}")
+    for one, two in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@each
 @pytest.mark.parametrize("way", ["deepcopy", "pickle"])
 @pytest.mark.parametrize("epochs", [0, 2])
 def test_out_of_a_copy(made: Callable[[], Any], way: str, epochs: int) -> None:

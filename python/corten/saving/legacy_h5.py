@@ -16,7 +16,7 @@ from corten.saving.keras2 import translate
 from corten.saving.keras2_training import translate_training
 from corten.saving.keras_archive import WEIGHTS, KerasArchive
 from corten.saving.made import made
-from corten.saving.own_h5 import assign_arrays, in_order, is_own, load_own
+from corten.saving.own_h5 import assign_arrays, in_order, is_own, load_own, load_own_weights
 from corten.saving.state import restore, variables_by_path
 from corten.saving.stored import InMemory
 from corten.serialization import get_custom_objects, serialize_keras_object
@@ -92,6 +92,9 @@ def load_tf_keras(
 
 def load_legacy_weights(model: Any, root: Group, skip_mismatch: bool) -> None:
     """Reads weights into the layers that have any, in their order."""
+    if is_own(root):
+        load_own_weights(model, root, skip_mismatch)
+        return
     group = root.groups.get("model_weights", root)
     text = read_text_attribute(root, "model_config")
     config = None if text is None else read_json(text, root.where("model_config"))

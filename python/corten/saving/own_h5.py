@@ -20,7 +20,7 @@ from corten.saving.stored import InMemory
 from corten.saving.weights_h5 import create_hdf5, import_h5py
 from corten.serialization import is_serialized, serialize_keras_object
 
-__all__ = ["assign_arrays", "in_order", "is_own", "load_own", "save_h5"]
+__all__ = ["assign_arrays", "in_order", "is_own", "load_own", "load_own_weights", "save_h5"]
 
 _BACKEND = "corten"
 _WEIGHTS, _OPTIMIZER = "model_weights", "optimizer_weights"
@@ -70,22 +70,42 @@ def load_own(
     if isinstance(config, dict) and settings is not None:
         config = {**config, "compile_config": _out_of_keras_2_form(settings)}
     model = made(config, custom_objects, settings is not None, where)
-    parts, names = _parts(model), read_text_list(_group(root, _WEIGHTS), "layer_names")
-    if names is None or len(names) != len(parts) - 1:
-        raise CorruptFileError(f"{where}: expected {len(parts) - 1} layers, got {names}")
-    # By their order: layers without names of their own are numbered by the program.
-    stored = [f"{_WEIGHTS}/{name}" for name in (*names, parts[-1][0])]
-    triples: list[tuple[Variable, Array, str]] = []
-    for (_, variables), place in zip([*parts, ("", _counters(model))], [*stored, _COUNTERS], strict=True):
-        arrays = _arrays(root, place)
-        if len(arrays) != len(variables):
-            raise CorruptFileError(f"{root.where(place)}: expected {len(variables)} arrays, got {len(arrays)}")
-        triples += zip(variables, arrays, [place] * len(arrays), strict=True)
-    assign_arrays(triples, where)
+    counters = _matched(root, _COUNTERS, _counters(model), False)
+    assign_arrays([*_stored_weights(model, root, False), *counters], where)
     for place, optimizer in optimizers_by_path(model).items() if settings is not None else ():
         if root.find(_place_of(model, place)) is not None:
             restore(model, optimizer, InMemory(_arrays(root, _place_of(model, place))), where)
     return model
+
+
+def load_own_weights(model: Any, root: Group, skip_mismatch: bool) -> None:
+    """Reads the weights of a file that :func:`save_h5` wrote into a model of the same layers."""
+    assign_arrays(_stored_weights(model, root, skip_mismatch), root.where())
+
+
+def _stored_weights(model: Any, root: Group, skip_mismatch: bool) -> list[tuple[Variable, Array, str]]:
+    """The weights, the array of each, and its place."""
+    parts, names = _parts(model), read_text_list(_group(root, _WEIGHTS), "layer_names") or []
+    if len(names) != len(parts) - 1 and not skip_mismatch:
+        raise CorruptFileError(f"{root.where(_WEIGHTS)}: expected {len(parts) - 1} layers, got {len(names)}")
+    # By their order: layers without names of their own are numbered by the program.
+    *layers, (top, own) = parts
+    found = _matched(root, f"{_WEIGHTS}/{top}", own, skip_mismatch)
+    for (_, variables), name in zip(layers, names):
+        found += _matched(root, f"{_WEIGHTS}/{name}", variables, skip_mismatch)
+    return found
+
+
+def _matched(
+    root: Group, place: str, variables: Sequence[Variable], skip_mismatch: bool
+) -> list[tuple[Variable, Array, str]]:
+    arrays = _arrays(root, place)
+    if len(arrays) != len(variables):
+        if skip_mismatch:
+            return []
+        raise CorruptFileError(f"{root.where(place)}: expected {len(variables)} arrays, got {len(arrays)}")
+    found = list(zip(variables, arrays, [place] * len(arrays), strict=True))
+    return [triple for triple in found if triple[0].shape == triple[1].shape] if skip_mismatch else found
 
 
 def _parts(model: Any) -> list[tuple[str, list[Variable]]]:
