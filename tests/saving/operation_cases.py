@@ -62,6 +62,7 @@ CASES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "any": lambda ops, x, y: ops.cast(ops.any(x > 0.8, axis=1), "float32"),
     "argmax": lambda ops, x, y: ops.cast(ops.argmax(x, axis=-1), "float32"),
     "cumsum": lambda ops, x, y: ops.cumsum(x, axis=1),
+    "cumprod": lambda ops, x, y: ops.cumprod(x, axis=1, dtype="float32"),
     "logsumexp": lambda ops, x, y: ops.logsumexp(x, axis=-1),
     "norm": lambda ops, x, y: x * ops.norm(y),
     "top_k": lambda ops, x, y: ops.top_k(x, 2)[0],

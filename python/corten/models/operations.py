@@ -28,8 +28,9 @@ _NUMPY = {
     **_with(("axis", "keepdims"), "all amax amin any argmax argmin max mean min prod std sum var"),
     **_with(
         ("axis",),
-        "append average concatenate count_nonzero cumprod cumsum expand_dims flip squeeze stack take take_along_axis",
+        "append average concatenate count_nonzero expand_dims flip squeeze stack take take_along_axis",
     ),
+    **_with(("axis", "dtype"), "cumprod cumsum"),
     **_with(("k",), "diag tril triu"),
     **_with(("dtype",), "ones_like zeros_like"),
     "broadcast_to": ("shape",),
@@ -68,6 +69,9 @@ _CORE = {"cast": ("dtype",), "slice": ("shape",), "stop_gradient": (), "unstack"
 _MATH = {"erf": (), "logsumexp": ("axis", "keepdims"), "rsqrt": (), "top_k": ("k", "sorted")}
 _LINALG = {"norm": ("ord", "axis", "keepdims")}
 
+#: Arguments that Keras's op does not have.
+_OURS = {"matmul": ("transpose_a", "transpose_b")}
+
 _OPERATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     name: (module, arguments)
     for module, table in (("numpy", _NUMPY), ("nn", _NN), ("core", _CORE), ("math", _MATH), ("linalg", _LINALG))
@@ -102,7 +106,7 @@ def operation_entry(
     module, own = _OPERATIONS.get(name, ("", ()))
     bound = inspect.signature(function).bind(*args, **kwargs)
     config = {key: bound.arguments[key] for key in own if key in bound.arguments}
-    if not module or has_symbolic(config):
+    if not module or has_symbolic(config) or any(bound.arguments.get(key) for key in _OURS.get(name, ())):
         description = {"module": "corten.ops", "class_name": name, "config": {}, "registered_name": name}
         return description, name, args, kwargs
     for key in config:

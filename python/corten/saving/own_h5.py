@@ -67,7 +67,9 @@ def load_own(
         settings: what it says of its training, where that is wanted.
     """
     where = root.file
-    if isinstance(config, dict) and settings is not None:
+    if settings is not None:
+        if not isinstance(config, dict) or not isinstance(settings, dict):
+            raise CorruptFileError(f"{where}: expected descriptions of a model and its training")
         config = {**config, "compile_config": _out_of_keras_2_form(settings)}
     model = made(config, custom_objects, settings is not None, where)
     counters = _matched(root, _COUNTERS, _counters(model), False)
