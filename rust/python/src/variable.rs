@@ -5,7 +5,7 @@ use crate::errors::{raise, without_gil};
 use crate::sequence::Items;
 use corten_engine as engine;
 use engine::{Slice, SliceMut};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyEOFError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use std::fs::File;
 use std::io;
@@ -77,7 +77,7 @@ pub fn write_values(
     offsets: Items<u64>,
     file: isize,
 ) -> PyResult<()> {
-    let (variables, file) = (parts(&variables, &offsets)?, positional::open(file)?);
+    let (variables, file) = (parts(&variables, &offsets)?, positional::open(file).map_err(raised)?);
     let mut outcome = Ok(());
     without_gil(py, || {
         engine::read_all(&variables, |index, value| {
@@ -92,7 +92,7 @@ pub fn write_values(
             Ok(())
         })
     })?;
-    Ok(outcome?)
+    outcome.map_err(raised)
 }
 
 /// Reads each variable's value from an open file, from its offset on; after an error some have been read.
@@ -103,7 +103,7 @@ pub fn read_values(
     offsets: Items<u64>,
     file: isize,
 ) -> PyResult<()> {
-    let (variables, file) = (parts(&variables, &offsets)?, positional::open(file)?);
+    let (variables, file) = (parts(&variables, &offsets)?, positional::open(file).map_err(raised)?);
     let mut outcome = Ok(());
     without_gil(py, || {
         for (variable, &offset) in variables.iter().zip(offsets.iter()) {
@@ -117,7 +117,7 @@ pub fn read_values(
         }
         Ok(())
     })?;
-    Ok(outcome?)
+    outcome.map_err(raised)
 }
 
 fn parts(variables: &[Bound<'_, Variable>], offsets: &[u64]) -> PyResult<Vec<Arc<engine::Variable>>> {
@@ -126,6 +126,17 @@ fn parts(variables: &[Bound<'_, Variable>], offsets: &[u64]) -> PyResult<Vec<Arc
     }
     let text = format!("expected an offset for each of {} variables, got {}", variables.len(), offsets.len());
     Err(PyValueError::new_err(text))
+}
+
+/// The exception of a file that cannot be read or written: with the system's number, or `EOFError` where it ends before.
+fn raised(error: io::Error) -> PyErr {
+    match error.raw_os_error() {
+        Some(code) => PyOSError::new_err((code, error.to_string())),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            PyEOFError::new_err("the file ends before its numbers do")
+        }
+        None => error.into(),
+    }
 }
 
 /// How many elements are on their way between a variable and a file.
