@@ -159,6 +159,11 @@ def constructor(
     return stringify_signature(arguments, show_return_annotation=False, unqualified_typehints=True), None
 
 
+def skip_made_by_others(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
+    """Leaves out what scikit-learn adds to its estimators: it is documented there."""
+    return True if str(getattr(value, "__module__", "")).startswith("sklearn.") else None
+
+
 def hide_colon(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Keeps napoleon from taking what stands before a colon in an attribute's first line for its type."""
     if what in ("property", "attribute", "data") and lines:
@@ -174,6 +179,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Sphinx calls this."""
     app.add_directive("api", Api)
     app.connect("autodoc-process-signature", constructor)
+    app.connect("autodoc-skip-member", skip_made_by_others)
     app.connect("autodoc-process-docstring", hide_colon, priority=400)  # napoleon comes in between, at 500
     app.connect("autodoc-process-docstring", show_colon, priority=600)
     app.connect("env-check-consistency", check)

@@ -49,6 +49,8 @@ from corten.regularizers import Regularizer
 if TYPE_CHECKING:
     from corten import explain as explain
     from corten import onnx as onnx
+    from corten import sklearn as sklearn
+    from corten import wrappers as wrappers
 
 __all__ = [
     "Initializer",
@@ -84,12 +86,14 @@ __all__ = [
     "random",
     "regularizers",
     "saving",
+    "sklearn",
     "utils",
+    "wrappers",
 ]
 
 
 def __getattr__(name: str) -> ModuleType:
     # Imported when they are first asked for: `import corten` is quick.
-    if name in ("explain", "onnx"):
+    if name in ("explain", "onnx", "sklearn", "wrappers"):
         return import_module(f"corten.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

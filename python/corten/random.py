@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -28,12 +29,15 @@ __all__ = [
     "normal",
     "randint",
     "seeds_as_before",
+    "seeds_from",
     "set_seed",
     "set_state",
     "uniform",
 ]
 
 _state = {"seed": 0, "drawn": 0}
+#: What seeds are drawn from in a block of :func:`seeds_from`.
+_inner: ContextVar[dict[str, int] | None] = ContextVar("seeds", default=None)
 #: The state that steps draw from where they name no seed, once one has.
 _shared: list[SeedGenerator] = []
 
@@ -63,33 +67,55 @@ def set_state(state: dict[str, int]) -> None:
     )
     _state.update(seed=seed, drawn=drawn)
     if _shared or count:
-        _shared_generator().state.assign(np.array([_seed_number(0), count], np.int32))
+        _shared_generator().state.assign(np.array([_seed_number(0, seed), count], np.int32))
 
 
 @contextlib.contextmanager
 def seeds_as_before() -> Iterator[None]:
     """After the block, the seeds that were drawn in it are drawn again."""
-    drawn = _state["drawn"]
+    source = _inner.get() or _state
+    drawn = source["drawn"]
     try:
         yield
     finally:
-        _state["drawn"] = drawn
+        source["drawn"] = drawn
+
+
+@contextlib.contextmanager
+def seeds_from(seed: int) -> Iterator[None]:
+    """In the block, seeds are drawn from ``seed``, for this thread alone; after it, as if there had been no block.
+
+    So a model is built and trained the same wherever it is, and nothing else changes for that.
+
+    >>> import corten
+    >>> with corten.random.seeds_from(5):
+    ...     first = corten.random.draw_seed()
+    >>> with corten.random.seeds_from(5):
+    ...     print(first == corten.random.draw_seed())
+    True
+    """
+    token = _inner.set({"seed": whole(seed, "seeds_from: seed", 0, 2**63 - 1), "drawn": 0})
+    try:
+        yield
+    finally:
+        _inner.reset(token)
 
 
 def draw_seed() -> int:
     """A new seed of 31 bits, a function of the global seed and of how many were drawn before."""
     with tracing:
-        _state["drawn"] += 1
-        return _seed_number(_state["drawn"])
+        source = _inner.get() or _state
+        source["drawn"] += 1
+        return _seed_number(source["drawn"], source["seed"])
 
 
-def _seed_number(index: int) -> int:
-    return int(np.random.SeedSequence([_state["seed"], index]).generate_state(1)[0]) & 0x7FFFFFFF
+def _seed_number(index: int, seed: int) -> int:
+    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) & 0x7FFFFFFF
 
 
 def _shared_generator() -> SeedGenerator:
     if not _shared:
-        _shared.append(SeedGenerator(_seed_number(0), name="shared_seed_generator"))
+        _shared.append(SeedGenerator(_seed_number(0, _state["seed"]), name="shared_seed_generator"))
     return _shared[0]
 
 

@@ -1,4 +1,4 @@
-"""Keras's small tools: one seed for everything, one-hot labels, sequences of one length."""
+"""Keras's small tools: one seed for everything, one-hot labels, sequences of one length, data in two parts."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from corten.serialization import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from corten.training.split import split_dataset, train_validation_split
 
 __all__ = [
     "CustomObjectScope",
@@ -38,7 +39,9 @@ __all__ = [
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "to_categorical",
+    "train_validation_split",
 ]
 
 

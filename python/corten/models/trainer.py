@@ -27,6 +27,7 @@ from corten.training.feed import (
     ArrayFeed,
     Arrays,
     Chunk,
+    ClassWeight,
     Data,
     IterableFeed,
     feed_of,
@@ -332,7 +333,7 @@ class Trainer:
         validation_split: float = 0.0,
         validation_data: Data | None = None,
         shuffle: bool = True,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: ClassWeight | None = None,
         sample_weight: Arrays | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -353,7 +354,7 @@ class Trainer:
             validation_split: this fraction of the rows, the last ones before shuffling, is held out for validation.
             validation_data: (x, y), (x, y, sample_weight) or an iterable of batches; overrides ``validation_split``.
             shuffle: whether each epoch has a new order, which depends on the seed.
-            class_weight: class -> weight of its samples in the loss.
+            class_weight: class -> weight of its samples in the loss; ``"balanced"``: n / (classes * count), of arrays.
             sample_weight: a weight for each sample.
             steps_per_epoch, validation_steps: the number of batches. An epoch continues where the last one ended and
                 ends with the data, with a warning if they have fewer batches; the next epoch then starts over, unless

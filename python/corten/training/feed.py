@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
 from corten import _core
+from corten.arguments import shown
 from corten.errors import ShapeError
 from corten.graph import Array, Signature, TensorLike, flatten, map_nested
 from corten.graph.arrays import any_array, as_fed, column, column_dtype
@@ -20,11 +21,13 @@ __all__ = [
     "Arrays",
     "Batches",
     "Chunk",
+    "ClassWeight",
     "Data",
     "Declared",
     "Frame",
     "IterableFeed",
     "feed_of",
+    "nested_arrays",
     "pack",
     "split_validation",
     "unpack_x_y_sample_weight",
@@ -72,6 +75,9 @@ Arrays: TypeAlias = "TensorLike | Frame | Sequence[Arrays | None] | Mapping[str,
 
 #: What is trained on, evaluated or predicted from: arrays, or an iterable of batches x, (x, y), (x, y, sample_weight).
 Data: TypeAlias = "Arrays | Iterable[Any] | Batches"
+
+#: The weight of each class; ``"balanced"``: n / (classes * count), so that all classes weigh as much together.
+ClassWeight: TypeAlias = "Mapping[int, float] | Literal['balanced']"
 
 #: Gives the dtypes that the model's inputs declare; none where it is not known yet how many there are.
 Declared = Callable[[], Sequence[str]]
@@ -130,6 +136,11 @@ def _nest(value: Any, what: str) -> Any:
     return value
 
 
+def nested_arrays(value: Arrays, what: str) -> Any:
+    """Nested arrays, each as it is where it is one; a list of numbers is one array."""
+    return map_nested(lambda leaf: None if leaf is None else any_array(leaf, what), _nest(value, what))
+
+
 def _signature(columns: Sequence[Array], structure: Any, batch: int, declared: Sequence[str]) -> Signature:
     """A batch of the columns; each has the dtype of the model's input where one is declared."""
     x, _, _ = unpack_x_y_sample_weight(structure)
@@ -153,7 +164,7 @@ class ArrayFeed:
         steps: int | None = None,
         shuffle: bool = False,
         seed: int = 0,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: ClassWeight | None = None,
         declared: Declared = tuple,
     ) -> None:
         size = 32 if batch_size is None else batch_size
@@ -187,6 +198,11 @@ class ArrayFeed:
         """The chunks of one epoch: full batches, then the smaller last one; a stretch of them under ``steps``."""
         turn, batches = stretch(epoch, self.batches, self.limit)
         order = _core.permutation(self.rows, self.seed, turn) if self.shuffle else None
+        yield from self.in_order(order, batches)
+
+    def in_order(self, order: Array | None, batches: range | None = None) -> Iterator[Chunk]:
+        """The chunks of a pass over the rows in an order (uint32; None: as they are), or of some of its batches."""
+        batches = range(self.batches) if batches is None else batches
         full, remainder = divmod(self.rows, self.batch)
         if batches.start < full:
             steps = min(batches.stop, full) - batches.start
@@ -225,7 +241,7 @@ class IterableFeed:
         self,
         source: Iterable[Any] | Batches,
         steps: int | None = None,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: ClassWeight | None = None,
         declared: Declared = tuple,
     ) -> None:
         self.source: Any = source
@@ -314,7 +330,7 @@ def feed_of(
     steps: int | None = None,
     shuffle: bool = False,
     seed: int = 0,
-    class_weight: Mapping[int, float] | None = None,
+    class_weight: ClassWeight | None = None,
     declared: Declared = tuple,
 ) -> ArrayFeed | IterableFeed:
     """The feed for what the user gave as ``x``: arrays, or an iterable of batches."""
@@ -328,11 +344,15 @@ def feed_of(
         raise TypeError(f"x: expected arrays or an iterable of batches, got {type(x).__name__}")
     if y is not None or sample_weight is not None:
         raise ValueError("x is an iterable of batches, which must yield y and sample_weight itself; do not pass them")
+    if isinstance(class_weight, str):
+        raise ValueError(
+            f"class_weight={class_weight!r} needs arrays: how often classes come is not known of an iterable"
+        )
     batches: Any = x
     return IterableFeed(batches, steps, class_weight, declared)
 
 
-def _weighted(y: Any, sample_weight: Any, class_weight: Mapping[int, float] | None) -> Any:
+def _weighted(y: Any, sample_weight: Any, class_weight: ClassWeight | None) -> Any:
     """The sample weights, or those of the samples' classes; ``ValueError`` where both are given."""
     if class_weight is None:
         return sample_weight
@@ -341,13 +361,13 @@ def _weighted(y: Any, sample_weight: Any, class_weight: Mapping[int, float] | No
     return class_weights(y, class_weight)
 
 
-def class_weights(y: Arrays, class_weight: Mapping[int, float]) -> Array:
+def class_weights(y: Arrays, class_weight: ClassWeight) -> Array:
     """The weight of each sample: that of its class."""
     if y is None or (isinstance(y, (list, tuple, dict)) and any(hasattr(item, "shape") for item in y)):
         raise ValueError("class_weight needs exactly one array of targets")
-    if not isinstance(class_weight, Mapping):
+    if not isinstance(class_weight, Mapping) and not (isinstance(class_weight, str) and class_weight == "balanced"):
         raise TypeError(
-            f"class_weight: expected a dict, class -> weight, got {type(class_weight).__name__}; "
+            f"class_weight: expected a dict, class -> weight, or 'balanced', got {shown(class_weight)}; "
             "dict(enumerate(weights)) makes one of a list"
         )
     labels = column(y, "y")
@@ -355,10 +375,12 @@ def class_weights(y: Arrays, class_weight: Mapping[int, float]) -> Array:
         labels = labels.argmax(axis=1)
     if labels.size != len(labels):
         raise ShapeError(f"class_weight needs one class for each sample, got targets of shape {labels.shape}")
-    classes, inverse = np.unique(labels.reshape(-1), return_inverse=True)
+    classes, inverse, counts = np.unique(labels.reshape(-1), return_inverse=True, return_counts=True)
     broken = [c for c in classes if c != np.floor(c) or not np.isfinite(c)]
     if broken:
         raise ValueError(f"class_weight needs integer classes as targets, got {broken[0]}")
+    if not isinstance(class_weight, Mapping):
+        class_weight = {int(c): len(labels) / (len(classes) * int(n)) for c, n in zip(classes, counts, strict=True)}
     missing = [int(c) for c in classes if int(c) not in class_weight]
     if missing:
         raise ValueError(f"class_weight: no weight for class {missing[0]}; the targets hold {classes.tolist()[:20]}")
