@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import numpy as np
 
 from corten._core import __version__
-from corten.errors import CorruptFileError
+from corten.arguments import shown
+from corten.errors import ArgumentTypeError, CorruptFileError
 from corten.graph import Variable, assign
+from corten.layers.layer import Layer
 from corten.saving.atomic import atomic_write
 from corten.saving.closed_json import read_json, write_json
 from corten.saving.hdf5_closed import open_hdf5
@@ -166,6 +168,7 @@ def load_weights(
     With ``skip_mismatch`` what does not fit is left as it is. ``names`` and ``layout``: see
     :meth:`corten.models.Model.load_weights`.
     """
+    _expect_model(model, "load_weights")
     path = Path(filepath)
     if not model.built:
         raise ValueError(f"load_weights: {model.name!r} is not built yet; call it on data first")
@@ -213,7 +216,14 @@ def kind_of(path: Path) -> str:
     )
 
 
+def _expect_model(model: Any, what: str) -> None:
+    """``TypeError`` for anything but a model."""
+    if not (isinstance(model, Layer) and hasattr(model, "compile_from_config")):
+        raise ArgumentTypeError(f"{what}: expected a model, got {shown(model)}")
+
+
 def _expect_writable(model: Any, path: Path, overwrite: bool, what: str) -> None:
+    _expect_model(model, what)
     if not model.built:
         raise ValueError(f"{what}: {model.name!r} is not built yet; call it on data first")
     if not overwrite and path.exists():

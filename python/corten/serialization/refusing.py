@@ -30,10 +30,10 @@ def refusing(error: type[ValueError], where: str) -> Iterator[None]:
 
     >>> from corten.serialization.refusing import refusing
     >>> with refusing(ValueError, "config"):
-    ...     raise KeyError("units")
+    ...     {}["units"]
     Traceback (most recent call last):
     ...
-    KeyError: 'units'
+    ValueError: config: no object is described so (KeyError: 'units')
     """
     _nested.depth += 1
     try:
