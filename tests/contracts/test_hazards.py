@@ -248,7 +248,7 @@ TABLES: dict[str, tuple[str, list[tuple[str, ...]]]] = {
         ("fit(x, y, callbacks=[object()])", "TypeError", "object"),
         ("fit(x, y, class_weight={0: 1.0, 1: float('inf'), 2: 1.0})", "ValueError", "finite"),
         *[(f"fit(x, y, class_weight={given})", "TypeError", "class_weight", "dict", kind)
-          for given, kind in (("[1.0, 0.0, 2.0]", "list"), ("np.ones(3)", "ndarray"), ("5", "int"), ("'balanced'", "str"))],
+          for given, kind in (("[1.0, 0.0, 2.0]", "1.0, 0.0, 2.0"), ("np.ones(3)", "array"), ("5", "got 5"), ("'even'", "even"))],
         ("fit(x, np.where(y == 2, 0.5, y), class_weight={0: 1.0, 1: 1.0})", "ValueError", "class_weight", "0.5"),
         ("fit(x, np.where(y == 2, np.nan, y), class_weight={0: 1.0, 1: 1.0})", "ValueError", "class_weight", "nan"),
         ("fit(x, y, validation_split='a')", "ValueError", "validation_split", "'a'"),
