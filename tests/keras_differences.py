@@ -232,5 +232,35 @@ BEHAVIOUR_DIFFERENCES: dict[str, str] = {
         "[2e7, 2e7] gives halves, where Keras gives inf; with plus infinity or NaN all are NaN, as in softmax"
     ),
     "log2 and log10 of exact powers": "whole numbers, as in C and NumPy; Keras on JAX misses 46 powers of two",
+    "RandomContrast(f)": (
+        "contrasts from 1 - f to 1 + f, and of (lower, upper) from 1 - lower to 1 + upper, as Keras says; it takes "
+        "1 to 1 + f, and the smaller of two numbers for the lower one"
+    ),
+    "RandomCrop": (
+        "each image at a place of its own, and a part of the right size in inference too, as Keras says; it cuts all "
+        "images of a batch at one place, and leaves them as they are in inference"
+    ),
+    "RandomPerspective": (
+        "leaves an image as it is whose corners would be seen from behind; Keras then divides by numbers near 0"
+    ),
+    "RandomSaturation(f), RandomColorDegeneration(f)": (
+        "draw from 0 to f, as Keras says; it draws from -f, and what is below 0 leaves gray or is stronger colours. "
+        "Colours are not made stronger than full, beyond which Keras has values below the range"
+    ),
+    "RandomInvert, Solarization, a value_range that does not begin at 0": "low + high - x; Keras: high - x",
+    "Solarization, factors (lower, upper)": "both are parts of the range; in Keras the lower one counts in 1/255",
+    "MixUp, CutMix: labels": (
+        "of CutMix mix by the pixels that were pasted, Keras: by the rectangle's area; numbers of classes are refused, "
+        "where Keras mixes the numbers or broadcasts them"
+    ),
+    "RandAugment": (
+        "chooses for each image, and from seven augmentations; in Keras one choice serves the batch, and sharpness, "
+        "posterization, automatic contrast and equalization are among them"
+    ),
+    "augmentation layers: bounding boxes": "refused; images, labels and segmentation masks are taken",
+    "ops.image.affine_transform": (
+        "c0 and c1 count, one transform may serve a batch, and the result is float32; in Keras the first is so on "
+        "TensorFlow alone"
+    ),
     "squareplus of large numbers": "right; Keras squares them, and cancels below zero",
 }

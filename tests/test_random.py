@@ -106,3 +106,37 @@ def test_whole_numbers_and_classes_have_their_laws_and_are_drawn_within_steps() 
     model = corten.Sequential([corten.Input((3,)), Drawing()])
     first, second = (model.predict(chances, verbose=0) for _ in range(2))
     assert first.shape == (2, 7) and first.tobytes() != second.tobytes()
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.4, 1.0, 3.0, 50.0])
+def test_gamma_and_beta_have_their_laws(alpha: float) -> None:
+    x = random.gamma((200_000,), alpha, seed=1).astype("float64")
+    assert (x >= 0).all() and abs(x.mean() / alpha - 1) < 5 * (alpha * 200_000) ** -0.5
+    assert abs(x.var() / alpha - 1) < 0.05 * max(1, 0.5 / alpha**0.5)
+    for other in (alpha, 2.0):
+        y = random.beta((200_000,), alpha, other, seed=1).astype("float64")
+        mean = alpha / (alpha + other)
+        variance = mean * (1 - mean) / (alpha + other + 1)
+        assert ((y >= 0) & (y <= 1)).all() and abs(y.mean() - mean) < 5 * (variance / 200_000) ** 0.5
+        assert abs(y.var() / variance - 1) < 0.05
+        # The distribution itself, where it has a simple form: of Beta(a, 1) it is y^a.
+    y = random.beta((200_000,), alpha, 1.0, seed=2)
+    for at in (0.1, 0.5, 0.9):
+        assert abs((y <= at).mean() - at**alpha) < 0.006
+
+
+def test_gamma_and_beta_of_arrays_and_of_very_small_numbers() -> None:
+    x = random.gamma((50_000, 2), np.float32([0.5, 5.0]), seed=3)
+    assert np.abs(x.mean(axis=0) / [0.5, 5.0] - 1).max() < 0.03
+    # Nearly all are 0 or 1, half of them each.
+    y = random.beta((10_000,), 1e-6, 1e-6, seed=3)
+    assert ((y < 1e-3) | (y > 1 - 1e-3)).mean() > 0.999 and abs(y.mean() - 0.5) < 0.03
+    generator = random.SeedGenerator(1)
+    first = random.beta((5,), 0.3, 0.3, seed=generator)
+    assert (first != random.beta((5,), 0.3, 0.3, seed=generator)).any()
+    assert (first == random.beta((5,), 0.3, 0.3, seed=random.SeedGenerator(1))).all()
+    for wrong in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="gamma: alpha: expected"):
+            random.gamma((2,), wrong)
+        with pytest.raises(ValueError, match="beta: beta: expected"):
+            random.beta((2,), 1.0, wrong)

@@ -167,6 +167,8 @@ images = corten.Sequential(
         layers.MaxPooling2D(2, strides=None),
         layers.RandomFlip("horizontal", seed=1),
         layers.RandomTranslation(0.1, (-0.1, 0.2), fill_mode="nearest"),
+        layers.RandomZoom([-0.1, 0.2], None, interpolation="nearest"),
+        layers.RandomErasing(0.5, (0.1, 0.2), fill_value=[0.0, 1.0], value_range=[0, 1]),
         layers.Rescaling([0.5, 1.0], offset=np.ones(2)),
         layers.Reshape((-1,)),
         Dense(3, "softmax", activity_regularizer="l1", name="out"),

@@ -14,6 +14,7 @@ from kernels import (
     products,
     recurrent,
     reductions,
+    warping,
 )
 
 __all__ = ["CASES"]
@@ -31,5 +32,6 @@ CASES = [
     *arithmetic.CASES,
     *reductions.CASES,
     *movement.CASES,
+    *warping.CASES,
     *optimizers.CASES,
 ]

@@ -22,9 +22,11 @@ from corten.serialization import publish
 
 __all__ = [
     "SeedGenerator",
+    "beta",
     "categorical",
     "draw_seed",
     "dropout",
+    "gamma",
     "get_state",
     "normal",
     "randint",
@@ -282,6 +284,82 @@ def categorical(logits: TensorLike, num_samples: int, dtype: str = "int32", seed
     u = uniform((rows, num_samples, classes), seed=seed)
     scores = ops.subtract(ops.expand_dims(logits, 1), ops.log(ops.negative(ops.log(u))))
     return ops.cast(ops.argmax(scores, axis=-1), dtype)
+
+
+def gamma(shape: Sequence[int], alpha: TensorLike, dtype: str | None = None, seed: SeedLike = None) -> Any:
+    """Numbers of the gamma distribution of scale 1, by Marsaglia and Tsang's method (2000).
+
+    Args:
+        shape: ints.
+        alpha: the distribution's shape parameter, above 0: a number, or an array that is broadcast to ``shape``.
+        dtype: float32 (or None).
+        seed: as in :func:`normal`.
+
+    Raises:
+        ValueError: a number ``alpha`` that is not above 0.
+
+    >>> import corten
+    >>> x = corten.random.gamma((10000,), 3.0, seed=1)
+    >>> float(x.mean().round(1)), float(x.var().round(1))
+    (3.0, 3.0)
+    """
+    return ops.exp(_log_gamma(shape, alpha, dtype, seed, "gamma: alpha"))
+
+
+def beta(
+    shape: Sequence[int], alpha: TensorLike, beta: TensorLike, dtype: str | None = None, seed: SeedLike = None
+) -> Any:
+    """Numbers of the beta distribution: ``x / (x + y)`` with x and y of gamma distributions.
+
+    Args:
+        shape: ints.
+        alpha: the first shape parameter, above 0: a number, or an array that is broadcast to ``shape``.
+        beta: the second, likewise.
+        dtype: float32 (or None).
+        seed: as in :func:`normal`.
+
+    Raises:
+        ValueError: a number ``alpha`` or ``beta`` that is not above 0.
+
+    >>> import corten
+    >>> x = corten.random.beta((10000,), 0.5, 1.5, seed=1)
+    >>> float(x.mean().round(2))
+    0.25
+    """
+    first, state = _log_gamma(shape, alpha, dtype, seed, "beta: alpha"), seed
+    if seed is not None and not isinstance(seed, SeedGenerator):
+        state = int(np.random.SeedSequence([whole(seed, "seed") & 0x7FFFFFFF, 1]).generate_state(1)[0])
+    return ops.sigmoid(ops.subtract(first, _log_gamma(shape, beta, dtype, state, "beta: beta")))
+
+
+#: Candidates for a number of a gamma distribution. Each is taken with a probability above 0.95.
+_CANDIDATES = 12
+
+
+def _log_gamma(shape: Sequence[int], alpha: TensorLike, dtype: str | None, seed: SeedLike, where: str) -> Any:
+    """The logarithms of what :func:`gamma` gives: for small ``alpha`` that itself is mostly too small for a float."""
+    if not hasattr(alpha, "shape"):
+        alpha = number(alpha, where)
+        if alpha <= 0:
+            raise ValueError(f"{where}: expected a number above 0, got {alpha!r}")
+    sizes = extents(shape, where)
+    a: Any = ops.broadcast_to(ops.cast(alpha, "float32"), sizes)
+    d = a + (1 - 1 / 3)
+    step = ops.rsqrt(9.0 * d)
+    # One draw has all: the candidates' normal numbers by Box and Muller, what decides on them, and one more.
+    u = uniform((3 * _CANDIDATES + 1, *sizes), dtype=dtype, seed=seed)
+    radius = ops.sqrt(-2.0 * ops.log1p(-u[:_CANDIDATES]))
+    x = radius * ops.cos(2 * np.pi * u[_CANDIDATES : 2 * _CANDIDATES])
+    cube = (1.0 + step * x) ** 3
+    positive = ops.greater(cube, 0.0)
+    log_cube = ops.log(ops.where(positive, cube, 1.0))
+    taken = ops.less(ops.log1p(-u[2 * _CANDIDATES : -1]), 0.5 * x * x + d - d * cube + d * log_cube)
+    found = ops.logical_and(positive, taken)
+    result = ops.log(d)
+    for i in range(_CANDIDATES):
+        result = ops.where(found[i], ops.log(d) + log_cube[i], result)
+    # That was of the distribution for alpha + 1.
+    return result + ops.log1p(-u[-1]) / a
 
 
 def dropout(

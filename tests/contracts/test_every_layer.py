@@ -129,6 +129,31 @@ LAYERS: list[tuple[str, dict[str, Any], list[tuple[int, ...]]]] = [
     ("Rescaling", {"scale": 0.1, "offset": -1.0}, [(5,)]),
     ("RandomFlip", {}, [(4, 5, 2)]),
     ("RandomTranslation", {"height_factor": 0.2, "width_factor": (-0.1, 0.3)}, [(4, 5, 2)]),
+    ("RandomRotation", {"factor": 0.3}, [(4, 5, 2)]),
+    ("RandomRotation", {"factor": (0.1, 0.2), "fill_mode": "constant", "fill_value": 2.0, "interpolation": "nearest"}, [(5, 4, 2)]),
+    ("RandomZoom", {"height_factor": 0.2, "width_factor": (-0.5, 1.0), "fill_mode": "wrap"}, [(4, 5, 2)]),
+    ("RandomShear", {"x_factor": 0.5, "y_factor": (0.1, 0.2), "fill_mode": "nearest"}, [(4, 5, 2)]),
+    ("RandomPerspective", {"factor": (0.5, 1.0), "scale": 0.4}, [(4, 5, 2)]),
+    ("RandomCrop", {"height": 3, "width": 4}, [(6, 5, 2)]),
+    ("RandomCrop", {"height": 6, "width": 4}, [(4, 5, 2)]),
+    ("RandomBrightness", {"factor": 0.2}, [(4, 5, 2)]),
+    ("RandomContrast", {"factor": (0.2, 0.4)}, [(4, 5, 2)]),
+    ("RandomSaturation", {"factor": 1.0, "value_range": (-5, 5)}, [(4, 5, 3)]),
+    ("RandomHue", {"factor": 0.5, "value_range": [-5, 5]}, [(4, 5, 3)]),
+    ("RandomGrayscale", {}, [(4, 5, 3)]),
+    ("RandomInvert", {"factor": (0.5, 0.5)}, [(4, 5, 3)]),
+    ("RandomColorDegeneration", {"factor": 0.5}, [(4, 5, 3)]),
+    ("RandomColorJitter", {"value_range": (-5, 5), "brightness_factor": 0.2, "contrast_factor": 0.2, "saturation_factor": 0.6, "hue_factor": 0.3}, [(4, 5, 3)]),
+    ("RandomErasing", {}, [(4, 5, 2)]),
+    ("RandomErasing", {"factor": 0.5, "fill_value": [1.0, 2.0, 3.0], "scale": 0.4}, [(4, 5, 3)]),
+    ("Solarization", {"threshold_factor": 0.5}, [(4, 5, 2)]),
+    ("RandAugment", {"value_range": (-5, 5), "factor": 0.3}, [(4, 5, 3)]),
+    ("MixUp", {}, [(4, 5, 2)]),
+    ("CutMix", {"factor": (0.5, 1.0)}, [(4, 5, 2)]),
+    ("CenterCrop", {"height": 3, "width": 2}, [(4, 5, 2)]),
+    ("CenterCrop", {"height": 6, "width": 2}, [(4, 5, 2)]),
+    ("Resizing", {"height": 6, "width": 2}, [(4, 5, 2)]),
+    ("Resizing", {"height": 3, "width": 7, "interpolation": "nearest", "pad_to_aspect_ratio": True, "fill_value": 2.0}, [(4, 5, 2)]),
     ("Add", {}, [(4, 5), (4, 5), (4, 1)]),
     ("Subtract", {}, [(4, 5), (4, 5)]),
     ("Multiply", {}, [(4, 5), (5,)]),
@@ -160,8 +185,11 @@ BATCH = 3
 #: In the inputs, where threads are compared: enough that most layers use several (see test_every_op.py).
 ELEMENTS = 160_000
 
-#: Layers that Keras does not have.
-OURS = {"Sampling"}
+#: How the names of layers begin that augment, and of those that take images alone.
+AUGMENTATION = ("Rand", "MixUp", "CutMix", "Solarization")
+IMAGES = (*AUGMENTATION, "CenterCrop", "Resizing")
+#: Layers that Keras does not have, or that do something else there.
+OURS = {"Sampling", "RandomCrop"}
 #: Layers that take indices, and how many there are.
 INDICES = {"Embedding": 5, "PositionalEmbedding": 5}
 
@@ -176,7 +204,7 @@ def inputs(name: str, shapes: list[tuple[int, ...]], batch: int = BATCH) -> Any:
 
 def call(layer: Any, x: Any, **options: Any) -> Any:
     """Attention with heads takes its inputs one by one, all others as one argument."""
-    if type(layer).__name__.startswith("Random"):
+    if type(layer).__name__.startswith(AUGMENTATION):
         # Keras's augment also where nobody says that this is training.
         options.setdefault("training", False)
     return (
@@ -201,7 +229,7 @@ def test_computes_what_keras_computes(
     name: str, options: dict[str, Any], shapes: list[tuple[int, ...]], keras: Any
 ) -> None:
     if name in OURS:
-        pytest.skip("Keras has no such layer")
+        pytest.skip("Keras has no such layer, or another one")
     if not hasattr(keras.layers, name):
         pytest.skip("Keras has no such layer")
     x = inputs(name, shapes)
@@ -268,7 +296,7 @@ def test_trains_to_the_same_bits_on_any_number_of_threads_eager_and_compiled(
 def masked(line: tuple[str, dict[str, Any], list[tuple[int, ...]]]) -> bool:
     """Whether its one input has steps that a mask of (batch, steps) may leave out, and Keras lets it."""
     name, options, shapes = line
-    if len(shapes) > 1 or len(shapes[0]) < 2 or name in INDICES or name.startswith("Random"):
+    if len(shapes) > 1 or len(shapes[0]) < 2 or name in INDICES or name.startswith(IMAGES):
         return False
     # What walks backwards hands on the mask in the order of its outputs; Keras hands on that of its inputs.
     if options.get("go_backwards") and options.get("return_sequences"):

@@ -234,6 +234,36 @@ def bilinear64(x: Any) -> Any:
     return np.stack([0.75 * x + 0.25 * left, 0.75 * x + 0.25 * right], 3).reshape(*x.shape[:2], -1, x.shape[3])
 
 
+def transforms(*shape: int) -> Maker:
+    """Small turns, moves and perspectives."""
+
+    def make(rng: np.random.Generator, size: Any) -> Any:
+        change = rng.uniform(-1, 1, (*size(shape), 8)) * [0.3, 0.3, 3, 0.3, 0.3, 3, 0.03, 0.03]
+        return (change + np.array([1, 0, 0, 0, 1, 0, 0, 0])).astype(np.float32)
+
+    return make
+
+
+def affine_transform(transform: Any, images: Any, **options: Any) -> Any:
+    return ops.image.affine_transform(images, transform, **options)
+
+
+def warp64(transform: Any, images: Any, fill_mode: str, fill_value: float = 0.0) -> Any:
+    """Read from images whose border is written out."""
+    border, (height, width) = 40, images.shape[1:3]
+    around = ((0, 0), (border, border), (border, border), (0, 0))
+    values = {"constant_values": fill_value} if fill_mode == "constant" else {}
+    wide = np.pad(images, around, {"constant": "constant", "reflect": "symmetric"}[fill_mode], **values)  # type: ignore[call-overload]
+    a0, a1, a2, b0, b1, b2, c0, c1 = transform.T[:, :, None, None]
+    y, x = np.mgrid[:height, :width]
+    scale = c0 * x + c1 * y + 1
+    down, across = (b0 * x + b1 * y + b2) / scale + border, (a0 * x + a1 * y + a2) / scale + border
+    i, j = np.floor(down).astype(int), np.floor(across).astype(int)
+    p, q, image = (down - i)[..., None], (across - j)[..., None], np.arange(len(images))[:, None, None]
+    upper = (1 - q) * wide[image, i, j] + q * wide[image, i, j + 1]
+    return (1 - p) * upper + p * ((1 - q) * wide[image, i + 1, j] + q * wide[image, i + 1, j + 1])
+
+
 def attention64(
     q: Any, k: Any, v: Any, mask: Any = None, bias: Any = 0.0, scale: Any = None, causal: bool = False
 ) -> Any:
@@ -596,6 +626,8 @@ OPS = [
     Op(ops.upsample2d, lambda x, size, interpolation: bilinear64(x), [(N, 4, 5, 2)], {"size": (1, 2), "interpolation": "bilinear"}),
     Op(ops.image.resize, lambda x, size, interpolation: x[:, [1, 3]][:, :, [0, 1, 1, 2, 3, 3]], [(N, 4, 4, 2)], {"size": (2, 6), "interpolation": "nearest"}),
     Op(ops.image.resize, lambda x, size: (x[:, ::2] + x[:, 1::2]) / 2, [(N, 4, 5, 2)], {"size": (2, 5)}),
+    Op(affine_transform, warp64, [transforms(N), (N, 4, 5, 2)], {"fill_mode": "constant", "fill_value": 2.0}, targets=1, rtol=1e-5, atol=1e-5),
+    Op(affine_transform, warp64, [transforms(N), (N, 4, 5, 2)], {"fill_mode": "reflect"}, targets=1, rtol=1e-5, atol=1e-5),
     Op(ops.image.extract_patches, lambda x, size: x.reshape(-1, 2, 2, 2, 3, 2).swapaxes(2, 3).reshape(-1, 2, 2, 12), [(N, 4, 6, 2)], {"size": (2, 3)}),
     Op(ops.conv2d, lambda x, k, groups, dilation: conv2d64(x, k, dilation=2, groups=4), [(N, 6, 7, 4), (2, 3, 1, 4)], {"groups": 4, "dilation": 2}, atol=1e-5),
     Op(ops.conv2d, lambda x, k, b, groups, strides, padding: conv2d64(x, k, b, 2, True, groups=3), [(N, 6, 5, 3), (3, 3, 1, 6), (6,)], {"groups": 3, "strides": 2, "padding": "same"}, atol=1e-5),
@@ -813,5 +845,5 @@ def names_in(op: Op, gradient: bool) -> set[str]:
         ]
         y = flatten(op.call(*inputs))[0]
         if gradient and op.smooth:
-            corten.gradients(y, [x for x in inputs if x.dtype == "float32"])
+            corten.gradients(y, [x for x in inputs[op.targets :] if x.dtype == "float32"])
         return {node[0] for node in graph.core.nodes()}

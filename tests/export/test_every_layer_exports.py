@@ -29,8 +29,8 @@ OPEN = [
     for line, id in zip(LAYERS, IDS, strict=True)
     if min(map(len, line[2])) > count and not id.startswith((*KNOWN, "Dot(axes,normalize"))
 ]
-#: Those of them that are refused, and why: what interpolates does so by a matrix made for one size, and steps that are
-#: nodes of the graph are as many as there are.
+#: Those of them that are refused, and why: what interpolates does so by a matrix made for one size, the part in the
+#: middle begins where that size says, and steps that are nodes of the graph are as many as there are.
 REFUSED = {
     ("UpSampling2D", "bilinear", 1): "a constant of shape",
     ("UpSampling2D", "bilinear", 2): "a constant of shape",
@@ -41,6 +41,13 @@ REFUSED = {
     ("UpSampling2D", "lanczos5", 2): "a constant of shape",
     ("LSTM", "hard_sigmoid", 1): "op 'split' of layer 'lstm.*': the model does something else for other sizes",
     ("GRU", "elu", 1): "op 'split' of layer 'gru.*': the model does something else for other sizes",
+    **{
+        (name, "", count): "does not follow from the open sizes"
+        for name in ("CenterCrop", "RandomCrop")
+        for count in (1, 2)
+    },
+    **{("Resizing", "", count): "a constant of shape" for count in (1, 2)},
+    **{("Resizing", "nearest", count): "does not follow from the open sizes" for count in (1, 2)},
     ("RNN", "", 1): "op 'split' of layer 'rnn.*': the model does something else for other sizes",
 }
 

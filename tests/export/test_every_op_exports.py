@@ -21,6 +21,7 @@ REASONS = {
     "lstm": "its recurrent kernel is computed|it drops parts of the state",
     "gru": "its recurrent kernel is computed|it drops parts of the state",
     "simple_rnn": "its recurrent kernel is computed|it drops parts of the state",
+    "affine_transform": "it samples images at places of their own",
     "diag(k=1)": "does not follow from the open sizes",
 }
 
@@ -58,6 +59,8 @@ def refusal_of(op: Op, is_open: bool) -> str | None:
         return "it is a loss"
     if name in ("dropout", "noise") or "rate=" in op.name:
         return "it draws random numbers|it drops weights at random"
+    if name == "affine_transform":
+        return REASONS[name]
     if name.removesuffix("_step") in ("lstm", "gru", "simple_rnn"):
         return REASONS[name.removesuffix("_step")]
     return REASONS.get(op.name) if is_open else None

@@ -15,15 +15,24 @@ from typing import Any
 from corten.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from corten.layers.activity_regularization import ActivityRegularization
 from corten.layers.attention import AdditiveAttention, Attention
-from corten.layers.augmentation import RandomFlip, RandomTranslation
 from corten.layers.batch_normalization import BatchNormalization
 from corten.layers.bidirectional import Bidirectional
+from corten.layers.color_augmentation import RandomBrightness, RandomContrast, RandomInvert, Solarization
 from corten.layers.conv import Conv1D, Conv2D
 from corten.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
+from corten.layers.cropping import CenterCrop, RandomCrop, Resizing
 from corten.layers.dense import Dense
 from corten.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from corten.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from corten.layers.embedding import Embedding
+from corten.layers.geometric_augmentation import (
+    RandomFlip,
+    RandomPerspective,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
 from corten.layers.group_normalization import GroupNormalization
 from corten.layers.gru import GRU, GRUCell
 from corten.layers.input_layer import Input, InputLayer
@@ -50,10 +59,12 @@ from corten.layers.merging import (
     multiply,
     subtract,
 )
+from corten.layers.mixing import CutMix, MixUp, RandomErasing
 from corten.layers.multi_head_attention import GroupQueryAttention, MultiHeadAttention
 from corten.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from corten.layers.pooling1d import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from corten.layers.pooling2d import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from corten.layers.rand_augment import RandAugment
 from corten.layers.rescaling import Rescaling
 from corten.layers.reshaping import (
     Cropping1D,
@@ -65,6 +76,13 @@ from corten.layers.reshaping import (
     Reshape,
     ZeroPadding1D,
     ZeroPadding2D,
+)
+from corten.layers.rgb_augmentation import (
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
 )
 from corten.layers.rnn import RNN
 from corten.layers.sampling import Sampling
@@ -112,6 +130,7 @@ __all__ = [
     "AvgPool2D",
     "BatchNormalization",
     "Bidirectional",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -123,6 +142,7 @@ __all__ = [
     "Convolution2DTranspose",
     "Cropping1D",
     "Cropping2D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -158,18 +178,35 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
     "PositionalEmbedding",
     "RMSNormalization",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomShear",
     "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "Sampling",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -178,6 +215,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

@@ -1,175 +1,154 @@
 """Augmentation: random changes to images that keep what they show, in training only.
 
 A call that does not say whether it is ``training`` augments, as in Keras: so that its effect can be seen.
-``evaluate`` and ``predict`` leave them as they are.
+``evaluate`` and ``predict`` leave images as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from corten import ops, random
-from corten.graph import Tensor
+from corten.arguments import one_of
+from corten.graph import map_nested
 from corten.layers.arguments import DataFormat, channels_last, expect_axes, number, seed_of
 from corten.layers.layer import Layer
+from corten.layers.naming import snake_case
 
-__all__ = ["RandomFlip", "RandomTranslation"]
+__all__ = ["Factor", "FillMode", "ImageAugmentation", "Interpolation", "border", "bounds", "chance", "value_range_of"]
 
-_MODES = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
-_FILLS = ("constant", "nearest", "reflect", "wrap")
+#: Where a number is drawn from: (lower, upper), or one number that a layer makes a range of.
+Factor: TypeAlias = float | Sequence[float]
+
+#: What is seen beyond the border.
+FillMode: TypeAlias = Literal["constant", "nearest", "reflect", "wrap"]
+
+#: How a place between pixels is read.
+Interpolation: TypeAlias = Literal["bilinear", "nearest"]
+
+_PARTS = ("images", "labels", "segmentation_masks")
 
 
-class RandomFlip(Layer):
-    """In training mirrors half of the images.
+class ImageAugmentation(Layer):
+    """What augmentation layers share: one image or a batch, alone or with labels and masks, and draws of their own.
+
+    A subclass says what it draws for a batch and what it does with it to images, and to labels and segmentation masks
+    where these change too.
 
     Args:
-        mode: ``"horizontal"`` (left and right change places), ``"vertical"``, or ``"horizontal_and_vertical"``, each
-            independently of the other.
         seed: an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
         data_format: ``"channels_last"`` only.
-
-    Input and output (batch, height, width, channels), or a single image without the batch. A call that does not say
-    whether it is ``training`` augments.
-
-    >>> import numpy as np, corten
-    >>> images = np.float32([[[[1], [2]]]] * 4)
-    >>> corten.layers.RandomFlip("horizontal", seed=1)(images, training=True)[:, 0, :, 0].tolist()
-    [[1.0, 2.0], [1.0, 2.0], [2.0, 1.0], [1.0, 2.0]]
     """
 
     _stateless = True
 
-    def __init__(
-        self,
-        mode: Literal["horizontal", "vertical", "horizontal_and_vertical"] = "horizontal_and_vertical",
-        seed: int | None = None,
-        data_format: DataFormat = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, seed: int | None = None, data_format: DataFormat = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if mode not in _MODES:
-            raise ValueError(f"RandomFlip: mode: expected one of {', '.join(_MODES)}, got {mode!r}")
-        self.mode = mode
         self.seed = seed_of(seed, type(self).__name__)
-        self.data_format = channels_last(data_format, "RandomFlip")
+        self.data_format = channels_last(data_format, type(self).__name__)
         self.seed_generator = random.SeedGenerator(seed)
 
-    def call(self, inputs: Tensor, training: bool | None = True) -> Any:
-        expect_axes(self, inputs, 3, least=True)
-        if not training:
-            return inputs
-        if len(inputs.shape) == 3:
-            return ops.squeeze(self.call(ops.expand_dims(inputs, 0), training), 0)
-        expect_axes(self, inputs, 4)
-        for axis in _MODES[self.mode]:
-            drawn = random.uniform((inputs.shape[0], 1, 1, 1), seed=self.seed_generator)
-            inputs = ops.where(ops.less_equal(drawn, 0.5), ops.flip(inputs, axis=axis), inputs)
-        return inputs
-
-
-class RandomTranslation(Layer):
-    """In training moves each image by its own random part of its height and width.
-
-    Args:
-        height_factor: (lower, upper): parts of the height in [-1, 1], positive ones downwards; f is (-f, f).
-        width_factor: the same for the width, positive ones to the right.
-        fill_mode: what comes in at the border: ``"reflect"`` (d c b a | a b c d | d c b a), ``"wrap"``
-            (a b c d | a b c d | a b c d), ``"nearest"``
-            (a a a a | a b c d | d d d d), or ``"constant"`` (``fill_value``).
-        interpolation: ``"bilinear"``, or ``"nearest"``: by whole pixels.
-        seed: an int, or None: drawn from the seed of :func:`corten.utils.set_random_seed`.
-        fill_value: for ``"constant"``.
-        data_format: ``"channels_last"`` only.
-
-    Input and output (batch, height, width, channels), or a single image without the batch. A call that does not say
-    whether it is ``training`` augments.
-
-    >>> import numpy as np, corten
-    >>> images = np.float32([[[[1], [2], [3], [4]]]] * 3)
-    >>> move = corten.layers.RandomTranslation(0.0, 0.5, "constant", "nearest", seed=2)
-    >>> move(images, training=True)[:, 0, :, 0].tolist()
-    [[1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0]]
-    """
-
-    _stateless = True
-
-    def __init__(
-        self,
-        height_factor: float | Sequence[float],
-        width_factor: float | Sequence[float],
-        fill_mode: Literal["constant", "nearest", "reflect", "wrap"] = "reflect",
-        interpolation: Literal["bilinear", "nearest"] = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: DataFormat = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if fill_mode not in _FILLS:
-            raise ValueError(f"RandomTranslation: fill_mode: expected one of {', '.join(_FILLS)}, got {fill_mode!r}")
-        if interpolation not in ("bilinear", "nearest"):
+    def call(self, inputs: Any, training: bool | None = True) -> Any:
+        batch = dict(inputs) if isinstance(inputs, dict) else {"images": inputs}
+        if "images" not in batch or not batch.keys() <= set(_PARTS):
             raise ValueError(
-                f"RandomTranslation: interpolation: expected 'bilinear' or 'nearest', got {interpolation!r}"
+                f'{type(self).__name__} "{self.name}": expected images, or a dict of them with any of '
+                f"{', '.join(_PARTS[1:])}, got the keys {sorted(map(str, batch))}"
             )
-        self.height_factor = _range(height_factor, "RandomTranslation: height_factor")
-        self.width_factor = _range(width_factor, "RandomTranslation: width_factor")
-        self.fill_mode, self.interpolation = fill_mode, interpolation
-        self.fill_value = number(fill_value, "RandomTranslation: fill_value")
-        self.seed = seed_of(seed, type(self).__name__)
-        self.data_format = channels_last(data_format, "RandomTranslation")
-        self.seed_generator = random.SeedGenerator(seed)
+        expect_axes(self, batch["images"], 3, least=True)
+        single = len(batch["images"].shape) == 3
+        if single:
+            batch = map_nested(lambda one: ops.expand_dims(one, 0), batch)
+        expect_axes(self, batch["images"], 4)
+        batch["images"] = ops.cast(batch["images"], "float32")
+        batch = self.augmented(batch) if training else self.unaugmented(batch)
+        if single:
+            batch = map_nested(lambda one: ops.squeeze(one, 0), batch)
+        return batch if isinstance(inputs, dict) else batch["images"]
 
-    def call(self, inputs: Tensor, training: bool | None = True) -> Any:
-        expect_axes(self, inputs, 3, least=True)
-        if not training:
-            return inputs
-        if len(inputs.shape) == 3:
-            return ops.squeeze(self.call(ops.expand_dims(inputs, 0), training), 0)
-        expect_axes(self, inputs, 4)
-        y, y_part = self._move(inputs, self.height_factor)
-        y, x_part = self._move(ops.swapaxes(y, 1, 2), self.width_factor)
-        y = ops.swapaxes(y, 1, 2)
-        if self.fill_mode == "constant" and self.fill_value:
-            inside = ops.expand_dims(y_part, 2) * ops.expand_dims(x_part, 1)
-            y = y + ops.expand_dims(1.0 - inside, 3) * self.fill_value
-        return y
+    def augmented(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """The parts of a batch, as they are in training."""
+        drawn = self.draw(tuple(batch["images"].shape))
+        changes = {"images": self.images, "labels": self.labels, "segmentation_masks": self.masks}
+        return {name: changes[name](part, drawn) for name, part in batch.items()}
 
-    def _move(self, x: Any, factor: tuple[float, float]) -> tuple[Any, Any]:
-        """``x`` (n, size, ...) moved along axis 1, and which part of each new row (n, size) comes from the image.
+    def unaugmented(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """The same in inference."""
+        return batch
 
-        A move is a product with a matrix that weighs, for each new row, the old ones around where it comes from.
-        """
-        count, size = x.shape[:2]
-        low, high = factor[0] * size, factor[1] * size
-        shift = random.uniform((count, 1), low, high, seed=self.seed_generator) if low < high else low
-        place = ops.reshape(ops.arange(size), (1, size)) - shift
-        if self.interpolation == "nearest":
-            place = ops.floor(place + 0.5)
-        if self.fill_mode == "nearest":
-            place = ops.clip(place, 0.0, size - 1.0)
-        elif self.fill_mode == "reflect":
-            place = place + 0.5
-            place = place - 2.0 * size * ops.floor(place / (2.0 * size))
-            place = ops.clip(ops.minimum(place, 2.0 * size - place) - 0.5, 0.0, size - 1.0)
-        distance = ops.abs(ops.expand_dims(place, 2) - ops.reshape(ops.arange(size), (1, 1, size)))
-        if self.fill_mode == "wrap":
-            distance = distance - size * ops.floor(distance / size)
-            distance = ops.minimum(distance, size - distance)
-        weights = ops.broadcast_to(ops.relu(1.0 - distance), (count, size, size))
-        moved = ops.matmul(weights, ops.reshape(x, (count, size, -1)))
-        return ops.reshape(moved, x.shape), ops.sum(weights, axis=2)
+    def draw(self, shape: tuple[int, ...]) -> Any:
+        """What is drawn for images of a shape (batch, height, width, channels)."""
+        raise NotImplementedError(f"{type(self).__name__} does not define draw()")
+
+    def images(self, images: Any, drawn: Any) -> Any:
+        """The images that come of it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define images()")
+
+    def labels(self, labels: Any, drawn: Any) -> Any:
+        """The labels that go with them."""
+        return labels
+
+    def masks(self, masks: Any, drawn: Any) -> Any:
+        """The segmentation masks (batch, height, width, channels) that go with them."""
+        return masks
+
+    def part(self, kind: Any, *arguments: Any, **options: Any) -> Any:
+        """An augmentation that is a part of this one, and draws from its generator."""
+        part = kind(*arguments, seed=0, name=snake_case(kind.__name__), **options)
+        part.seed_generator = self.seed_generator
+        return part
+
+    def uniform(self, count: int, low: float, high: float) -> Any:
+        """``count`` numbers from ``low`` to ``high``."""
+        if low == high:
+            return ops.full((count,), low)
+        return random.uniform((count,), low, high, seed=self.seed_generator)
+
+    def happens(self, count: int, probability: tuple[float, float]) -> Any:
+        """Which of ``count`` images something befalls, each with its own probability from the range."""
+        return ops.less(self.uniform(count, 0.0, 1.0), self.uniform(count, *probability))
+
+    def expect_colors(self, images: Any) -> None:
+        """Refuses images that are not red, green and blue."""
+        if images.shape[-1] != 3:
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected images with three channels, red, green and blue, got '
+                f"shape {tuple(images.shape)}"
+            )
 
 
-def _range(factor: Any, where: str) -> tuple[float, float]:
-    """(lower, upper), both in [-1, 1]."""
+def bounds(factor: Any, where: str, low: float = -1.0, high: float = 1.0) -> tuple[float, float]:
+    """(lower, upper) in [low, high]; one number f is (-f, f), or (0, f) where nothing is below 0."""
     if isinstance(factor, (list, tuple)):
         if len(factor) != 2:
             raise ValueError(f"{where}: expected a number or (lower, upper), got {factor!r}")
-        low, high = sorted(number(item, where) for item in factor)
+        lower, upper = sorted(number(item, where) for item in factor)
     else:
-        high = abs(number(factor, where))
-        low = -high
-    if not -1 <= low <= high <= 1:
-        raise ValueError(f"{where}: expected fractions in [-1, 1], got {factor!r}")
+        upper = number(factor, where)
+        upper = abs(upper) if low < 0 else upper
+        lower = max(-upper, low) if low < 0 else 0.0
+    if not low <= lower <= upper <= high:
+        raise ValueError(f"{where}: expected numbers in [{low:g}, {high:g}], got {factor!r}")
+    return lower, upper
+
+
+def chance(factor: Any, where: str) -> tuple[float, float]:
+    """The range of a probability."""
+    return bounds(factor, where, 0.0)
+
+
+def value_range_of(value: Any, where: str) -> tuple[float, float]:
+    """The least and the largest value of a pixel."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f"{where}: value_range: expected (low, high), got {value!r}")
+    low, high = sorted(number(item, f"{where}: value_range") for item in value)
+    if low == high:
+        raise ValueError(f"{where}: value_range: expected two different numbers, got {value!r}")
     return low, high
+
+
+def border(fill_mode: Any, interpolation: Any, where: str) -> None:
+    """Refuses what a layer cannot fill borders with or read pixels by."""
+    one_of(fill_mode, ("constant", "nearest", "reflect", "wrap"), f"{where}: fill_mode")
+    one_of(interpolation, ("bilinear", "nearest"), f"{where}: interpolation")

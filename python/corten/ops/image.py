@@ -1,6 +1,7 @@
-"""Images in other sizes, and their parts.
+"""Images in other sizes and from elsewhere, and their parts.
 
-``ops.image.resize`` and ``ops.image.extract_patches`` are Keras's; neither has a name in ``ops`` itself.
+``ops.image.resize``, ``ops.image.affine_transform`` and ``ops.image.extract_patches`` are Keras's; none has a name in
+``ops`` itself.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corten.arguments import one_of
+from corten.arguments import number, one_of
 from corten.errors import ShapeError
-from corten.graph import TensorLike, symbolic
+from corten.graph import TensorLike, push, symbolic
 from corten.ops.dtypes import floats
 from corten.ops.linear import matmul
 from corten.ops.nn import pair
@@ -154,11 +155,16 @@ def resize(
         size: (height, width) wanted.
         interpolation: as in :func:`upsample2d`.
         antialias: whether to look farther for a pixel where images become smaller.
-        crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, fill_value: accepted, the first two must be False.
+        crop_to_aspect_ratio: whether to resize only the largest part in the middle that has the shape of ``size``,
+            so that nothing is distorted.
+        pad_to_aspect_ratio: whether to add a border of ``fill_value`` first, to the same end.
+        fill_mode: ``"constant"``.
+        fill_value: of the border.
         data_format: ``"channels_last"``.
 
     Raises:
         ShapeError: not three or four axes.
+        ValueError: both to be cropped and padded.
 
     >>> import numpy as np
     >>> from corten import ops
@@ -166,15 +172,25 @@ def resize(
     array([0.  , 0.25, 0.75, 1.  ], dtype=float32)
     """
     _last_channels(data_format, "resize")
-    if crop_to_aspect_ratio or pad_to_aspect_ratio:
-        raise ValueError(
-            "resize: crop_to_aspect_ratio, pad_to_aspect_ratio: only False is supported; crop or pad first"
-        )
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError("resize: crop_to_aspect_ratio, pad_to_aspect_ratio: only one of them can be True")
     one_of(interpolation, INTERPOLATIONS, "resize: interpolation")
+    one_of(fill_mode, ("constant",), "resize: fill_mode")
+    fill_value = number(fill_value, "resize: fill_value")
     x = floats(images)
     if len(x.shape) not in (3, 4):
         raise ShapeError(f"resize: expected (batch, height, width, channels) or one image, got {tuple(x.shape)}")
-    for axis, wanted in zip((-3, -2), pair(size, "resize: size"), strict=True):
+    down, across = pair(size, "resize: size")
+    height, width = x.shape[-3:-1]
+    # The height that goes with the whole width, and the other way round.
+    like = width * down // across, height * across // down
+    if crop_to_aspect_ratio:
+        part = max(min(height, like[0]), 1), max(min(width, like[1]), 1)
+        x = middle(x, part)
+    elif pad_to_aspect_ratio:
+        borders = [(max(0, (wanted - extent) // 2),) * 2 for wanted, extent in zip(like, (height, width))]
+        x = pad(x, [*[(0, 0)] * (len(x.shape) - 3), *borders, (0, 0)], constant_values=fill_value)
+    for axis, wanted in ((-3, down), (-2, across)):
         extent = x.shape[axis]
         if wanted == extent:
             continue
@@ -185,6 +201,82 @@ def resize(
             last = moveaxis(x, axis, -1)
             x = moveaxis(matmul(last, _interpolation(extent, wanted, interpolation, antialias).T), -1, axis)
     return x
+
+
+def middle(x: Any, size: Sequence[int]) -> Any:
+    """The part of ``size`` (height, width) in the middle of images that are at least as large."""
+    first = [(extent - wanted) // 2 for extent, wanted in zip(x.shape[-3:-1], size)]
+    return getitem(x, (..., *(slice(i, i + wanted) for i, wanted in zip(first, size)), slice(None)))
+
+
+#: What is seen beyond an image's border.
+FILL_MODES = ("constant", "nearest", "reflect", "mirror", "wrap")
+
+
+@symbolic
+def affine_transform(
+    images: TensorLike,
+    transform: TensorLike,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Any:
+    """Images turned, moved, scaled, sheared or seen in perspective: each pixel shows another place of its image.
+
+    With ``transform`` = (a0, a1, a2, b0, b1, b2, c0, c1) the new image shows at column x and row y what was at column
+    ``(a0 x + a1 y + a2) / k`` and row ``(b0 x + b1 y + b2) / k``, where ``k = c0 x + c1 y + 1``.
+
+    Args:
+        images: (batch, height, width, channels), or one image without the batch.
+        transform: (batch, 8), or (8,): the same for all. No gradient is taken by it.
+        interpolation: ``"bilinear"``: between the four pixels around; or ``"nearest"``.
+        fill_mode: what is seen beyond the border: ``"constant"`` (``fill_value``), ``"nearest"``
+            (a a a a | a b c d | d d d d), ``"reflect"`` (d c b a | a b c d | d c b a), ``"mirror"``
+            (d c b | a b c d | c b a) or ``"wrap"`` (a b c d | a b c d | a b c d).
+        fill_value: for ``"constant"``.
+        data_format: ``"channels_last"``.
+
+    Returns:
+        Images of the same shape.
+
+    Raises:
+        ShapeError: not three or four axes, or another number of transforms.
+
+    >>> import numpy as np
+    >>> from corten import ops
+    >>> image = np.float32([[[1], [2], [3]]])
+    >>> ops.image.affine_transform(image, [1, 0, -1, 0, 1, 0, 0, 0]).ravel()  # to the right by a pixel
+    array([0., 1., 2.], dtype=float32)
+    """
+    _last_channels(data_format, "affine_transform")
+    x = floats(images)
+    if len(x.shape) not in (3, 4):
+        raise ShapeError(
+            f"affine_transform: expected (batch, height, width, channels) or one image, got {tuple(x.shape)}"
+        )
+    return warp(x, transform, x.shape[-3:-1], interpolation, fill_mode, fill_value)
+
+
+def warp(
+    x: Any,
+    transform: TensorLike,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+) -> Any:
+    """:func:`affine_transform` of float32 images to others of ``size`` (height, width)."""
+    one_of(interpolation, ("bilinear", "nearest"), "affine_transform: interpolation")
+    one_of(fill_mode, FILL_MODES, "affine_transform: fill_mode")
+    value = number(fill_value, "affine_transform: fill_value")
+    if len(x.shape) == 3:
+        return squeeze(warp(expand_dims(x, 0), transform, size, interpolation, fill_mode, fill_value), 0)
+    matrix = floats(transform)
+    if tuple(matrix.shape) not in ((8,), (1, 8), (x.shape[0], 8)):
+        raise ShapeError(f"affine_transform: transform: expected ({x.shape[0]}, 8) or (8,), got {tuple(matrix.shape)}")
+    matrix = broadcast_to(matrix, (x.shape[0], 8))
+    return push("warp", [x, matrix], size=list(size), interpolation=interpolation, fill=fill_mode, value=value)[0]
 
 
 @symbolic

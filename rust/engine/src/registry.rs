@@ -21,6 +21,8 @@ const OPS: &[(&str, Make)] = &[
     // pooling
     ("max_pool2d", ops::pool2d::make_max),
     ("average_pool2d", ops::pool2d::make_average),
+    // images under a change of coordinates
+    ("warp", ops::warp::make),
     // normalisation
     ("batch_norm", ops::batch_norm::make),
     ("affine", ops::batch_norm::make_affine),

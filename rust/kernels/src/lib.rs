@@ -33,6 +33,7 @@ pub mod scratch;
 pub mod simd;
 pub mod softmax;
 pub mod threads;
+pub mod warp;
 
 pub use simd::Isa;
 

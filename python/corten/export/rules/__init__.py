@@ -24,6 +24,7 @@ def needs(node: Node) -> list[Value]:
 
 _LOSS = "it is a loss; export the model that predicts"
 _RANDOM = "it draws random numbers from a state that ONNX does not keep"
+_WARP = "it samples images at places of their own, as random and affine augmentation in training does"
 _STEP = "it is part of a training step"
 
 #: Why the others cannot be exported.
@@ -38,6 +39,7 @@ REFUSED = {
     "dropout": _RANDOM,
     "random_normal": _RANDOM,
     "random_uniform": _RANDOM,
+    "warp": _WARP,
     "sgd": _STEP,
     "rmsprop": _STEP,
     "adam": _STEP,

@@ -30,6 +30,7 @@ pub(crate) mod reshape;
 pub(crate) mod softmax;
 pub(crate) mod split;
 pub(crate) mod view;
+pub(crate) mod warp;
 
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
