@@ -66,6 +66,8 @@ def test_goes_to_keras_and_back(index: int, tmp_path: Path, keras: Callable[...,
     case, x = case_of(index)
     if not keras(keras_has, index):
         pytest.skip("Keras has no such layer")
+    if case[0] == "RandomCrop":
+        pytest.skip("gives another part of the image in inference, on purpose: keras_differences.py")
     ours = model_of(corten, case)
     ours.save(tmp_path / "ours.keras")
     ours.save_weights(tmp_path / "ours.weights.h5")
