@@ -213,10 +213,9 @@ mod tests {
         let scale = t[6] * c + t[7] * r + 1.0;
         let (across, down) = ((t[0] * c + t[1] * r + t[2]) / scale, (t[3] * c + t[4] * r + t[5]) / scale);
         let at = |i: i64, j: i64| {
-            if let Fill::Constant(value) = warp.fill {
-                if !(0..height as i64).contains(&i) || !(0..width as i64).contains(&j) {
-                    return f64::from(value);
-                }
+            let outside = !(0..height as i64).contains(&i) || !(0..width as i64).contains(&j);
+            if let (Fill::Constant(value), true) = (warp.fill, outside) {
+                return f64::from(value);
             }
             let line: Vec<f32> = (0..height).map(|i| extended(&x[i * width..][..width], width, warp.fill, j)).collect();
             f64::from(extended(&line, height, warp.fill, i))
