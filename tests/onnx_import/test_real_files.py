@@ -14,7 +14,7 @@ import corten
 pytest.importorskip("onnx", reason="the package onnx is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
-FOLDER = Path(os.environ.get("CORTEN_DATA", "/work/shared/data")) / "models"
+FOLDER = Path(os.environ.get("CORTEN_DATA") or Path(__file__).parents[3] / "shared" / "data") / "models"
 random = np.random.default_rng(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from corten.graph import flatten
 pytest.importorskip("h5py")
 
 DATA = Path(__file__).parents[1] / "data" / "keras2"
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "models"
+SHARED = Path(os.environ.get("CORTEN_DATA") or Path(__file__).parents[3] / "shared" / "data") / "models"
 #: What a file has that Corten does not have yet.
 LACKING = {"convlstm": "ConvLSTM2D", "norm": "EinsumDense"}
 MODELS = sorted(path.stem for path in DATA.glob("*.zip") if path.stem != "optimizers")
