@@ -124,7 +124,11 @@ CONFIGS: dict[str, tuple[Any, str]] = {
     "a name of a folder": (sequential(dense(name="/etc/passwd")), "name must be"),
     "a name that is too long": (sequential(dense(name="a" * 200)), "name must be"),
     "a name that is a number": (sequential(dense(name=5)), "name"),
-    "a policy": (sequential(dense(dtype={"module": "os", "class_name": "DTypePolicy", "config": {}})), "expected name"),
+    "a policy": (
+        sequential(dense(dtype={"module": "keras", "class_name": "DTypePolicy", "config": {}})),
+        "expected name",
+    ),
+    "a policy of os": (sequential(dense(dtype={"module": "os", "class_name": "DTypePolicy", "config": {}})), "of os"),
     "two of one name": (sequential(dense(), dense()), "unique"),
     "text for units": (sequential(dense(units="2")), "units"),
     "a list for units": (sequential(dense(units=[2])), "units"),

@@ -164,3 +164,25 @@ def test_nothing_outside_is_found_by_a_name() -> None:
         for what in ({"class_name": name, "config": {}}, {"class_name": "function", "config": name}):
             with pytest.raises(ValueError, match="unknown"):
                 deserialize_keras_object({"module": module, "registered_name": None, **what})
+
+
+def test_a_class_of_ones_own_may_be_called_as_keras_calls_a_policy() -> None:
+    @corten.saving.register_keras_serializable("test_descriptions")
+    class Policy(corten.layers.Layer):
+        def __init__(self, factor: float = 2.0, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.factor = factor
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * self.factor
+
+    model = corten.Sequential([corten.Input((3,)), Policy(3.0)])
+    (layer,) = corten.models.model_from_json(model.to_json()).layers
+    assert type(layer) is Policy and layer.factor == 3.0
+    keras_policy = {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": "float32"},
+        "registered_name": None,
+    }
+    assert corten.saving.deserialize_keras_object(keras_policy) == "float32"

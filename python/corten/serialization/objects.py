@@ -251,8 +251,13 @@ def _named(name: str, config: dict[str, Any], known: Mapping[str, Any] | None, w
 
 
 def _is_special(config: dict[str, Any]) -> bool:
-    name = config.get("class_name")
-    return isinstance(name, str) and name in _SPECIAL and "config" in config
+    name, module = config.get("class_name"), config.get("module")
+    if not isinstance(name, str) or name not in _SPECIAL or "config" not in config:
+        return False
+    # A policy of dtypes is Keras's; a class of the program's own may have the same name.
+    return (
+        name.startswith("__") or module is None or str(module).partition(".")[0] in ("keras", "tf_keras", "tensorflow")
+    )
 
 
 def _special(name: str, config: Any) -> Any:
