@@ -650,3 +650,17 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
             cut.write_bytes(good[:length])
             with pytest.raises(CorruptFileError):
                 load_model(cut)
+
+
+def test_a_bit_that_changed_in_the_numbers_of_an_archive_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    model = corten.Sequential([corten.Input((40,)), corten.layers.Dense(50)])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    kernel = model.get_weights()[0].tobytes()
+    content = bytearray(path.read_bytes())
+    content[content.index(kernel) + len(kernel) // 2] ^= 1
+    path.write_bytes(content)
+    for read in (corten.models.load_model, model.load_weights):
+        with pytest.raises(CorruptFileError, match="checksum"):
+            read(path)

@@ -183,3 +183,23 @@ def test_out_of_a_copy(made: Callable[[], Any], way: str, epochs: int) -> None:
     assert train(other, made, epochs, 4) == train(model, made, epochs, 4)
     assert bits(other) == bits(model)
     assert not {id(v) for v in other.variables} & {id(v) for v in model.variables}
+
+
+@pytest.mark.parametrize("end", ["safetensors", "keras", "h5"])
+def test_a_state_that_waits_for_its_optimizer_is_saved_again(end: str, tmp_path: Path) -> None:
+    """A GAN's step says what its optimizers train: until it is taken, what a file has of them waits."""
+    if end != "safetensors":
+        pytest.importorskip("h5py")
+    dense = corten.layers.Dense
+    maker = corten.Sequential([corten.Input((4,)), dense(5), dense(2)])
+    judge = corten.Sequential([corten.Input((2,)), dense(5), dense(1)])
+    model = corten.models.GAN(maker, judge, latent_size=4, seed=1)
+    model.compile("adam", "adam")
+    x = np.random.default_rng(0).random((32, 2))
+    model.fit(x, epochs=2, verbose=0)
+    model.save(tmp_path / f"first.{end}")
+    corten.models.load_model(tmp_path / f"first.{end}").save(tmp_path / f"second.{end}")
+    again = corten.models.load_model(tmp_path / f"second.{end}")
+    for one in (model, again):
+        one.fit(x, shuffle=False, verbose=0)
+    assert [w.tobytes() for w in again.get_weights()] == [w.tobytes() for w in model.get_weights()]
